@@ -1,0 +1,200 @@
+"""The only door to casatools: data set-up, loading, tools as context managers, the log.
+
+Nothing heavy is imported until `load` is called. casatools refuses to import where it finds no measures data; `load`
+points it to the data of the package `casadata` unless the user's own configuration names a place that has them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+from .errors import CasaSetupError, ImagingError
+
+MEASURES_MARK = os.path.join("geodetic", "IERSeop2000")  # the table whose absence makes casatools refuse to import
+NO_DATA = (
+    "casatools needs its data tables (antenna layouts, Earth orientation), and neither your CASA configuration "
+    "(~/.casa/config.py: measurespath, datapath) nor the package casadata provides them. "
+    "Way out: pip install 'pcleantask[data]'  (840 MB), or set measurespath in ~/.casa/config.py"
+)
+
+# glibc's mallopt parameters and values: large arrays stay in the process instead of going back to the kernel on each
+# free, which saves CASA a fifth of its time in page faults.
+MALLOPT = {-3: 1 << 30, -1: (1 << 31) - 1, -2: 64 << 20}  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD
+
+
+def _has_measures(path: str | None) -> bool:
+    return bool(path) and os.path.isdir(os.path.join(os.path.expanduser(str(path)), MEASURES_MARK))
+
+
+def _casadata_path() -> str | None:
+    """The data folder of the installed package casadata, found without importing it."""
+    spec = importlib.util.find_spec("casadata")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    path = os.path.join(next(iter(spec.submodule_search_locations)), "__data__")
+    return path if _has_measures(path) else None
+
+
+@contextlib.contextmanager
+def _bare_command_line() -> Iterator[None]:
+    """casaconfig parses sys.argv when it is imported; hide the options, which are ours and not its."""
+    arguments, sys.argv = sys.argv, sys.argv[:1]
+    try:
+        yield
+    finally:
+        sys.argv = arguments
+
+
+def _set_up_data() -> None:
+    """Point casaconfig to measures data, if the user's configuration does not."""
+    from casaconfig import config
+
+    if _has_measures(config.measurespath) or any(_has_measures(path) for path in config.datapath):
+        return
+    path = _casadata_path()
+    if path is None:
+        if os.path.isdir(os.path.expanduser(config.measurespath or "")) and config.measures_auto_update:
+            return  # the user's own folder, empty as yet: casatools fills it by itself
+        raise CasaSetupError(NO_DATA)
+    config.measurespath = path
+    config.datapath = [path]
+    config.measures_auto_update = False
+    config.data_auto_update = False
+
+
+def tune_malloc() -> bool:
+    """Make glibc keep large blocks (see MALLOPT); False where the C library has no mallopt."""
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return False
+    return all([mallopt(parameter, value) == 1 for parameter, value in MALLOPT.items()])
+
+
+@functools.cache
+def load() -> ModuleType:
+    """Set up CASA's data, load casatools and return it.
+
+    Raises
+    ------
+    CasaSetupError
+        casatools, one of its libraries, or its data is missing.
+    """
+    if "casatools" not in sys.modules:
+        with _bare_command_line():
+            try:
+                _set_up_data()
+                casatools = importlib.import_module("casatools")
+            except CasaSetupError:
+                raise
+            except ImportError as error:
+                raise CasaSetupError(f"casatools can't be imported: {error}. Way out: see README, Troubleshooting") from error
+    else:
+        casatools = sys.modules["casatools"]
+    tune_malloc()
+    return casatools
+
+
+@contextlib.contextmanager
+def tool(name: str) -> Iterator[Any]:
+    """A new casatools tool of that name (`quanta`, `synthesisutils`, ...), released at the end."""
+    instance = getattr(load(), name)()
+    try:
+        yield instance
+    finally:
+        instance.done()
+
+
+@contextlib.contextmanager
+def opened_table(path: str, *, writable: bool = False) -> Iterator[Any]:
+    """The table tool with the table at `path` open."""
+    table = load().table()
+    table.open(path, nomodify=not writable)
+    try:
+        yield table
+    finally:
+        table.close()
+
+
+@contextlib.contextmanager
+def opened_ms(path: str) -> Iterator[Any]:
+    """The ms tool with the MeasurementSet at `path` open, read-only."""
+    ms = load().ms()
+    ms.open(path)
+    try:
+        yield ms
+    finally:
+        ms.close()
+
+
+@contextlib.contextmanager
+def opened_image(path: str) -> Iterator[Any]:
+    """The image tool with the image at `path` open."""
+    image = load().image()
+    image.open(path)
+    try:
+        yield image
+    finally:
+        image.close()
+
+
+def log() -> Any:
+    """The CASA log sink: casatasks' own where that is loaded, else one on the same file, made once."""
+    load()
+    casatasks = sys.modules.get("casatasks")
+    return _own_log() if casatasks is None else casatasks.casalog
+
+
+@functools.cache
+def _own_log() -> Any:
+    """A log sink such as casatasks/__init__.py makes at its import, for the whole process."""
+    from casaconfig import config
+
+    sink = load().logsink(config.logfile)
+    sink.setglobal(True)
+    return sink
+
+
+def post(message: str, priority: str = "INFO", origin: str = "pclean") -> None:
+    """Write one message to the CASA log."""
+    log().post(message, priority=priority, origin=origin)
+
+
+def first_line(error: BaseException) -> str:
+    """CASA's message without the trace that some tools add to it."""
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+@contextlib.contextmanager
+def working_on(stage: str) -> Iterator[None]:
+    """Turn a CASA tool's RuntimeError into an ImagingError that says at which stage it failed."""
+    try:
+        yield
+    except ImagingError:
+        raise
+    except RuntimeError as error:
+        raise ImagingError(f"CASA failed while {stage}: {error}") from error
+
+
+def available_memory() -> float:
+    """Memory that this machine has to spare [kB], as CASA sees it."""
+    return float(load().ctsys.hostinfo()["memory"]["available"])
+
+
+def jansky(value: float | str) -> float:
+    """A flux density, given as a number or a quantity such as '5mJy', in Jy."""
+    if not isinstance(value, str):
+        return float(value)
+    with tool("quanta") as quanta:
+        quantity = quanta.quantity(value)
+        return float(quanta.convert(quantity, "Jy")["value"] if quantity["unit"] else quantity["value"])

@@ -1,0 +1,322 @@
+"""PcleanConfig: the task's parameters, parsed once into frozen sections, with all rules that hold between them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import rules
+from .errors import ParameterError
+from .outliers import read_outlier_file
+from .parameters import defaults, definitions
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What to read of one MeasurementSet; every entry is a CASA selection string."""
+
+    vis: str
+    field: str = ""
+    spw: str = ""
+    timerange: str = ""
+    uvrange: str = ""
+    antenna: str = ""
+    scan: str = ""
+    observation: str = ""
+    intent: str = ""
+
+
+@dataclass(frozen=True)
+class ImageField:
+    """One image field: the main one, or an outlier. Holds everything in which fields may differ.
+
+    `imsize` is in pixels (nx, ny), `cell` two quantities (dx, dy) such as '0.1arcsec', `start`, `width` and `reffreq` are
+    channels, frequencies or velocities as tclean takes them.
+    """
+
+    imagename: str
+    imsize: tuple[int, int]
+    cell: tuple[str, str]
+    phasecenter: int | str = ""
+    startmodel: str | tuple[str, ...] = ""
+    specmode: str = "mfs"
+    reffreq: str = ""
+    nchan: int = -1
+    start: Any = ""
+    width: Any = ""
+    nterms: int = 2
+    gridder: str = "standard"
+    wprojplanes: int = 1
+    deconvolver: str = "hogbom"
+    usemask: str = "user"
+    mask: str | tuple[str, ...] = ""
+
+    @property
+    def is_cube(self) -> bool:
+        """True where CASA images channel by channel and normalizes by itself."""
+        return "cube" in self.specmode
+
+    @property
+    def multiterm(self) -> bool:
+        return self.deconvolver == "mtmfs"
+
+
+@dataclass(frozen=True)
+class ImageFrame:
+    """What all fields share of their coordinate systems."""
+
+    stokes: str = "I"
+    projection: str = "SIN"
+    outframe: str = "LSRK"
+    veltype: str = "radio"
+    restfreq: Any = ()
+
+
+@dataclass(frozen=True)
+class Gridding:
+    """How visibilities are put on the uv grid; `pblimit` is the primary-beam level of the image edge."""
+
+    interpolation: str = "linear"
+    facets: int = 1
+    psfphasecenter: int | str = ""
+    vptable: str = ""
+    mosweight: bool = True
+    aterm: bool = True
+    psterm: bool = False
+    wbawp: bool = True
+    conjbeams: bool = False
+    cfcache: str = ""
+    usepointing: bool = False
+    computepastep: float = 360.0
+    rotatepastep: float = 360.0
+    pointingoffsetsigdev: tuple[float, ...] = ()
+    pblimit: float = 0.2
+    normtype: str = "flatnoise"
+    psfcutoff: float = 0.35
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """Imaging weights; `noise` is a quantity in Jy, `uvtaper` up to (bmaj, bmin, bpa)."""
+
+    weighting: str = "natural"
+    robust: float = 0.5
+    noise: Any = "1.0Jy"
+    npixels: int = 0
+    uvtaper: tuple[str, ...] = ("",)
+    perchanweightdensity: bool = True
+
+
+@dataclass(frozen=True)
+class Deconvolution:
+    """The minor cycle and the restoration; `scales` are in pixels."""
+
+    scales: tuple[float, ...] = ()
+    smallscalebias: float = 0.0
+    fusedthreshold: float = 0.0
+    largestscale: int = -1
+    restoration: bool = True
+    restoringbeam: str | tuple[str, ...] = ()
+    pbcor: bool = False
+
+
+@dataclass(frozen=True)
+class Masking:
+    """auto-multithresh and the primary-beam mask; thresholds are in units of the noise or the sidelobe level."""
+
+    pbmask: float = 0.0
+    sidelobethreshold: float = 3.0
+    noisethreshold: float = 5.0
+    lownoisethreshold: float = 1.5
+    negativethreshold: float = 0.0
+    smoothfactor: float = 1.0
+    minbeamfrac: float = 0.3
+    cutthreshold: float = 0.01
+    growiterations: int = 75
+    dogrowprune: bool = True
+    minpercentchange: float = -1.0
+    verbose: bool = False
+    fastnoise: bool = True
+
+
+@dataclass(frozen=True)
+class Iteration:
+    """When to stop; `threshold` is in Jy/beam (a number or a quantity)."""
+
+    niter: int = 0
+    gain: float = 0.1
+    threshold: Any = 0.0
+    nsigma: float = 0.0
+    cycleniter: int = -1
+    cyclefactor: float = 1.0
+    minpsffraction: float = 0.05
+    maxpsffraction: float = 0.8
+    nmajor: int = -1
+    fullsummary: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the run reuses, makes and leaves, and what computes it."""
+
+    datacolumn: str = "corrected"
+    restart: bool = True
+    savemodel: str = "none"
+    calcres: bool = True
+    calcpsf: bool = True
+    engine: str = "casa"
+    automaskengine: str = "numpy"
+
+
+SHARED_SECTIONS: dict[str, type] = {
+    "frame": ImageFrame,
+    "gridding": Gridding,
+    "weighting": Weighting,
+    "deconvolution": Deconvolution,
+    "masking": Masking,
+    "iteration": Iteration,
+    "run": Run,
+}
+
+
+@dataclass(frozen=True)
+class PcleanConfig:
+    """All parameters of one run, valid and in canonical form.
+
+    Made by `from_parameters` from the task's parameters, by `from_dict` from plain data, and changed only by
+    `dataclasses.replace`. `fields[0]` is the main field, the rest are the outliers.
+    """
+
+    selections: tuple[Selection, ...]
+    fields: tuple[ImageField, ...]
+    frame: ImageFrame = ImageFrame()
+    gridding: Gridding = Gridding()
+    weighting: Weighting = Weighting()
+    deconvolution: Deconvolution = Deconvolution()
+    masking: Masking = Masking()
+    iteration: Iteration = Iteration()
+    run: Run = Run()
+
+    @classmethod
+    def from_parameters(cls, **parameters: Any) -> PcleanConfig:
+        """Parse and check the task's parameters; those not given take the task's defaults.
+
+        Raises
+        ------
+        ParameterError
+            A value or a combination can't be imaged with; one of its subclasses says what kind of fault it is.
+        """
+        rules.check_names(parameters, definitions())
+        values = {**defaults(), **parameters}
+        if values["specmode"] == "cont":
+            values["specmode"] = "mfs"
+        rules.check_values(values)
+        main = _main_field(values)
+        outliers = read_outlier_file(values["outlierfile"]) if values["outlierfile"] else []
+        config = cls(
+            selections=_selections(values),
+            fields=(main, *(_outlier_field(main, changes) for changes in outliers)),
+            **{name: _section(kind, values) for name, kind in SHARED_SECTIONS.items()},
+        )
+        for field in config.fields:
+            rules.check_field(field, values)
+        return config
+
+    def to_dict(self) -> dict[str, Any]:
+        """The configuration as plain data (dicts, lists, strings, numbers), fit for JSON."""
+        return _plain(dataclasses.asdict(self))
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> PcleanConfig:
+        """The configuration that `to_dict` described."""
+        unknown = set(data) - {"selections", "fields", *SHARED_SECTIONS}
+        if unknown:
+            raise ParameterError(f"no section {sorted(unknown)} in a configuration; it has {list(SHARED_SECTIONS)}")
+        return cls(
+            selections=tuple(Selection(**entry) for entry in data["selections"]),
+            fields=tuple(ImageField(**_frozen(entry)) for entry in data["fields"]),
+            **{name: kind(**_frozen(data[name])) for name, kind in SHARED_SECTIONS.items() if name in data},
+        )
+
+    @property
+    def divides_in_python(self) -> bool:
+        """True where the loop gathers and normalizes images itself; for cubes CASA's gridder does it."""
+        return self.fields[0].specmode == "mfs" or self.fields[0].multiterm
+
+    @property
+    def saves_model_late(self) -> bool:
+        """True where the last major cycle can't be foreseen, so that the model is predicted after the loop."""
+        auto = self.fields[0].usemask == "auto-multithresh"
+        return self.run.savemodel != "none" and self.iteration.niter > 0 and (auto or self.iteration.nsigma > 0.0)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    return value
+
+
+def _freeze(value: Any) -> Any:
+    return tuple(value) if isinstance(value, (list, tuple)) else value
+
+
+def _frozen(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _freeze(value) for key, value in entry.items()}
+
+
+def _section(kind: type, values: Mapping[str, Any]) -> Any:
+    """The section made of the parameters that bear its fields' names."""
+    section = kind(**{field.name: _freeze(values[field.name]) for field in dataclasses.fields(kind)})
+    if kind is Weighting and values["specmode"] == "mfs":
+        section = dataclasses.replace(section, perchanweightdensity=False)
+    if kind is Gridding and values["gridder"] not in ("mosaic", "awp2"):
+        section = dataclasses.replace(section, mosweight=False)
+    return section
+
+
+def _pair(value: Any) -> tuple[Any, Any]:
+    """Two entries out of one or two."""
+    entries = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    return entries[0], entries[-1]
+
+
+def _main_field(values: Mapping[str, Any]) -> ImageField:
+    entries = {field.name: _freeze(values[field.name]) for field in dataclasses.fields(ImageField)}
+    entries["imagename"] = rules.image_name(values["imagename"])
+    entries["imsize"] = tuple(int(size) for size in _pair(values["imsize"]))
+    entries["cell"] = _pair(values["cell"])
+    return ImageField(**entries)
+
+
+def _outlier_field(main: ImageField, changes: Mapping[str, Any]) -> ImageField:
+    entries = dict(changes)
+    for name in ("imsize", "cell"):
+        if name in entries:
+            entries[name] = _pair(entries[name])
+    return dataclasses.replace(main, **entries)
+
+
+def _selections(values: Mapping[str, Any]) -> tuple[Selection, ...]:
+    """One Selection for each MeasurementSet; a list must have one entry, or one for each."""
+    vis = [values["vis"]] if isinstance(values["vis"], str) else list(values["vis"])
+    columns: dict[str, list[str]] = {}
+    for field in dataclasses.fields(Selection):
+        if field.name == "vis":
+            continue
+        value = values[field.name] if values["selectdata"] else ""
+        entries = [str(entry) for entry in value] if isinstance(value, (list, tuple)) else [str(value)]
+        if len(entries) not in (1, len(vis)):
+            raise ParameterError(
+                f"{field.name} has {len(entries)} entries for {len(vis)} MeasurementSets, got {value!r}; "
+                f"give one for all, or one for each"
+            )
+        columns[field.name] = entries * len(vis) if len(entries) == 1 else entries
+    return tuple(
+        Selection(vis=str(Path(path)) if path.endswith("/") else path, **{name: column[i] for name, column in columns.items()})
+        for i, path in enumerate(vis)
+    )

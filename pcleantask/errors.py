@@ -1,0 +1,39 @@
+"""The errors that pcleantask raises: each gives the value it met and the way out."""
+
+from __future__ import annotations
+
+
+class PcleanError(Exception):
+    """Base of every error that pcleantask raises on purpose."""
+
+
+class ParameterError(PcleanError, ValueError):
+    """A parameter has a value, or stands in a combination, that can't be imaged with."""
+
+
+class ParameterTypeError(ParameterError, TypeError):
+    """A parameter has a value of the wrong type."""
+
+
+class UnknownParameterError(ParameterError, TypeError):
+    """The task has no parameter of that name."""
+
+
+class MissingInputError(ParameterError, FileNotFoundError):
+    """A file that a parameter names is not there, or is not of the kind it must be."""
+
+
+class SelectionError(ParameterError):
+    """The data selection can't be parsed, or selects nothing."""
+
+
+class OutputError(PcleanError, OSError):
+    """The products can't be written where `imagename` says."""
+
+
+class CasaSetupError(PcleanError, ImportError):
+    """casatools can't be loaded here: it, a library of it, or its data is missing."""
+
+
+class ImagingError(PcleanError, RuntimeError):
+    """A CASA tool failed in mid-run; the message holds CASA's own."""

@@ -1,0 +1,112 @@
+"""CasaGridder: gridding with CASA's synthesisimager, the reference to the last bit."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import casa
+from ..toolrecords import Record, ToolRecords
+
+CF_FILE = re.compile("CFS*")  # the names that synthesisimager gives its convolution functions
+
+
+class CasaGridder:
+    """A Gridder on `synthesisimager`.
+
+    Parameters
+    ----------
+    records : ToolRecords
+        Selections and definitions of the images. The calls and their order follow casatasks' imager_base.py
+        (initializeImagers, setWeighting).
+    selpars : sequence of dict, optional
+        Selections in place of the records' own, as for saving the model after the loop.
+
+    Raises
+    ------
+    ImagingError
+        The tool refuses a selection or an image definition; the message is CASA's.
+    """
+
+    def __init__(self, records: ToolRecords, selpars: tuple[Record, ...] | None = None) -> None:
+        self._records = records
+        self._tool: Any = casa.load().synthesisimager()
+        try:
+            with casa.working_on("selecting the data and defining the images"):
+                for record in selpars or records.selpars:
+                    self._tool.selectdata(record)
+                for impars, gridpars in zip(records.impars, records.gridpars, strict=True):
+                    self._tool.defineimage(impars, gridpars)
+                self._tool.normalizerinfo(records.normpars[0])
+                self._make_convolution_functions()
+        except BaseException:
+            self.close()
+            raise
+
+    def set_weighting(self) -> None:
+        """Set the imaging weights; the images must be defined, as their cells are the weights' cells."""
+        with casa.working_on("setting the imaging weights"):
+            self._tool.setweighting(**self._records.weightpars)
+
+    def make_psf(self) -> None:
+        with casa.working_on("making the PSF"):
+            self._tool.makepsf()
+
+    def make_pb(self) -> None:
+        """For cubes with the standard gridder there is nothing to do: CASA makes .pb along with the PSF."""
+        made_with_psf = "stand" in self._records.gridpars[0]["gridder"] and "cube" in self._records.impars[0]["specmode"]
+        if not made_with_psf:
+            with casa.working_on("making the primary beam"):
+                self._tool.makepb()
+
+    def check_pb(self) -> None:
+        with casa.opened_image(self._tool.getImageName(0, "PB")) as image:
+            edge = image.getchunk()
+        edge[1:-2, 1:-2] = 0
+        if edge.max() > 0:
+            place = [int(i) for i in np.unravel_index(edge.argmax(), edge.shape)]
+            casa.post(
+                f"The primary beam is not zero at the edge of the image ({edge.max()} at pixel {place}), which can alias; "
+                "a larger imsize avoids it",
+                "WARN",
+            )
+
+    def major_cycle(self, *, last: bool) -> None:
+        with casa.working_on("running a major cycle"):
+            self._tool.executemajorcycle(controls={"lastcycle": last, "usemask": self._records.decpars[0]["usemask"]})
+
+    def predict(self) -> None:
+        with casa.working_on("predicting the model visibilities"):
+            self._tool.predictmodel()
+
+    def make_image(self, kind: str, path: str) -> None:
+        """Write one image of the kind 'psf', 'observed', ... of the first field to `path`."""
+        with casa.working_on(f"making the image {kind!r}"):
+            self._tool.makeimage(kind, path, "", 0)
+
+    def estimate_memory(self) -> float:
+        return float(self._tool.estimatememory())
+
+    def unlock(self, number: int) -> None:
+        """Release the locks on the images of field `number`."""
+        self._tool.unlockimages(number)
+
+    def close(self) -> None:
+        self._tool.done()
+
+    def _make_convolution_functions(self) -> None:
+        """Fill the cache of A-projection's convolution functions, which for cubes must exist before CASA partitions them."""
+        gridpars = self._records.gridpars[0]
+        if not (gridpars["gridder"].startswith("awpr") and "cube" in self._records.impars[0]["specmode"]):
+            return
+        cache = Path(gridpars["cfcache"])
+        if cache.is_dir():
+            return
+        self._tool.drygridding(cflist=[])
+        functions = [entry.name for entry in cache.iterdir() if CF_FILE.match(entry.name)] if cache.is_dir() else []
+        switches = (gridpars[name] for name in ("psterm", "aterm", "conjbeams"))
+        self._tool.fillcfcache(functions, gridpars["gridder"], gridpars["cfcache"], *switches)
+        self._tool.reloadcfcache()

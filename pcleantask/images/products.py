@@ -1,0 +1,135 @@
+"""The products of a run: the only list of their suffixes, and the work folder from which they take their final names."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import OutputError
+
+TAYLOR = r"(\.tt\d+)?"
+# Suffixes of products, each with the run that makes it anew: 'psf' with calcpsf, 'residual' with calcres, 'always'
+# where every run does; those of no such run are carried over from the run before.
+PRODUCTS = {
+    "psf": "psf",
+    "pb": "psf",
+    "weight": "psf",
+    "sumwt": "psf",
+    "gridwt": "psf",
+    "residual": "residual",
+    "model": "",
+    "mask": "",
+    "image": "always",
+    "image.pbcor": "always",
+    "alpha": "always",
+    "alpha.error": "always",
+    "alpha.pbcor": "always",
+    "beta": "always",
+    "cf": "",
+}
+SUFFIX = re.compile(r"\.(" + "|".join(re.escape(kind) for kind in PRODUCTS) + r")" + TAYLOR + r"(\.pbcor)?$")
+WORK_SUFFIX = ".workdirectory"
+OWNER_FILE = "owner"
+
+
+def product_kind(name: str, imagename: str) -> str | None:
+    """Which kind of product of `imagename` a file name is, as a key of PRODUCTS; None where it is none."""
+    match = SUFFIX.fullmatch(name[len(imagename) :]) if name.startswith(imagename) else None
+    return match[1] if match else None
+
+
+def products(imagename: str) -> Iterator[tuple[Path, str]]:
+    """The products of `imagename` on disk, each with its kind."""
+    path = Path(imagename)
+    if path.parent.is_dir():
+        for entry in sorted(path.parent.iterdir()):
+            kind = product_kind(entry.name, path.name)
+            if kind is not None:
+                yield entry, kind
+
+
+def counted_names(imagenames: tuple[str, ...]) -> tuple[str, ...]:
+    """The names under which a run with restart=False leaves the products of runs before alone: name, name_2, name_3, ...
+
+    All fields get the same number. Follows incrementImageNameList of casatasks' input_parameters.py (6.7.0).
+    """
+    highest = max(_highest_number(Path(name)) for name in imagenames)
+    return tuple(f"{name}_{highest + 1}" if highest else name for name in imagenames)
+
+
+def _highest_number(path: Path) -> int:
+    """The highest number that products of this name bear: 1 for the bare name, 0 where there are none."""
+    counted = re.compile(re.escape(path.name) + r"(?:_(\d+))?\.(image|residual|model|psf|sumwt)(\.tt0)?")
+    matches = [counted.fullmatch(entry.name) for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+    return max((int(match[1] or 1) for match in matches if match), default=0)
+
+
+class WorkFolder:
+    """The folder `<imagename>.workdirectory`, in which a run makes the products of one image field.
+
+    A product takes its final name by a rename, when the run is over; until then what stood there before is untouched.
+
+    Parameters
+    ----------
+    imagename : str
+        Final name of the products, without their suffixes.
+
+    Raises
+    ------
+    OutputError
+        The folder can't be made, or a running process of this machine is at work in it.
+    """
+
+    def __init__(self, imagename: str) -> None:
+        self._final = Path(imagename)
+        self.path = Path(imagename + WORK_SUFFIX)
+        self.imagename = str(self.path / self._final.name)
+
+    def create(self) -> None:
+        """Make the folder; one that a dead run left is replaced."""
+        if self.path.exists():
+            self._refuse_if_in_use()
+            self.discard()
+        try:
+            self.path.mkdir(parents=True)
+            (self.path / OWNER_FILE).write_text(f"{socket.gethostname()} {os.getpid()}", encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"imagename {str(self._final)!r}: can't make {str(self.path)!r} ({error.strerror})") from error
+
+    def carry_over(self, *, calcpsf: bool, calcres: bool) -> None:
+        """Copy in the products of the run before that this run reads rather than makes."""
+        made = {"always"} | ({"psf"} if calcpsf else set()) | ({"residual"} if calcres else set())
+        for path, kind in products(str(self._final)):
+            if PRODUCTS[kind] not in made:
+                shutil.copytree(path, self.path / path.name)
+
+    def publish(self) -> list[Path]:
+        """Give the products their final names, remove the folder, and return the products' paths."""
+        published = []
+        for path, _ in list(products(self.imagename)):
+            target = self._final.parent / path.name
+            if target.exists():
+                target.rename(self.path / (path.name + ".former"))
+            path.rename(target)
+            published.append(target)
+        self.discard()
+        return published
+
+    def discard(self) -> None:
+        """Remove the folder and all in it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _refuse_if_in_use(self) -> None:
+        owner = self.path / OWNER_FILE
+        if not owner.is_file():
+            return
+        host, _, pid = owner.read_text(encoding="utf-8").partition(" ")
+        if host == socket.gethostname() and pid.isdigit() and int(pid) != os.getpid() and Path(f"/proc/{pid}").exists():
+            raise OutputError(
+                f"imagename {str(self._final)!r}: process {pid} is imaging under that name in {str(self.path)!r}; "
+                f"wait for it, or choose another name"
+            )

@@ -1,0 +1,79 @@
+"""IterationControl: when to stop, and how deep to clean before the next major cycle; on CASA's iterbotsink."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .. import casa
+from ..toolrecords import Record
+
+
+class IterationControl:
+    """The iteration controller of one run.
+
+    casatools keeps its state once per process, and ignores a new set-up until the old one is `done`: whoever makes an
+    IterationControl ends the one before it, so only the newest may be used.
+
+    Attributes
+    ----------
+    iterations : int
+        Minor-cycle iterations so far, over all planes.
+    major_cycles : int
+        Major cycles of the clean loop so far; the first residual is not one of them.
+    controls : dict
+        Of the last minor cycle: cyclethreshold [Jy/beam], cycleniter, thresholdreached, ...; empty before the first.
+    peak_residual : float
+        The largest absolute residual within the mask that the last `converged` was told of [Jy/beam].
+    """
+
+    def __init__(self, iterpars: Record) -> None:
+        self._tool: Any = casa.load().iterbotsink()
+        self._tool.done()
+        with casa.working_on("setting up the iteration control"):
+            self._tool.setupiteration(iterpars=dict(iterpars))
+        self.iterations = 0
+        self.major_cycles = 0
+        self.controls: Record = {}
+        self.peak_residual = 0.0
+
+    def converged(self, init_records: Sequence[Record], nmajor_limit: int = -1) -> int:
+        """The stop code after these records of all fields' `Deconvolver.init_record`; 0 means go on."""
+        self._tool.resetminorcycleinfo()
+        for number, record in enumerate(init_records):
+            self._tool.mergeinitrecord(record, number)
+        self.peak_residual = max(float(record["peakresidual"]) for record in init_records)
+        reached = nmajor_limit >= 0 and self.major_cycles >= nmajor_limit
+        return int(self._tool.cleanComplete(reachedMajorLimit=reached))
+
+    def start_minor_cycle(self) -> Record:
+        """The controls for the next minor cycle: the same for every field and part."""
+        self.controls = self._tool.getminorcyclecontrols()
+        self._tool.resetminorcycleinfo()
+        return self.controls
+
+    def end_minor_cycle(self, exec_records: Sequence[Record]) -> bool:
+        """Take the records of all fields' minor cycles; True if any iteration was done."""
+        for number, record in enumerate(exec_records):
+            self._tool.mergeexecrecord(record, number)
+        done = sum(int(record["iterdone"]) for record in exec_records)
+        self.iterations += done
+        return done > 0
+
+    def is_last_major_cycle(self) -> bool:
+        """Whether the coming major cycle is foreseen to be the last."""
+        return int(self._tool.cleanComplete(lastcyclecheck=True)) > 0
+
+    def end_major_cycle(self, *, is_first: bool) -> None:
+        """Count a major cycle; the first residual counts for the summary, not for nmajor."""
+        if not is_first:
+            self.major_cycles += 1
+        self._tool.endmajorcycle()
+
+    def summary(self) -> Record:
+        """The controller's own summary; `report.clean_summary` makes the task's return dictionary of it."""
+        return self._tool.getiterationsummary()
+
+    def close(self) -> None:
+        """End the controller, so that the next set-up of this process is heeded."""
+        self._tool.done()

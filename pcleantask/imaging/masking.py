@@ -1,0 +1,235 @@
+"""Clean masks behind one protocol: the user's, the primary beam's, and auto-multithresh by CASA or by numpy."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from .. import casa
+from ..config import ImageField, PcleanConfig
+from ..images import planes
+from ..toolrecords import Record
+from .automask import AutoMaskConfig, AutoMaskState, BeamInfo, automask_channel, robust_rms
+from .beam import Beam, mask_blocks
+from .deconvolver import Deconvolver
+
+
+class Mask(Protocol):
+    """Makes and keeps the .mask of one image field."""
+
+    def update(self, *, iterations: int, threshold_reached: bool) -> None:
+        """Write .mask for the next minor cycle, from the residual of the last major cycle.
+
+        Parameters
+        ----------
+        iterations : int
+            Minor-cycle iterations that this field has had so far.
+        threshold_reached : bool
+            Whether the last minor cycle's cycle threshold was the run's threshold.
+        """
+
+    def keep(self) -> None:
+        """Remember the mask with which a minor cycle has just cleaned."""
+
+    def revert(self) -> None:
+        """Put back the mask of the last minor cycle, when no other will use the newer one."""
+
+
+class CasaMask:
+    """The user's mask, the primary beam's, or none: CASA makes it at the first update, and it stays."""
+
+    def __init__(self, deconvolver: Deconvolver) -> None:
+        self._deconvolver = deconvolver
+
+    def update(self, *, iterations: int, threshold_reached: bool) -> None:
+        self._deconvolver.setup_mask()
+
+    def keep(self) -> None:
+        pass
+
+    def revert(self) -> None:
+        pass
+
+
+class _AutoMask:
+    """What both kinds of auto-multithresh share: the mask of the last minor cycle is the one that stays."""
+
+    def __init__(self, deconvolver: Deconvolver) -> None:
+        self._deconvolver = deconvolver
+        self._mask = Path(deconvolver.imagename + ".mask")
+        self._used = Path(deconvolver.imagename + ".prev.mask")
+
+    def keep(self) -> None:
+        if self._mask.is_dir():
+            shutil.rmtree(self._used, ignore_errors=True)
+            shutil.copytree(self._mask, self._used)
+
+    def revert(self) -> None:
+        if self._used.is_dir():
+            shutil.rmtree(self._mask)
+            self._used.rename(self._mask)
+            casa.post(f"[{self._deconvolver.imagename}] the mask is that of the last minor cycle")
+
+
+class CasaAutoMask(_AutoMask):
+    """auto-multithresh by CASA's synthesisdeconvolver."""
+
+    def update(self, *, iterations: int, threshold_reached: bool) -> None:
+        self._deconvolver.setup_mask()
+
+
+class NumpyAutoMask(_AutoMask):
+    """auto-multithresh in numpy: CASA's pixels in a small part of its time.
+
+    With nsigma=0 CASA's deconvolver is told nothing of the automask and finds .mask as if the user had drawn it. With
+    nsigma>0 its per-plane stopping thresholds rest on statistics that only its own automask leaves behind, so CASA's
+    automask runs as well, with parameters under which it takes the statistics and changes no mask (STATISTICS_ONLY).
+    """
+
+    def __init__(self, deconvolver: Deconvolver, config: PcleanConfig, field: ImageField) -> None:
+        super().__init__(deconvolver)
+        masking = config.masking
+        names = AutoMaskConfig.__dataclass_fields__
+        self._config = AutoMaskConfig(**{name: getattr(masking, name) for name in names})
+        self._pbmask = masking.pbmask
+        self._nsigma = config.iteration.nsigma
+        term = ".tt0" if field.multiterm else ""
+        self._paths = {kind: deconvolver.imagename + f".{kind}{term}" for kind in ("residual", "psf", "pb")}
+        self._blocks: list[tuple[int, int, BeamInfo]] = []
+        self._skip: list[bool] = []
+        self._cell_sign = -1
+        self._has_run = False
+
+    def update(self, *, iterations: int, threshold_reached: bool) -> None:
+        is_new = not self._blocks and self._is_blank()
+        self._deconvolver.setup_mask()  # makes .mask where there is none
+        with casa.working_on("updating the automask"), ExitStack() as stack:
+            residual = stack.enter_context(planes.opened(self._paths["residual"]))
+            mask = stack.enter_context(planes.opened(str(self._mask)))
+            pb = stack.enter_context(planes.opened(self._paths["pb"])) if self._wants_pb() else None
+            if not self._blocks:
+                self._set_up(residual)
+            for start, stop, beam in self._blocks:
+                full = not is_new and self._is_full(mask, start)
+                for chan in range(start, stop):
+                    channel = _Channel(residual, mask, pb, chan, is_new=is_new)
+                    self._update_channel(channel, beam, iterations, threshold_reached, fullmask=full)
+
+    def _is_blank(self) -> bool:
+        """Whether there is no .mask yet, or an empty one, which CASA's deconvolver would take for none and fill."""
+        if not planes.is_image(str(self._mask)):
+            return True
+        with planes.opened(str(self._mask)) as mask:
+            _, _, npol, nchan = mask.shape
+            return not any(mask.read(pol, chan).any() for chan in range(nchan) for pol in range(npol))
+
+    def _wants_pb(self) -> bool:
+        return (self._pbmask > 0 or self._nsigma > 0) and planes.is_image(self._paths["pb"])
+
+    def _is_full(self, mask: planes.Planes, start: int) -> bool:
+        """CASA's quirk: where the first plane of a block is masked all over, none of the block's masks counts as one."""
+        return not self._config.fastnoise and bool(mask.read(0, start).all())
+
+    def _set_up(self, residual: planes.Planes) -> None:
+        """Read what stays the same: channel blocks with their common beams on the pixel grid, and the sidelobe level."""
+        nx, ny, _, nchan = residual.shape
+        cell = residual.geometry().cell
+        self._cell_sign = -1 if cell[0] < 0 else 1
+        self._skip = [False] * nchan
+        level = self._deconvolver.sidelobe_level
+        with planes.opened(self._paths["psf"]) as psf:
+            for start, stop in mask_blocks(nx, ny, nchan):
+                beam = Beam(*psf.common_beam(start, stop))
+                info = BeamInfo(beam.area_pix(cell), level, beam.sigma_pix(cell), beam.pa_pix(cell))
+                self._blocks.append((start, stop, info))
+
+    def _update_channel(
+        self, channel: _Channel, beam: BeamInfo, iterations: int, threshold_reached: bool, *, fullmask: bool
+    ) -> None:
+        if self._skip[channel.number]:
+            return
+        first_of_one = self._nsigma > 0 and len(self._skip) == 1 and not self._has_run
+        statistics = [self._nsigma_statistics(channel, pol) for pol in channel.pols] if first_of_one else None
+        states = [AutoMaskState(prevmask=mask) for mask in channel.masks]
+        new = automask_channel(
+            channel.residuals,
+            beam,
+            self._config,
+            states,
+            pbs=channel.pbs if self._pbmask > 0 else None,
+            valids=channel.valids,
+            pbmask=self._pbmask,
+            iterdone=iterations,
+            threshold_reached=threshold_reached,
+            statistics=statistics,
+            fullmask=fullmask,
+            cell_sign=self._cell_sign,
+        )
+        channel.write(new)
+        self._skip[channel.number] = states[0].skip
+        self._has_run = True
+
+    def _nsigma_statistics(self, channel: _Channel, pol: int) -> tuple[float, float]:
+        """Median and rms from which CASA made the first nsigma threshold (SIImageStore::calcRobustRMS)."""
+        valid = channel.pbs[pol] > np.float32(self._pbmask) if channel.pbs else None
+        return robust_rms(channel.residuals[pol], valid, self._config.fastnoise)
+
+
+class _Channel:
+    """The planes of one channel, one a polarisation, and where its masks go."""
+
+    def __init__(
+        self, residual: planes.Planes, mask: planes.Planes, pb: planes.Planes | None, chan: int, *, is_new: bool
+    ) -> None:
+        self.number = chan
+        self.pols = range(residual.shape[2])
+        self._mask = mask
+        self.residuals = [residual.read(pol, chan) for pol in self.pols]
+        self.valids = [residual.read_valid(pol, chan) for pol in self.pols]
+        self.pbs = [pb.read(pol, chan) for pol in self.pols] if pb else []
+        shape = residual.shape[:2]
+        self.masks = [
+            np.zeros(shape, bool, order="F") if is_new else mask.read_double(pol, chan) > 0 for pol in self.pols
+        ]
+
+    def write(self, masks: list[np.ndarray]) -> None:
+        for pol, pixels in zip(self.pols, masks, strict=True):
+            self._mask.write(pixels, pol, self.number)
+
+
+# Parameters with which CASA's automask takes its statistics but neither finds, grows nor skips anything: every plane is
+# limited by a sidelobe threshold that no pixel reaches.
+STATISTICS_ONLY: Record = {
+    "sidelobethreshold": 1e9,
+    "noisethreshold": 0.0,
+    "lownoisethreshold": 0.0,
+    "negativethreshold": 0.0,
+    "minbeamfrac": 0.0,
+    "growiterations": 0,
+    "minpercentchange": -1.0,
+    "verbose": False,
+}
+
+
+def mask_decpars(config: PcleanConfig, field: ImageField, decpars: Record) -> Record:
+    """The deconvolver's record, changed where the mask is not CASA's own affair."""
+    if not _by_numpy(config, field):
+        return decpars
+    if config.iteration.nsigma > 0:
+        return {**decpars, **STATISTICS_ONLY}
+    return {**decpars, "usemask": "user", "mask": ""}
+
+
+def make_mask(config: PcleanConfig, field: ImageField, deconvolver: Deconvolver) -> Mask:
+    """The mask that `usemask` and `automaskengine` ask for, on a deconvolver made with `mask_decpars`."""
+    if _by_numpy(config, field):
+        return NumpyAutoMask(deconvolver, config, field)
+    return CasaAutoMask(deconvolver) if field.usemask == "auto-multithresh" else CasaMask(deconvolver)
+
+
+def _by_numpy(config: PcleanConfig, field: ImageField) -> bool:
+    return field.usemask == "auto-multithresh" and config.run.automaskengine == "numpy"

@@ -1,0 +1,67 @@
+"""Normalizer: gather partial images, divide by weight, scatter the model; on CASA's synthesisnormalizer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .. import casa
+from ..toolrecords import Record
+
+
+class Normalizer:
+    """Normalization of one image field.
+
+    Parameters
+    ----------
+    normpars : dict
+        The record of `toolrecords.to_casa_normpars`.
+    partimagenames : sequence of str, optional
+        Names of the partial images that `gather_*` sums up and `scatter_model` serves; none where one gridder makes the
+        whole image.
+    """
+
+    def __init__(self, normpars: Record, partimagenames: Sequence[str] | None = None) -> None:
+        record = dict(normpars)
+        if partimagenames:
+            record["partimagenames"] = list(partimagenames)
+        self._tool: Any = casa.load().synthesisnormalizer()
+        with casa.working_on("setting up the normalizer"):
+            self._tool.setupnormalizer(normpars=record)
+
+    def normalize_psf(self) -> None:
+        """Gather the PSF and its weight, divide the PSF by the weight, and the weight by the sum of weights."""
+        with casa.working_on("normalizing the PSF"):
+            self._tool.gatherpsfweight()
+            self._tool.dividepsfbyweight()
+            self._tool.divideweightbysumwt()
+
+    def normalize_pb(self) -> None:
+        """Normalize the primary beam to its peak, and mask it at pblimit."""
+        with casa.working_on("normalizing the primary beam"):
+            self._tool.normalizeprimarybeam()
+
+    def divide_model(self) -> None:
+        """Turn the model into the one to predict, and scatter it to the parts."""
+        with casa.working_on("preparing the model for prediction"):
+            self._tool.dividemodelbyweight()
+            self._tool.scattermodel()
+
+    def normalize_residual(self) -> None:
+        """Gather the residual and divide it by the weight."""
+        with casa.working_on("normalizing the residual"):
+            self._tool.gatherresidual()
+            self._tool.divideresidualbyweight()
+
+    def restore_model(self) -> None:
+        """Undo what `divide_model` did to the model on disk."""
+        with casa.working_on("putting the model back"):
+            self._tool.multiplymodelbyweight()
+
+    def unlock(self) -> None:
+        """Release the locks on the images."""
+        self._tool.unlockimages()
+
+    def close(self) -> None:
+        """Release the images."""
+        self._tool.done()

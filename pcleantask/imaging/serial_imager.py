@@ -1,0 +1,391 @@
+"""SerialImager: the one clean loop, in one process. It drives its parts and knows none of their kinds."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, TypeVar
+
+from .. import casa, measurementsets, report
+from ..config import PcleanConfig
+from ..errors import ImagingError
+from ..gridding import make_gridder
+from ..gridding.base import Gridder
+from ..images.history import write_history
+from ..images.products import WorkFolder, counted_names
+from ..progress import NullProgress, Progress
+from ..toolrecords import Record, ToolRecords, to_casa_selpars, tool_records
+from .deconvolver import Deconvolver
+from .iteration import IterationControl
+from .masking import Mask, make_mask, mask_decpars
+from .normalizer import Normalizer
+from .psfcenter import replace_psf
+
+Step = TypeVar("Step", bound=Callable[..., Any])
+
+
+def _step(method: Step) -> Step:
+    """Make a method a step of the run: once one has failed, nothing is published, and CASA's errors name the work folder."""
+
+    @functools.wraps(method)
+    def wrapper(self: SerialImager, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(self, *args, **kwargs)
+        except BaseException as error:
+            self.failed = True
+            if isinstance(error, ImagingError):
+                raise ImagingError(f"{error}\nThe unfinished images are in {str(self._folders[0].path)!r}") from error
+            raise
+
+    return wrapper  # type: ignore[return-value]
+
+
+class SerialImager:
+    """Image and deconvolve in this process: tclean's loop, step by step or by `run`.
+
+    Parameters
+    ----------
+    config : PcleanConfig
+        What to image, and how.
+    init_iter_control : bool
+        False where somebody else holds the iteration control: then `init_records`, `run_minor_cycle(controls)` and
+        `exec_records` take the place of `has_converged`, and `run` can't be used.
+    progress : Progress, optional
+        Told of every cycle; by default nobody is.
+    history : mapping, optional
+        Parameters to write into every product's history.
+
+    Attributes
+    ----------
+    exec_records : list of dict
+        Records of the last minor cycle, one a field.
+    stop_code : int
+        What the last `has_converged` found: a key of `report.STOP_DESCRIPTIONS`, or 0.
+    failed : bool
+        Whether a step has failed.
+
+    Examples
+    --------
+    >>> with SerialImager(PcleanConfig.from_parameters(vis="x.ms", imagename="x", cell="1arcsec", niter=100)) as imager:
+    ...     result = imager.run()
+
+    Notes
+    -----
+    Images are made in `<imagename>.workdirectory` and take their final names at `teardown`, if no step has failed. After
+    a failure the work folder stays for inspection, and what stood under the final names is untouched.
+    """
+
+    def __init__(
+        self,
+        config: PcleanConfig,
+        init_iter_control: bool = True,
+        *,
+        progress: Progress | None = None,
+        history: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.config = config
+        self.progress = progress or NullProgress()
+        self.exec_records: list[Record] = []
+        self.stop_code = 0
+        self.failed = False
+        self._init_iter_control = init_iter_control
+        self._history = history or {}
+        names = tuple(field.imagename for field in config.fields)
+        self._folders = [WorkFolder(name) for name in (names if config.run.restart else counted_names(names))]
+        self._imagenames = tuple(folder.imagename for folder in self._folders)
+        self._records: ToolRecords
+        self._gridder: Gridder | None = None
+        self._normalizers: list[Normalizer] = []
+        self._deconvolvers: list[Deconvolver] = []
+        self._masks: list[Mask] = []
+        self._control: IterationControl | None = None
+        self._iterations = [0] * len(config.fields)
+        self._threshold_reached = False
+        self._is_set_up = False
+
+    def __enter__(self) -> SerialImager:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.failed = self.failed or error is not None
+        self.teardown()
+
+    # --- the steps ---
+
+    @_step
+    def setup(self) -> None:
+        """Check the selections, make the work folders and the tools.
+
+        Raises
+        ------
+        SelectionError, OutputError
+            Before anything is written.
+        ImagingError
+            CASA refuses a parameter; the work folders are removed.
+        """
+        for selection in self.config.selections:
+            measurementsets.check_selection(selection)
+        measurementsets.add_missing_weight_spectra([selection.vis for selection in self.config.selections])
+        run = self.config.run
+        try:
+            for folder in self._folders:
+                folder.create()
+                if run.restart:
+                    folder.carry_over(calcpsf=run.calcpsf, calcres=run.calcres)
+            self._records = tool_records(self.config, self._imagenames)
+            self._make_tools()
+        except BaseException:
+            self._release_tools()
+            for folder in self._folders:
+                folder.discard()
+            raise
+        self._is_set_up = True
+        self._check_memory()
+
+    @_step
+    def make_psf(self) -> None:
+        """Make and normalize .psf, .sumwt and .weight of every field, and fit the beams."""
+        self._need_gridder().make_psf()
+        for normalizer in self._normalizers if self.config.divides_in_python else []:
+            normalizer.normalize_psf()
+        for deconvolver in self._deconvolvers:
+            deconvolver.check_beam()
+        if self.config.gridding.psfphasecenter != "" and "mosaic" in self.config.fields[0].gridder:
+            self._release_tools()
+            replace_psf(self.config, self._imagenames[0])
+            self._make_tools()
+
+    @_step
+    def make_pb(self) -> None:
+        """Make and normalize .pb of every field."""
+        self._need_gridder().make_pb()
+        for normalizer in self._normalizers:
+            normalizer.normalize_pb()
+
+    @_step
+    def run_major_cycle(self, is_first: bool = False, *, last: bool | None = None) -> None:
+        """Make .residual of every field from the data less the models.
+
+        Parameters
+        ----------
+        is_first : bool
+            This is the first residual, which doesn't count for nmajor.
+        last : bool, optional
+            No other major cycle will follow, so that `savemodel` acts; by default the iteration control foresees it.
+        """
+        if last is None:
+            last = self._control is None or self._control.is_last_major_cycle()
+        normalizers = self._normalizers if self.config.divides_in_python else []
+        for normalizer in normalizers:
+            normalizer.divide_model()
+        self._need_gridder().major_cycle(last=last)
+        if self._control is not None:
+            self._control.end_major_cycle(is_first=is_first)
+        for normalizer in normalizers:
+            normalizer.normalize_residual()
+            normalizer.restore_model()
+
+    @_step
+    def update_masks(self) -> None:
+        """Write .mask of every field for the next minor cycle."""
+        for mask, iterations in zip(self._masks, self._iterations, strict=True):
+            mask.update(iterations=iterations, threshold_reached=self._threshold_reached)
+
+    @_step
+    def run_minor_cycle(self, controls: Record | None = None) -> bool:
+        """Clean every field's .residual within its .mask; True if any iteration was done.
+
+        Parameters
+        ----------
+        controls : dict, optional
+            From an iteration control outside; by default from this imager's own.
+        """
+        if controls is None:
+            controls = self._need_control().start_minor_cycle()
+        casa.post(f"Minor cycle controls: {controls}")
+        self._threshold_reached = bool(controls["thresholdreached"])
+        self.exec_records = []
+        for deconvolver, mask in zip(self._deconvolvers, self._masks, strict=True):
+            self.exec_records.append(deconvolver.minor_cycle(controls))
+            mask.keep()
+        done = [int(record["iterdone"]) for record in self.exec_records]
+        self._iterations = [before + new for before, new in zip(self._iterations, done, strict=True)]
+        if self._control is not None:
+            self._control.end_minor_cycle(self.exec_records)
+        return any(done)
+
+    @_step
+    def init_records(self) -> list[Record]:
+        """Peak residual, sidelobe level and mask sum of every field, for an iteration control."""
+        return [deconvolver.init_record() for deconvolver in self._deconvolvers]
+
+    @_step
+    def has_converged(self, nmajor_limit: int = -1) -> bool:
+        """Whether a stopping criterion is met; if so, automasks go back to those of the last minor cycle.
+
+        Parameters
+        ----------
+        nmajor_limit : int
+            Major cycles after the first residual that may be run; -1 for no limit.
+        """
+        self.stop_code = self._need_control().converged(self.init_records(), nmajor_limit)
+        if self.stop_code > 0:
+            casa.post(f"Reached global stopping criterion: {report.STOP_DESCRIPTIONS[self.stop_code]}")
+            self.revert_masks()
+        return self.stop_code > 0
+
+    @_step
+    def revert_masks(self) -> None:
+        """Put back the masks of the last minor cycle, where automasking has made newer ones."""
+        for mask in self._masks:
+            mask.revert()
+
+    @_step
+    def predict_model(self) -> None:
+        """Predict the models and save them with the visibilities, as `savemodel` says."""
+        for normalizer in self._normalizers:
+            normalizer.divide_model()
+        self._need_gridder().predict()
+        for normalizer in self._normalizers:
+            normalizer.restore_model()
+
+    @_step
+    def restore(self) -> None:
+        """Write .image of every field."""
+        for deconvolver in self._deconvolvers:
+            deconvolver.restore()
+
+    @_step
+    def pbcor(self) -> None:
+        """Write .image.pbcor of every field."""
+        for deconvolver in self._deconvolvers:
+            deconvolver.pbcor()
+
+    def teardown(self) -> None:
+        """Release the tools; give the products their final names, unless a step has failed. May be called again."""
+        self._release_tools()
+        if not self._is_set_up:
+            return
+        self._is_set_up = False
+        if self.failed:
+            return
+        for folder in self._folders:
+            write_history(folder.imagename, self._history)
+            folder.publish()
+
+    # --- the loop ---
+
+    def run(self) -> dict[str, Any]:
+        """Do all steps in tclean's order.
+
+        Returns
+        -------
+        dict
+            tclean's return dictionary: stopcode, iterdone, nmajordone, summaryminor, summarymajor, ...
+        """
+        run, iteration = self.config.run, self.config.iteration
+        self.setup()
+        if run.calcpsf:
+            self.progress.stage("PSF and primary beam")
+            self.make_psf()
+            self.make_pb()
+        if self.config.fields[0].gridder in ("mosaic", "awproject"):
+            self._need_gridder().check_pb()
+        if run.calcres:
+            self.progress.stage("first residual")
+            self.run_major_cycle(is_first=True)
+        if iteration.niter > 0:
+            summary = self._clean()
+        else:
+            if not run.calcres and run.savemodel != "none":
+                self.predict_model()
+            summary = report.residual_summary(self.config, self._imagenames)
+        if self.config.deconvolution.restoration:
+            self.progress.stage("restoration")
+            self.restore()
+            if self.config.deconvolution.pbcor:
+                self.pbcor()
+        self.progress.finish()
+        return summary
+
+    def _clean(self) -> dict[str, Any]:
+        """Major and minor cycles until a stopping criterion is met, or a minor cycle does nothing."""
+        control, nmajor = self._need_control(), self.config.iteration.nmajor
+        self.has_converged(nmajor)
+        self.update_masks()
+        done = self.has_converged(nmajor)
+        self._report_cycle(control)
+        while not done:
+            cleaned = self.run_minor_cycle()
+            if cleaned:
+                self.run_major_cycle()
+            self.update_masks()
+            done = self.has_converged(nmajor) or not cleaned
+            self._report_cycle(control)
+        summary = report.clean_summary(control.summary(), fullsummary=self.config.iteration.fullsummary)
+        self.progress.stopped(self.stop_code, report.STOP_DESCRIPTIONS.get(self.stop_code, "no iteration was done"))
+        if self.config.saves_model_late:
+            self._save_model_late()
+        return summary
+
+    def _report_cycle(self, control: IterationControl) -> None:
+        self.progress.cycle(
+            number=control.major_cycles,
+            peak_residual=control.peak_residual,
+            cycle_threshold=control.controls.get("cyclethreshold"),
+            iterations=control.iterations,
+        )
+
+    def _save_model_late(self) -> None:
+        """Predict and save the final model with a gridder that may write to the MeasurementSets."""
+        self._need_gridder().close()
+        selpars = to_casa_selpars(self.config, late_model=True)
+        self._gridder = make_gridder(self.config.run.engine, self._records, selpars)
+        self.predict_model()
+
+    # --- the tools ---
+
+    def _make_tools(self) -> None:
+        """Make the parts, in tclean's order."""
+        config, records = self.config, self._records
+        self._gridder = make_gridder(config.run.engine, records)
+        self._normalizers = [Normalizer(record) for record in records.normpars]
+        self._gridder.set_weighting()
+        if config.iteration.niter > 0 or config.deconvolution.restoration:
+            for field, name, decpars in zip(config.fields, self._imagenames, records.decpars, strict=True):
+                deconvolver = Deconvolver(name, mask_decpars(config, field, decpars))
+                self._deconvolvers.append(deconvolver)
+                self._masks.append(make_mask(config, field, deconvolver))
+        if config.iteration.niter > 0 and self._init_iter_control:
+            self._control = IterationControl(records.iterpars)
+
+    def _release_tools(self) -> None:
+        for part in (self._gridder, *self._deconvolvers, *self._normalizers, self._control):
+            if part is not None:
+                part.close()
+        self._gridder, self._control = None, None
+        self._deconvolvers, self._normalizers, self._masks = [], [], []
+
+    def _need_gridder(self) -> Gridder:
+        if self._gridder is None:
+            raise ImagingError("the imager has no tools: call setup first")
+        return self._gridder
+
+    def _need_control(self) -> IterationControl:
+        if self._control is None:
+            raise ImagingError("the imager has no iteration control: niter is 0, setup wasn't called, or init_iter_control=False")
+        return self._control
+
+    def _check_memory(self) -> None:
+        """Warn, as tclean does, where gridding and deconvolution may not fit into memory."""
+        needed = self._need_gridder().estimate_memory()
+        needed += sum(
+            deconvolver.estimate_memory(field.imsize)
+            for deconvolver, field in zip(self._deconvolvers, self.config.fields, strict=False)
+        )
+        available = casa.available_memory()
+        tight = needed > 0.8 * available
+        casa.post(f"Memory needed: {needed:.0f} kB; available: {available:.0f} kB", "WARN" if tight else "INFO2")

@@ -1,0 +1,74 @@
+"""Questions to MeasurementSets before imaging: what a selection selects, which comes first, what columns are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from . import casa
+from .config import Selection
+from .errors import MissingInputError, SelectionError
+
+
+def check_selection(selection: Selection) -> None:
+    """Raise SelectionError unless the selection can be parsed and leaves at least one row.
+
+    Uses `ms.msselect`, the selection that `synthesisimager.selectdata` makes.
+    """
+    items = {
+        "field": selection.field,
+        "spw": selection.spw,
+        "time": selection.timerange,
+        "uvdist": selection.uvrange,
+        "baseline": selection.antenna,
+        "scan": selection.scan,
+        "observation": selection.observation,
+        "scanintent": selection.intent,
+    }
+    chosen = {name: text for name, text in items.items() if text}
+    with casa.opened_ms(selection.vis) as ms:
+        try:
+            ms.msselect(chosen)
+            rows = ms.nrow(selected=True)
+        except RuntimeError as error:
+            raise SelectionError(
+                f"the selection {chosen} can't be made in {selection.vis!r}: {casa.first_line(error)}; `listobs` lists what is there"
+            ) from error
+    if rows == 0:
+        raise SelectionError(f"the selection {chosen} selects nothing in {selection.vis!r}; `listobs` lists what is there")
+
+
+def _start_time(vis: str) -> float:
+    """The earliest time stamp of the MeasurementSet [s, MJD]."""
+    with casa.opened_table(vis) as table:
+        if table.nrows() == 0:
+            raise MissingInputError(f"vis {vis!r} has no rows; give a MeasurementSet with data")
+        return float(table.getcol("TIME").min())
+
+
+def in_time_order(selections: Sequence[Selection]) -> tuple[Selection, ...]:
+    """The selections in the order of their data's first time stamps, as tclean images them.
+
+    Follows `sort_mslist` of casatasks' mslisthelper.py: sorted by the earliest TIME.
+    """
+    if len(selections) < 2:
+        return tuple(selections)
+    return tuple(sorted(selections, key=lambda selection: _start_time(selection.vis)))
+
+
+def add_missing_weight_spectra(paths: Sequence[str]) -> None:
+    """Where some MeasurementSets have WEIGHT_SPECTRUM and others don't, add the column to the others, as tclean does.
+
+    CASA's data iterator can't go from one kind to the other. The new column is filled from WEIGHT.
+    """
+    lacking = []
+    for path in paths:
+        with casa.opened_table(path) as table:
+            if "WEIGHT_SPECTRUM" not in table.colnames():
+                lacking.append(path)
+    if not lacking or len(lacking) == len(paths):
+        return
+    casa.post(f"Some MeasurementSets have WEIGHT_SPECTRUM and others don't; adding it to {lacking}", "WARN")
+    for path in lacking:
+        with casa.tool("calibrater") as calibrater:
+            calibrater.open(path, addcorr=False, addmodel=False)
+            calibrater.initweights(wtmode="weight", dowtsp=True)

@@ -1,0 +1,29 @@
+"""The recipe of the task: parameters -> configuration -> imager -> return dictionary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def pclean(**parameters: Any) -> dict[str, Any]:
+    """Image with these parameters, which the task wrapper has completed and type-checked.
+
+    Returns
+    -------
+    dict
+        tclean's return dictionary.
+
+    Raises
+    ------
+    PcleanError
+        One of the named errors of `pcleantask.errors`, before any work where the input is at fault.
+    """
+    from ..casa import jansky
+    from ..config import PcleanConfig
+    from ..imaging.serial_imager import SerialImager
+    from ..progress import ScreenProgress
+
+    config = PcleanConfig.from_parameters(**parameters)
+    progress = ScreenProgress(config.iteration.niter, jansky(config.iteration.threshold))
+    with SerialImager(config, progress=progress, history=parameters) as imager:
+        return imager.run()

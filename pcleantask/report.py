@@ -1,0 +1,175 @@
+"""The task's return dictionary: stop codes in words, the minor cycles' summary by field, channel and Stokes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .config import PcleanConfig
+from .images import planes
+
+STOP_DESCRIPTIONS = {
+    1: "iteration limit",
+    2: "threshold",
+    3: "force stop",
+    4: "no change in peak residual across two major cycles",
+    5: "peak residual increased by more than 3 times from the previous major cycle",
+    6: "peak residual increased by more than 3 times from the minimum reached",
+    7: "zero mask",
+    8: "any combination of n-sigma and other valid exit criterion",
+    9: "reached nmajor",
+}
+
+# Rows of the controller's summary matrix (SIMinorCycleController, casatools 6.7); fullsummary=False has the first six.
+SHORT_ROWS = ("iterDone", "peakRes", "modelFlux", "cycleThresh", "deconId", "chan")
+FULL_ROWS = (
+    *SHORT_ROWS,
+    *("stoke", "cycleStartIters", "startIterDone", "startPeakRes", "startModelFlux", "startPeakResNM"),
+    *("peakResNM", "masksum", "mpiServer", "multifieldId", "stopCode"),
+)
+# Keys of a plane's summary, in the order in which tclean gives them.
+PLANE_KEYS = (
+    *("startIterDone", "iterDone", "startPeakRes", "peakRes", "startModelFlux", "modelFlux", "startPeakResNM", "peakResNM"),
+    *("cycleThresh", "cycleStartIters", "masksum", "mpiServer", "stopCode"),
+)
+# The same keys in the order of the report on a run without iterations.
+RESIDUAL_KEYS = (
+    *("iterDone", "peakRes", "modelFlux", "cycleThresh", "cycleStartIters", "startIterDone", "startPeakRes"),
+    *("startModelFlux", "startPeakResNM", "peakResNM", "masksum", "mpiServer", "stopCode"),
+)
+
+MinorSummary = dict[int, dict[int, dict[int, dict[str, list[Any]]]]]
+
+
+def clean_summary(summary: dict[str, Any], *, fullsummary: bool) -> dict[str, Any]:
+    """The return dictionary of a run with iterations, from the iteration controller's summary."""
+    report = dict(summary)
+    if "stopcode" in report:
+        report["stopDescription"] = STOP_DESCRIPTIONS.get(report["stopcode"])
+    if "summaryminor" in report:
+        report["summaryminor"] = minor_summary(report["summaryminor"], fullsummary=fullsummary)
+    return report
+
+
+def minor_summary(matrix: np.ndarray, *, fullsummary: bool) -> MinorSummary:
+    """Index the summary matrix [row, cycle and plane] by field, channel, Stokes and key.
+
+    Follows casatasks' summary_minor.py (6.7.0). Each value is a list with one entry for each minor cycle; planes without
+    as many are filled up with zeros.
+    """
+    if matrix.shape[1] == 0:
+        return {0: {}}
+    rows = FULL_ROWS if fullsummary else SHORT_ROWS
+    fields = matrix[rows.index("multifieldId" if fullsummary else "deconId")]
+    return {int(field): _field_summary(matrix[:, fields == field], rows) for field in np.unique(fields)}
+
+
+def _field_summary(matrix: np.ndarray, rows: tuple[str, ...]) -> dict[int, dict[int, dict[str, list[Any]]]]:
+    channels = matrix[rows.index("chan")].astype(int)
+    stokes = matrix[rows.index("stoke")].astype(int) if "stoke" in rows else np.zeros_like(channels)
+    ncycles = matrix.shape[1] // (len(np.unique(channels)) * len(np.unique(stokes)))
+
+    def values(key: str, plane: np.ndarray) -> list[Any]:
+        entries = list(matrix[rows.index(key), plane])
+        return entries + [0] * (ncycles - len(entries))
+
+    return {
+        int(channel): {
+            int(pol): {
+                key: values(key, (channels == channel) & (stokes == pol)) for key in PLANE_KEYS if key in rows
+            }
+            for pol in np.unique(stokes)
+        }
+        for channel in np.unique(channels)
+    }
+
+
+def residual_summary(config: PcleanConfig, imagenames: tuple[str, ...]) -> dict[str, Any]:
+    """The return dictionary of a run with niter=0, made from the images on disk.
+
+    Follows ImagingDict.construct_residual_dict of casatasks' imager_return_dict.py (6.7.0).
+    """
+    have_residual = _image(imagenames[0], "residual") is not None
+    return {
+        "cleanstate": "running",
+        "cyclefactor": config.iteration.cyclefactor,
+        "cycleiterdone": 0,
+        "cycleniter": 0,
+        "cyclethreshold": 0,
+        "interactiveiterdone": 0,
+        "interactivemode": False,
+        "interactiveniter": 0,
+        "interactivethreshold": 0,
+        "iterdone": 0,
+        "loopgain": 0,
+        "maxpsffraction": 0,
+        "maxpsfsidelobe": 0,
+        "minpsffraction": 0,
+        "niter": 0,
+        "nmajordone": 1,
+        "nsigma": 0.0,
+        "stopcode": 3,
+        "summarymajor": np.array([0]),
+        "summaryminor": _residual_planes(config, imagenames) if have_residual else _no_planes(),
+        "threshold": config.iteration.threshold,
+        "stopDescription": "Zero iterations performed",
+    }
+
+
+def _no_planes() -> MinorSummary:
+    return {0: {0: {0: {key: [] for key in RESIDUAL_KEYS}}}}
+
+
+def _image(imagename: str, kind: str) -> str | None:
+    """The path of the image of that kind, its first Taylor term where there are several, or None."""
+    for suffix in (f".{kind}.tt0", f".{kind}"):
+        if Path(imagename + suffix).exists():
+            return imagename + suffix
+    return None
+
+
+def _residual_planes(config: PcleanConfig, imagenames: tuple[str, ...]) -> MinorSummary:
+    report: MinorSummary = {}
+    for number, (field, imagename) in enumerate(zip(config.fields, imagenames, strict=True)):
+        residual = _image(imagename, "residual")
+        if residual is None:
+            continue
+        model = _image(imagename, "model")
+        given = field.mask if isinstance(field.mask, str) else ""
+        mask = given if given and Path(given).exists() else imagename + ".mask"
+        mask = mask if planes.is_image(mask) else ""
+        geometry = planes.image_geometry(residual)
+        report[number] = {
+            chan: {
+                pol: _residual_plane(residual, model, mask, pol, chan, fullsummary=config.iteration.fullsummary)
+                for pol in range(geometry.shape[2])
+            }
+            for chan in range(geometry.shape[3])
+        }
+    return report
+
+
+def _residual_plane(
+    residual: str, model: str | None, mask: str, pol: int, chan: int, *, fullsummary: bool
+) -> dict[str, list[Any]]:
+    data = planes.read_plane_double(residual, pol, chan)
+    weights = planes.read_plane_double(mask, pol, chan) if mask else None
+    flux = np.sum(planes.read_plane_double(model, pol, chan)) if model else 0
+    peak = np.amax(data if weights is None else data * weights)
+    report: dict[str, list[Any]] = {"iterDone": [0.0], "peakRes": [peak], "modelFlux": [flux], "cycleThresh": [0.0]}
+    if fullsummary:
+        peak_unmasked = np.amax(data)
+        report |= {
+            "cycleStartIters": [0.0],
+            "startIterDone": [0.0],
+            "startPeakRes": [peak],
+            "startModelFlux": [flux],
+            "startPeakResNM": [peak_unmasked],
+            "peakResNM": [peak_unmasked],
+            "masksum": [np.sum(weights) if weights is not None else 0.0],
+            "mpiServer": [0.0],
+            "stopCode": [3],
+        }
+    return report

@@ -1,0 +1,148 @@
+"""The rules that parameters must obey, checked before any work is done. Each failure gives the value and the way out."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import MissingInputError, OutputError, ParameterError, UnknownParameterError
+
+if TYPE_CHECKING:
+    from .config import ImageField
+
+ANGLE = re.compile(r"^\s*[+]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*(deg|rad|mrad|arcmin|arcsec|[mun]?as|marcsec|uarcsec|'|\"|'')\s*$")
+MS_TYPE = "Measurement Set"
+MASK_REGION = re.compile(r"\[")  # CRTF regions have brackets; paths of masks do not
+
+
+def check_names(parameters: Mapping[str, Any], known: Iterable[str]) -> None:
+    """Raise UnknownParameterError, with the nearest name, for the first parameter that does not exist."""
+    names = list(known)
+    for name in parameters:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else "; `pclean image --help` lists them all"
+            raise UnknownParameterError(f"pclean has no parameter {name!r}{hint}")
+
+
+def check_values(values: Mapping[str, Any]) -> None:
+    """Check what doesn't depend on the field: run control, weighting, input and what isn't supported."""
+    _check_unsupported(values)
+    _check_iteration(values)
+    _check_weighting(values)
+    for path in [values["vis"]] if isinstance(values["vis"], str) else values["vis"]:
+        check_measurement_set(path)
+    if not values["vis"]:
+        raise ParameterError("vis is empty; give the path of a MeasurementSet, or a list of them")
+    if values["facets"] < 1:
+        raise ParameterError(f"facets must be at least 1, got {values['facets']}")
+    if any(scale < 0 for scale in values["scales"]):
+        raise ParameterError(f"scales must not be negative, got {list(values['scales'])}; they are sizes in pixels, as [0, 6, 18]")
+    beam = values["restoringbeam"]
+    if isinstance(beam, str) and beam not in ("", "common") and not ANGLE.match(beam):
+        raise ParameterError(f"restoringbeam {beam!r} is no angle; give '', 'common', '1.5arcsec' or ['2arcsec', '1arcsec', '30deg']")
+
+
+def check_field(field: ImageField, values: Mapping[str, Any]) -> None:
+    """Check one image field, and that its products can be written."""
+    if not field.imagename:
+        raise ParameterError("imagename is empty; give the name that the products shall begin with")
+    if min(field.imsize) < 1:
+        raise ParameterError(f"imsize must be positive, got {list(field.imsize)}; give pixels, as [512, 512]")
+    for cell in field.cell:
+        if not isinstance(cell, str) or not ANGLE.match(cell):
+            raise ParameterError(f"cell {cell!r} has no unit of angle; give a quantity such as '0.1arcsec'")
+    if field.nchan == 0 or field.nchan < -1:
+        raise ParameterError(f"nchan must be positive or -1, got {field.nchan}")
+    if field.multiterm and field.nterms < 1:
+        raise ParameterError(f"nterms must be at least 1, got {field.nterms}")
+    if field.multiterm and field.is_cube:
+        raise ParameterError(
+            f"deconvolver='mtmfs' can't be used with specmode={field.specmode!r}; "
+            f"use specmode='mfs', or another deconvolver such as 'multiscale'"
+        )
+    check_masks(field)
+    check_output(field.imagename)
+
+
+def _check_unsupported(values: Mapping[str, Any]) -> None:
+    if values["interactive"]:
+        raise ParameterError(
+            f"interactive={values['interactive']!r} isn't supported: pclean has no viewer. Use mask= (image, region file or "
+            f"region text), usemask='pb' or usemask='auto-multithresh'; to change a mask by hand between cycles, run with "
+            f"nmajor=1 and call again with the edited <imagename>.mask, calcres=False and calcpsf=False"
+        )
+    if values["parallel"]:
+        raise ParameterError("parallel=True isn't available in this version; use parallel=False, which gives the same images")
+    if values["specmode"] == "mvc":
+        raise ParameterError("specmode='mvc' isn't available in this version; use specmode='mfs' with deconvolver='mtmfs'")
+    if values["gridder"] == "awphpg":
+        raise ParameterError("gridder='awphpg' is not in the released casatools; use 'awproject', 'awp2' or 'mosaic'")
+
+
+def _check_iteration(values: Mapping[str, Any]) -> None:
+    for name in ("niter", "nsigma", "cyclefactor", "minpsffraction", "maxpsffraction"):
+        if values[name] < 0:
+            raise ParameterError(f"{name} must not be negative, got {values[name]}")
+    if values["gain"] <= 0:
+        raise ParameterError(f"gain must be positive, got {values['gain']}; 0.1 is usual")
+    if values["nmajor"] < -1:
+        raise ParameterError(f"nmajor must be -1 (no limit), 0 or positive, got {values['nmajor']}")
+
+
+def _check_weighting(values: Mapping[str, Any]) -> None:
+    if values["weighting"] != "briggsbwtaper":
+        return
+    if values["specmode"] == "mfs":
+        raise ParameterError("weighting='briggsbwtaper' is for cubes, got specmode='mfs'; use weighting='briggs'")
+    if values["npixels"] != 0:
+        raise ParameterError(f"weighting='briggsbwtaper' needs npixels=0, got {values['npixels']}")
+
+
+def image_name(value: Any) -> str:
+    """The canonical image name: tclean's XML admits an int, and a list with one entry."""
+    if isinstance(value, (list, tuple)):
+        if len(value) != 1:
+            raise ParameterError(f"imagename must be one name, got {value!r}; outlier fields go into outlierfile")
+        value = value[0]
+    name = str(value)
+    if name.endswith("/"):
+        raise ParameterError(f"imagename {name!r} is a folder; add the name that the products shall begin with")
+    return name
+
+
+def check_measurement_set(path: str) -> None:
+    """Raise MissingInputError unless `path` is a MeasurementSet."""
+    folder = Path(path)
+    if not folder.exists():
+        raise MissingInputError(f"vis {path!r} is not there; check the path (it is relative to {Path.cwd()})")
+    try:
+        kind = (folder / "table.info").read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise MissingInputError(f"vis {path!r} is not a MeasurementSet: it has no table.info; import it first (importuvfits, importasdm)") from error
+    if MS_TYPE not in kind or not (folder / "table.dat").is_file():
+        raise MissingInputError(f"vis {path!r} is a table, but not a MeasurementSet; give the folder that importasdm or split wrote")
+
+
+def check_masks(field: ImageField) -> None:
+    """Raise MissingInputError for a mask that is neither a region in CRTF nor a path that is there."""
+    if field.usemask != "user":
+        return
+    for mask in [field.mask] if isinstance(field.mask, str) else field.mask:
+        if mask and not MASK_REGION.search(mask) and not Path(mask).exists():
+            raise MissingInputError(
+                f"mask {mask!r} is not there; give an image, a region file, or a region such as 'circle[[50pix,50pix],10pix]'"
+            )
+
+
+def check_output(imagename: str) -> None:
+    """Raise OutputError unless the products' folder can be written, or made."""
+    folder = Path(imagename).absolute().parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"imagename {imagename!r}: {str(folder)!r} is no folder that can be written; choose another place")

@@ -1,0 +1,266 @@
+"""PcleanConfig -> the records of casatools' synthesis tools: the only file that knows 'timestr', 'loopgain' and their like.
+
+The keys and their grouping are those that casatasks' `imagerhelpers/input_parameters.py` (6.7.0) hands to the tools.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from . import casa, measurementsets
+from .config import ImageField, PcleanConfig
+
+Record = dict[str, Any]
+
+# Values that tclean hands to the tools and no parameter of the task sets.
+SINGLE_DISH_GRIDDING: Record = {
+    "pointingcolumntouse": "direction",
+    "convertfirst": "never",
+    "convfunc": "SF",
+    "convsupport": -1,
+    "truncate": "-1",
+    "gwidth": "-1",
+    "jwidth": "-1",
+    "minweight": 0.0,
+    "clipminmax": False,
+}
+WEIGHTING_TYPES = {  # task's name -> (tool's type, rmode)
+    "briggs": ("briggs", "norm"),
+    "briggsabs": ("briggs", "abs"),
+    "briggsbwtaper": ("briggs", "bwtaper"),
+}
+SELECTION_FRAMES = {"cubedata": "Undefined", "cubesource": "REST"}
+
+
+@dataclass(frozen=True)
+class ToolRecords:
+    """The records of one run; those that differ between fields are tuples with one record a field.
+
+    `selpars` has one record for each MeasurementSet, in order of time, as CASA wants them.
+    """
+
+    selpars: tuple[Record, ...]
+    impars: tuple[Record, ...]
+    gridpars: tuple[Record, ...]
+    normpars: tuple[Record, ...]
+    decpars: tuple[Record, ...]
+    weightpars: Record
+    iterpars: Record
+    miscpars: Record
+
+
+def tool_records(config: PcleanConfig, imagenames: tuple[str, ...] | None = None) -> ToolRecords:
+    """The records for `config`, with the products at `imagenames` (default: where the config says)."""
+    names = imagenames or tuple(field.imagename for field in config.fields)
+    fields = list(zip(config.fields, names, strict=True))
+    return ToolRecords(
+        selpars=to_casa_selpars(config),
+        impars=tuple(to_casa_impars(config, field, name) for field, name in fields),
+        gridpars=tuple(to_casa_gridpars(config, field, name) for field, name in fields),
+        normpars=tuple(to_casa_normpars(config, field, name) for field, name in fields),
+        decpars=tuple(to_casa_decpars(config, field, name, number) for number, (field, name) in enumerate(fields)),
+        weightpars=to_casa_weightpars(config),
+        iterpars=to_casa_iterpars(config, names),
+        miscpars=to_casa_miscpars(config),
+    )
+
+
+def _plain(value: Any) -> Any:
+    """casatools takes lists, not tuples."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def to_casa_selpars(config: PcleanConfig, *, late_model: bool = False) -> tuple[Record, ...]:
+    """For `synthesisimager.selectdata`; with `late_model`, opened so that the final model can be saved."""
+    records = []
+    for selection in measurementsets.in_time_order(config.selections):
+        record = {
+            "msname": selection.vis,
+            "field": selection.field,
+            "spw": selection.spw,
+            "scan": selection.scan,
+            "timestr": selection.timerange,
+            "uvdist": selection.uvrange,
+            "antenna": selection.antenna,
+            "obs": selection.observation,
+            "state": selection.intent,
+            "datacolumn": config.run.datacolumn,
+            "savemodel": config.run.savemodel,
+        }
+        with casa.tool("synthesisutils") as utilities:
+            record = utilities.checkselectionparams(record)
+        if config.saves_model_late:
+            record["readonly"] = not late_model
+            record["usescratch"] = late_model and config.run.savemodel == "modelcolumn"
+        if config.fields[0].specmode in SELECTION_FRAMES:
+            record["outframe"] = SELECTION_FRAMES[config.fields[0].specmode]
+        records.append(record)
+    return tuple(records)
+
+
+def to_casa_impars(config: PcleanConfig, field: ImageField, imagename: str) -> Record:
+    """For `synthesisimager.defineimage`: the image's geometry and spectral axis."""
+    return {
+        "imagename": imagename,
+        "nchan": field.nchan,
+        "imsize": list(field.imsize),
+        "cell": list(field.cell),
+        "phasecenter": field.phasecenter,
+        "stokes": config.frame.stokes,
+        "specmode": field.specmode,
+        "start": field.start,
+        "width": field.width,
+        "veltype": config.frame.veltype,
+        "nterms": field.nterms,
+        "restfreq": _plain(config.frame.restfreq),
+        "outframe": config.frame.outframe,
+        "reffreq": field.reffreq,
+        "sysvel": "",
+        "sysvelframe": "",
+        "projection": config.frame.projection,
+        "restart": config.run.restart,
+        "startmodel": _plain(field.startmodel),
+        "deconvolver": field.deconvolver,
+    }
+
+
+def to_casa_gridpars(config: PcleanConfig, field: ImageField, imagename: str) -> Record:
+    """For `synthesisimager.defineimage`: the gridder."""
+    gridding = config.gridding
+    cfcache = gridding.cfcache
+    if field.gridder.startswith("awpr") and not cfcache:
+        cfcache = imagename + ".cf"
+    return {
+        "gridder": field.gridder,
+        "aterm": gridding.aterm,
+        "psterm": gridding.psterm,
+        "mterm": True,
+        "wbawp": gridding.wbawp,
+        "cfcache": cfcache,
+        "usepointing": gridding.usepointing,
+        "dopbcorr": True,
+        "conjbeams": gridding.conjbeams,
+        "computepastep": gridding.computepastep,
+        "rotatepastep": gridding.rotatepastep,
+        "pointingoffsetsigdev": _plain(gridding.pointingoffsetsigdev),
+        "facets": gridding.facets,
+        "chanchunks": 1,
+        "interpolation": gridding.interpolation,
+        "wprojplanes": field.wprojplanes,
+        "deconvolver": field.deconvolver,
+        "vptable": gridding.vptable,
+        "imagename": imagename,
+        **SINGLE_DISH_GRIDDING,
+    }
+
+
+def to_casa_normpars(config: PcleanConfig, field: ImageField, imagename: str) -> Record:
+    """For `synthesisnormalizer.setupnormalizer`."""
+    return {
+        "pblimit": config.gridding.pblimit,
+        "nterms": field.nterms,
+        "facets": config.gridding.facets,
+        "normtype": config.gridding.normtype,
+        "workdir": "",
+        "deconvolver": field.deconvolver,
+        "imagename": imagename,
+        "restoringbeam": _plain(config.deconvolution.restoringbeam),
+        "psfcutoff": config.gridding.psfcutoff,
+    }
+
+
+def to_casa_decpars(config: PcleanConfig, field: ImageField, imagename: str, number: int) -> Record:
+    """For `synthesisdeconvolver.setupdeconvolution`; `number` is the field's place among the fields."""
+    deconvolution, masking = config.deconvolution, config.masking
+    return {
+        "id": number,
+        "deconvolver": field.deconvolver,
+        "nterms": field.nterms,
+        "scales": list(deconvolution.scales),
+        "scalebias": deconvolution.smallscalebias,
+        "restoringbeam": _plain(deconvolution.restoringbeam),
+        "usemask": field.usemask,
+        "mask": _plain(field.mask),
+        "pbmask": masking.pbmask,
+        "maskthreshold": "",
+        "maskresolution": "",
+        "nmask": 0,
+        "sidelobethreshold": masking.sidelobethreshold,
+        "noisethreshold": masking.noisethreshold,
+        "lownoisethreshold": masking.lownoisethreshold,
+        "negativethreshold": masking.negativethreshold,
+        "smoothfactor": masking.smoothfactor,
+        "fusedthreshold": deconvolution.fusedthreshold,
+        "specmode": config.fields[0].specmode,
+        "largestscale": deconvolution.largestscale,
+        "minbeamfrac": masking.minbeamfrac,
+        "cutthreshold": masking.cutthreshold,
+        "growiterations": masking.growiterations,
+        "dogrowprune": masking.dogrowprune,
+        "minpercentchange": masking.minpercentchange,
+        "verbose": masking.verbose,
+        "fastnoise": masking.fastnoise,
+        "interactive": False,
+        "startmodel": _plain(field.startmodel),
+        "nsigma": config.iteration.nsigma,
+        "imagename": imagename,
+        "fullsummary": config.iteration.fullsummary,
+    }
+
+
+def to_casa_weightpars(config: PcleanConfig) -> Record:
+    """For `synthesisimager.setweighting`, as keywords."""
+    weighting = config.weighting
+    kind, rmode = WEIGHTING_TYPES.get(weighting.weighting, (weighting.weighting, "none"))
+    return {
+        "type": kind,
+        "rmode": rmode,
+        "robust": weighting.robust,
+        "noise": weighting.noise,
+        "npixels": weighting.npixels,
+        "uvtaper": list(weighting.uvtaper),
+        "multifield": config.gridding.mosweight,
+        "usecubebriggs": weighting.perchanweightdensity,
+    }
+
+
+def to_casa_iterpars(config: PcleanConfig, imagenames: tuple[str, ...]) -> Record:
+    """For `iterbotsink.setupiteration`."""
+    iteration = config.iteration
+    cycleniter = iteration.cycleniter
+    if iteration.niter > 0 and not 0 < cycleniter <= iteration.niter:
+        cycleniter = iteration.niter
+    return {
+        "niter": iteration.niter,
+        "cycleniter": cycleniter,
+        "threshold": iteration.threshold,
+        "loopgain": iteration.gain,
+        "interactive": False,
+        "cyclefactor": iteration.cyclefactor,
+        "minpsffraction": iteration.minpsffraction,
+        "maxpsffraction": iteration.maxpsffraction,
+        "savemodel": "none" if config.saves_model_late else config.run.savemodel,
+        "nsigma": iteration.nsigma,
+        "nmajor": iteration.nmajor,
+        "fullsummary": iteration.fullsummary,
+        "allimages": {
+            str(number): {"imagename": name, "multiterm": field.multiterm}
+            for number, (field, name) in enumerate(zip(config.fields, imagenames, strict=True))
+        },
+    }
+
+
+def to_casa_miscpars(config: PcleanConfig) -> Record:
+    """What no tool takes but the loop needs: what to compute, and what to leave behind."""
+    return {
+        "restart": config.run.restart,
+        "savemodel": config.run.savemodel,
+        "calcres": config.run.calcres,
+        "calcpsf": config.run.calcpsf,
+        "restoration": config.deconvolution.restoration,
+        "pbcor": config.deconvolution.pbcor,
+        "psfphasecenter": config.gridding.psfphasecenter,
+        "engine": config.run.engine,
+        "automaskengine": config.run.automaskengine,
+    }
