@@ -1,0 +1,46 @@
+"""CASA's tclean on all cores: `pclean` takes tclean's parameters and gives tclean's images.
+
+Importing the package loads neither casatools nor mpi4py; the first call does.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from .pclean import pclean
+from .version import __version__
+
+# Public names whose modules load numpy and scipy: imported when first asked for.
+LAZY = {
+    "Deconvolver": ".imaging.deconvolver",
+    "Normalizer": ".imaging.normalizer",
+    "PcleanConfig": ".config",
+    "SerialImager": ".imaging.serial_imager",
+}
+
+__all__ = [
+    "Deconvolver",
+    "Normalizer",
+    "PcleanConfig",
+    "SerialImager",
+    "__version__",
+    "pclean",
+    "xml_interface_defs",
+]
+
+
+def xml_interface_defs() -> dict[str, str]:
+    """Task name -> path of its definition in XML, in the form of casatasks' function of that name."""
+    return {"pclean": str(Path(__file__).parent / "__xml__" / "pclean.xml")}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(LAZY[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *LAZY})
