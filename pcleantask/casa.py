@@ -77,7 +77,8 @@ def tune_malloc() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return False
-    return all([mallopt(parameter, value) == 1 for parameter, value in MALLOPT.items()])
+    accepted = [mallopt(parameter, value) for parameter, value in MALLOPT.items()]
+    return all(accepted)
 
 
 @functools.cache
@@ -97,7 +98,9 @@ def load() -> ModuleType:
             except CasaSetupError:
                 raise
             except ImportError as error:
-                raise CasaSetupError(f"casatools can't be imported: {error}. Way out: see README, Troubleshooting") from error
+                raise CasaSetupError(
+                    f"casatools can't be imported: {error}. Way out: see README, Troubleshooting"
+                ) from error
     else:
         casatools = sys.modules["casatools"]
     tune_malloc()

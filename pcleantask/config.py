@@ -33,8 +33,8 @@ class Selection:
 class ImageField:
     """One image field: the main one, or an outlier. Holds everything in which fields may differ.
 
-    `imsize` is in pixels (nx, ny), `cell` two quantities (dx, dy) such as '0.1arcsec', `start`, `width` and `reffreq` are
-    channels, frequencies or velocities as tclean takes them.
+    `imsize` is in pixels (nx, ny), `cell` two quantities (dx, dy) such as '0.1arcsec'; `start`, `width` and `reffreq`
+    are channels, frequencies or velocities as tclean takes them.
     """
 
     imagename: str
@@ -317,6 +317,8 @@ def _selections(values: Mapping[str, Any]) -> tuple[Selection, ...]:
             )
         columns[field.name] = entries * len(vis) if len(entries) == 1 else entries
     return tuple(
-        Selection(vis=str(Path(path)) if path.endswith("/") else path, **{name: column[i] for name, column in columns.items()})
+        Selection(
+            vis=str(Path(path)) if path.endswith("/") else path, **{name: column[i] for name, column in columns.items()}
+        )
         for i, path in enumerate(vis)
     )

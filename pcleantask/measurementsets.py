@@ -1,4 +1,4 @@
-"""Questions to MeasurementSets before imaging: what a selection selects, which comes first, what columns are missing."""
+"""Questions to MeasurementSets before imaging: what a selection selects, which is first, what columns are missing."""
 
 from __future__ import annotations
 
@@ -31,10 +31,13 @@ def check_selection(selection: Selection) -> None:
             rows = ms.nrow(selected=True)
         except RuntimeError as error:
             raise SelectionError(
-                f"the selection {chosen} can't be made in {selection.vis!r}: {casa.first_line(error)}; `listobs` lists what is there"
+                f"the selection {chosen} can't be made in {selection.vis!r}: {casa.first_line(error)}; "
+                "`listobs` lists what is there"
             ) from error
     if rows == 0:
-        raise SelectionError(f"the selection {chosen} selects nothing in {selection.vis!r}; `listobs` lists what is there")
+        raise SelectionError(
+            f"the selection {chosen} selects nothing in {selection.vis!r}; `listobs` lists what is there"
+        )
 
 
 def _start_time(vis: str) -> float:

@@ -62,7 +62,9 @@ def read_outlier_file(path: str) -> list[dict[str, Any]]:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
-        raise MissingInputError(f"outlierfile {path!r} can't be read ({error.strerror}); give the path of a text file") from error
+        raise MissingInputError(
+            f"outlierfile {path!r} can't be read ({error.strerror}); give the path of a text file"
+        ) from error
     fields: list[dict[str, Any]] = []
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):

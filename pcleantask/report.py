@@ -31,7 +31,16 @@ FULL_ROWS = (
 )
 # Keys of a plane's summary, in the order in which tclean gives them.
 PLANE_KEYS = (
-    *("startIterDone", "iterDone", "startPeakRes", "peakRes", "startModelFlux", "modelFlux", "startPeakResNM", "peakResNM"),
+    *(
+        "startIterDone",
+        "iterDone",
+        "startPeakRes",
+        "peakRes",
+        "startModelFlux",
+        "modelFlux",
+        "startPeakResNM",
+        "peakResNM",
+    ),
     *("cycleThresh", "cycleStartIters", "masksum", "mpiServer", "stopCode"),
 )
 # The same keys in the order of the report on a run without iterations.
@@ -56,8 +65,8 @@ def clean_summary(summary: dict[str, Any], *, fullsummary: bool) -> dict[str, An
 def minor_summary(matrix: np.ndarray, *, fullsummary: bool) -> MinorSummary:
     """Index the summary matrix [row, cycle and plane] by field, channel, Stokes and key.
 
-    Follows casatasks' summary_minor.py (6.7.0). Each value is a list with one entry for each minor cycle; planes without
-    as many are filled up with zeros.
+    Follows casatasks' summary_minor.py (6.7.0). Each value is a list with one entry for each minor cycle; planes with
+    fewer are filled up with zeros.
     """
     if matrix.shape[1] == 0:
         return {0: {}}
@@ -77,9 +86,7 @@ def _field_summary(matrix: np.ndarray, rows: tuple[str, ...]) -> dict[int, dict[
 
     return {
         int(channel): {
-            int(pol): {
-                key: values(key, (channels == channel) & (stokes == pol)) for key in PLANE_KEYS if key in rows
-            }
+            int(pol): {key: values(key, (channels == channel) & (stokes == pol)) for key in PLANE_KEYS if key in rows}
             for pol in np.unique(stokes)
         }
         for channel in np.unique(channels)

@@ -1,4 +1,4 @@
-"""The rules that parameters must obey, checked before any work is done. Each failure gives the value and the way out."""
+"""The rules that parameters must obey, checked before any work. Each failure gives the value and the way out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from .errors import MissingInputError, OutputError, ParameterError, UnknownParam
 if TYPE_CHECKING:
     from .config import ImageField
 
-ANGLE = re.compile(r"^\s*[+]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*(deg|rad|mrad|arcmin|arcsec|[mun]?as|marcsec|uarcsec|'|\"|'')\s*$")
+ANGLE = re.compile(
+    r"^\s*[+]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*(deg|rad|mrad|arcmin|arcsec|[mun]?as|marcsec|uarcsec|'|\"|'')\s*$"
+)
 MS_TYPE = "Measurement Set"
 MASK_REGION = re.compile(r"\[")  # CRTF regions have brackets; paths of masks do not
 
@@ -41,10 +43,14 @@ def check_values(values: Mapping[str, Any]) -> None:
     if values["facets"] < 1:
         raise ParameterError(f"facets must be at least 1, got {values['facets']}")
     if any(scale < 0 for scale in values["scales"]):
-        raise ParameterError(f"scales must not be negative, got {list(values['scales'])}; they are sizes in pixels, as [0, 6, 18]")
+        raise ParameterError(
+            f"scales must not be negative, got {list(values['scales'])}; they are sizes in pixels, as [0, 6, 18]"
+        )
     beam = values["restoringbeam"]
     if isinstance(beam, str) and beam not in ("", "common") and not ANGLE.match(beam):
-        raise ParameterError(f"restoringbeam {beam!r} is no angle; give '', 'common', '1.5arcsec' or ['2arcsec', '1arcsec', '30deg']")
+        raise ParameterError(
+            f"restoringbeam {beam!r} is no angle; give '', 'common', '1.5arcsec' or ['2arcsec', '1arcsec', '30deg']"
+        )
 
 
 def check_field(field: ImageField, values: Mapping[str, Any]) -> None:
@@ -72,14 +78,18 @@ def check_field(field: ImageField, values: Mapping[str, Any]) -> None:
 def _check_unsupported(values: Mapping[str, Any]) -> None:
     if values["interactive"]:
         raise ParameterError(
-            f"interactive={values['interactive']!r} isn't supported: pclean has no viewer. Use mask= (image, region file or "
-            f"region text), usemask='pb' or usemask='auto-multithresh'; to change a mask by hand between cycles, run with "
+            f"interactive={values['interactive']!r} isn't supported: pclean has no viewer. Use mask= (image, region file "
+            f"or region text), usemask='pb' or usemask='auto-multithresh'; to draw it between cycles, run with "
             f"nmajor=1 and call again with the edited <imagename>.mask, calcres=False and calcpsf=False"
         )
     if values["parallel"]:
-        raise ParameterError("parallel=True isn't available in this version; use parallel=False, which gives the same images")
+        raise ParameterError(
+            "parallel=True isn't available in this version; use parallel=False, which gives the same images"
+        )
     if values["specmode"] == "mvc":
-        raise ParameterError("specmode='mvc' isn't available in this version; use specmode='mfs' with deconvolver='mtmfs'")
+        raise ParameterError(
+            "specmode='mvc' isn't available in this version; use specmode='mfs' with deconvolver='mtmfs'"
+        )
     if values["gridder"] == "awphpg":
         raise ParameterError("gridder='awphpg' is not in the released casatools; use 'awproject', 'awp2' or 'mosaic'")
 
@@ -123,9 +133,13 @@ def check_measurement_set(path: str) -> None:
     try:
         kind = (folder / "table.info").read_text(encoding="utf-8", errors="replace")
     except OSError as error:
-        raise MissingInputError(f"vis {path!r} is not a MeasurementSet: it has no table.info; import it first (importuvfits, importasdm)") from error
+        raise MissingInputError(
+            f"vis {path!r} is not a MeasurementSet: it has no table.info; import it first (importuvfits, importasdm)"
+        ) from error
     if MS_TYPE not in kind or not (folder / "table.dat").is_file():
-        raise MissingInputError(f"vis {path!r} is a table, but not a MeasurementSet; give the folder that importasdm or split wrote")
+        raise MissingInputError(
+            f"vis {path!r} is a table, but not a MeasurementSet; give the folder that importasdm or split wrote"
+        )
 
 
 def check_masks(field: ImageField) -> None:
@@ -135,7 +149,8 @@ def check_masks(field: ImageField) -> None:
     for mask in [field.mask] if isinstance(field.mask, str) else field.mask:
         if mask and not MASK_REGION.search(mask) and not Path(mask).exists():
             raise MissingInputError(
-                f"mask {mask!r} is not there; give an image, a region file, or a region such as 'circle[[50pix,50pix],10pix]'"
+                f"mask {mask!r} is not there; give an image, a region file, or a region such as "
+                "'circle[[50pix,50pix],10pix]'"
             )
 
 
@@ -145,4 +160,6 @@ def check_output(imagename: str) -> None:
     while not folder.exists():
         folder = folder.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"imagename {imagename!r}: {str(folder)!r} is no folder that can be written; choose another place")
+        raise OutputError(
+            f"imagename {imagename!r}: {str(folder)!r} is no folder that can be written; choose another place"
+        )

@@ -1,4 +1,4 @@
-"""PcleanConfig -> the records of casatools' synthesis tools: the only file that knows 'timestr', 'loopgain' and their like.
+"""PcleanConfig -> the records of casatools' synthesis tools: the only file that knows their keys ('timestr', ...).
 
 The keys and their grouping are those that casatasks' `imagerhelpers/input_parameters.py` (6.7.0) hands to the tools.
 """

@@ -3,6 +3,6 @@
 from importlib import metadata
 
 try:
-    VERSION = metadata.version("pcleantask")
+    __version__ = metadata.version("pcleantask")
 except metadata.PackageNotFoundError:  # a source tree that isn't installed
-    VERSION = "0+unknown"
+    __version__ = "0+unknown"

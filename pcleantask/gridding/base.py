@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Gridder(Protocol):
-    """Makes un-normalized images from visibilities, and subtracts models from them; one object serves all image fields."""
+    """Makes images, not yet normalized, from visibilities less models; one object serves all image fields."""
 
     def set_weighting(self) -> None:
         """Set the imaging weights; called once, before anything is gridded."""

@@ -57,7 +57,9 @@ class CasaGridder:
 
     def make_pb(self) -> None:
         """For cubes with the standard gridder there is nothing to do: CASA makes .pb along with the PSF."""
-        made_with_psf = "stand" in self._records.gridpars[0]["gridder"] and "cube" in self._records.impars[0]["specmode"]
+        made_with_psf = (
+            "stand" in self._records.gridpars[0]["gridder"] and "cube" in self._records.impars[0]["specmode"]
+        )
         if not made_with_psf:
             with casa.working_on("making the primary beam"):
                 self._tool.makepb()
@@ -69,8 +71,8 @@ class CasaGridder:
         if edge.max() > 0:
             place = [int(i) for i in np.unravel_index(edge.argmax(), edge.shape)]
             casa.post(
-                f"The primary beam is not zero at the edge of the image ({edge.max()} at pixel {place}), which can alias; "
-                "a larger imsize avoids it",
+                f"The primary beam is not zero at the edge of the image ({edge.max()} at pixel {place}), "
+                "which can alias; a larger imsize avoids it",
                 "WARN",
             )
 
@@ -98,7 +100,7 @@ class CasaGridder:
         self._tool.done()
 
     def _make_convolution_functions(self) -> None:
-        """Fill the cache of A-projection's convolution functions, which for cubes must exist before CASA partitions them."""
+        """Fill the cache of A-projection's convolution functions, which cubes need before CASA partitions them."""
         gridpars = self._records.gridpars[0]
         if not (gridpars["gridder"].startswith("awpr") and "cube" in self._records.impars[0]["specmode"]):
             return

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import casa
-from ..version import VERSION
+from ..version import __version__
 from .planes import is_image
 from .products import products
 
@@ -17,7 +17,7 @@ def history_lines(parameters: Mapping[str, Any]) -> list[str]:
     """The lines that casatasks' tasks write (write_task_history in cleanhelper.py), and the package's version."""
     lines = [
         f"taskname={TASK}",
-        f"version: pcleantask {VERSION}, CASA {casa.load().version_string()}",
+        f"version: pcleantask {__version__}, CASA {casa.load().version_string()}",
     ]
     for name, value in parameters.items():
         text = f'"{value}"' if isinstance(value, str) else str(value)

@@ -117,7 +117,9 @@ class Planes:
 def _beam_values(beam: dict[str, Any]) -> tuple[float, float, float]:
     angle = beam.get("positionangle", beam.get("pa"))
     with casa.tool("quanta") as quanta:
-        major, minor, pa = (float(quanta.convert(part, "rad")["value"]) for part in (beam["major"], beam["minor"], angle))
+        major, minor, pa = (
+            float(quanta.convert(part, "rad")["value"]) for part in (beam["major"], beam["minor"], angle)
+        )
     return major, minor, pa
 
 

@@ -1,4 +1,4 @@
-"""The products of a run: the only list of their suffixes, and the work folder from which they take their final names."""
+"""The products of a run: the only list of their suffixes, and the work folder in which they are made."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def products(imagename: str) -> Iterator[tuple[Path, str]]:
 
 
 def counted_names(imagenames: tuple[str, ...]) -> tuple[str, ...]:
-    """The names under which a run with restart=False leaves the products of runs before alone: name, name_2, name_3, ...
+    """The names with which a run with restart=False spares the products of runs before: name, name_2, name_3, ...
 
     All fields get the same number. Follows incrementImageNameList of casatasks' input_parameters.py (6.7.0).
     """
@@ -98,7 +98,9 @@ class WorkFolder:
             self.path.mkdir(parents=True)
             (self.path / OWNER_FILE).write_text(f"{socket.gethostname()} {os.getpid()}", encoding="utf-8")
         except OSError as error:
-            raise OutputError(f"imagename {str(self._final)!r}: can't make {str(self.path)!r} ({error.strerror})") from error
+            raise OutputError(
+                f"imagename {str(self._final)!r}: can't make {str(self.path)!r} ({error.strerror})"
+            ) from error
 
     def carry_over(self, *, calcpsf: bool, calcres: bool) -> None:
         """Copy in the products of the run before that this run reads rather than makes."""

@@ -131,11 +131,11 @@ class NumpyAutoMask(_AutoMask):
         return (self._pbmask > 0 or self._nsigma > 0) and planes.is_image(self._paths["pb"])
 
     def _is_full(self, mask: planes.Planes, start: int) -> bool:
-        """CASA's quirk: where the first plane of a block is masked all over, none of the block's masks counts as one."""
+        """CASA's quirk: where a block's first plane is masked all over, none of the block's masks counts as one."""
         return not self._config.fastnoise and bool(mask.read(0, start).all())
 
     def _set_up(self, residual: planes.Planes) -> None:
-        """Read what stays the same: channel blocks with their common beams on the pixel grid, and the sidelobe level."""
+        """Read what stays the same: channel blocks, their common beams on the pixel grid, and the sidelobe level."""
         nx, ny, _, nchan = residual.shape
         cell = residual.geometry().cell
         self._cell_sign = -1 if cell[0] < 0 else 1

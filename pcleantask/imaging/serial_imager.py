@@ -26,7 +26,7 @@ Step = TypeVar("Step", bound=Callable[..., Any])
 
 
 def _step(method: Step) -> Step:
-    """Make a method a step of the run: once one has failed, nothing is published, and CASA's errors name the work folder."""
+    """Make a method a step of the run: if one fails, nothing is published, and CASA's error names the work folder."""
 
     @functools.wraps(method)
     def wrapper(self: SerialImager, *args: Any, **kwargs: Any) -> Any:
@@ -72,8 +72,8 @@ class SerialImager:
 
     Notes
     -----
-    Images are made in `<imagename>.workdirectory` and take their final names at `teardown`, if no step has failed. After
-    a failure the work folder stays for inspection, and what stood under the final names is untouched.
+    Images are made in `<imagename>.workdirectory` and take their final names at `teardown`, if no step has failed.
+    After a failure the work folder stays for inspection, and what stood under the final names is untouched.
     """
 
     def __init__(
@@ -376,7 +376,9 @@ class SerialImager:
 
     def _need_control(self) -> IterationControl:
         if self._control is None:
-            raise ImagingError("the imager has no iteration control: niter is 0, setup wasn't called, or init_iter_control=False")
+            raise ImagingError(
+                "the imager has no iteration control: niter is 0, setup wasn't called, or init_iter_control=False"
+            )
         return self._control
 
     def _check_memory(self) -> None:

@@ -1,0 +1,154 @@
+"""The command line: `pclean image --vis x.ms --imagename y ...`. Options, types and help are made from the task's XML."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import MissingInputError, ParameterError, PcleanError
+from .images.products import products
+from .parameters import Parameter, definitions, groups
+from .version import __version__
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130  # exit statuses
+SHELL_ONLY = {"taskname"}  # names in a saved .last file that are no parameters
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit status is 0 only when the images are there."""
+    parser = _parser()
+    try:
+        words, saved = _read_files(sys.argv[1:] if arguments is None else arguments)
+        options = parser.parse_args(words)
+        return _image({**saved, **_given(options)}, as_json=options.json)
+    except ParameterError as error:
+        print(f"pclean: {error}", file=sys.stderr)
+        return USAGE
+    except PcleanError as error:
+        print(f"pclean: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("pclean: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _image(parameters: dict[str, Any], *, as_json: bool) -> int:
+    """Call the task, print its result, and say whether its images are there."""
+    from .pclean import pclean
+
+    result = pclean(**parameters)
+    made = [path.name for path, kind in products(str(parameters.get("imagename", ""))) if kind == "residual"]
+    if as_json:
+        print(json.dumps(result, default=_jsonable))
+    return 0 if made else FAILED
+
+
+def _jsonable(value: Any) -> Any:
+    """numpy's arrays and numbers as JSON has them."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"no JSON form for {type(value).__name__}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="pclean", description="CASA's tclean: the same parameters, the same images.")
+    parser.add_argument("--version", action="version", version=f"pcleantask {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    image = commands.add_parser(
+        "image",
+        help="make images of visibilities",
+        description="Make images of visibilities. The options are tclean's parameters. @FILE reads options from a file: "
+        "either as they stand on the command line, or a saved pclean.last or tclean.last; options given beside it win.",
+        formatter_class=argparse.RawTextHelpFormatter,
+        allow_abbrev=False,
+    )
+    image.add_argument("--json", action="store_true", help="print the return dictionary as JSON on standard output")
+    for title, members in groups().items():
+        group = image.add_argument_group(title)
+        for parameter in members:
+            _add_option(group, parameter)
+    return parser
+
+
+def _add_option(group: argparse._ArgumentGroup, parameter: Parameter) -> None:
+    flag = parameter.types == ("bool",)
+    choices = f"; one of {', '.join(parameter.choices)}" if parameter.choices else ""
+    group.add_argument(
+        f"--{parameter.name}",
+        nargs="*" if not flag else "?",
+        const="True" if flag else None,
+        default=argparse.SUPPRESS,
+        metavar="BOOL" if flag else "VALUE",
+        help=f"{parameter.short} (default: {parameter.default!r}{choices})".replace("%", "%%"),
+    )
+
+
+def _given(options: argparse.Namespace) -> dict[str, Any]:
+    """The parameters given on the command line, in Python's types."""
+    values = vars(options)
+    return {name: _value(parameter, values[name]) for name, parameter in definitions().items() if name in values}
+
+
+def _value(parameter: Parameter, words: str | list[str]) -> Any:
+    """The value that one word, or several, stand for."""
+    if isinstance(words, str):
+        return parameter.from_text(words)
+    values = [parameter.from_text(word) for word in words]
+    if len(values) == 1:
+        return values[0]
+    if not values:
+        return [] if parameter.is_list else ""
+    return [entry for value in values for entry in (value if isinstance(value, list) else [value])]
+
+
+def _read_files(arguments: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
+    """Replace each @FILE: words of a file of options stand in its place, assignments of a .last file come second."""
+    words: list[str] = []
+    saved: dict[str, Any] = {}
+    for word in arguments:
+        if not word.startswith("@"):
+            words.append(word)
+            continue
+        try:
+            text = Path(word[1:]).read_text(encoding="utf-8")
+        except OSError as error:
+            raise MissingInputError(f"{word}: can't read {word[1:]!r} ({error.strerror})") from error
+        if any(line.lstrip().startswith("--") for line in text.splitlines()):
+            words += shlex.split(text, comments=True)
+        else:
+            saved |= read_last(text, word[1:])
+    return words, saved
+
+
+def read_last(text: str, where: str) -> dict[str, Any]:
+    """The parameters in a file that CASA's shell saved: a line `name = value` each, the call as a comment.
+
+    Raises
+    ------
+    ParameterError
+        A line is no assignment of a plain Python value; the message gives its number.
+    """
+    parameters = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        name, separator, value = (part.strip() for part in line.partition("="))
+        if not line.strip() or line.lstrip().startswith("#") or name in SHELL_ONLY:
+            continue
+        try:
+            parameters[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError) as error:
+            raise ParameterError(f"{where}, line {number}: expected name = value, got {line.strip()!r}") from error
+    return parameters
+
+
+if __name__ == "__main__":
+    sys.exit(main())
