@@ -78,9 +78,9 @@ def check_field(field: ImageField, values: Mapping[str, Any]) -> None:
 def _check_unsupported(values: Mapping[str, Any]) -> None:
     if values["interactive"]:
         raise ParameterError(
-            f"interactive={values['interactive']!r} isn't supported: pclean has no viewer. Use mask= (image, region file "
-            f"or region text), usemask='pb' or usemask='auto-multithresh'; to draw it between cycles, run with "
-            f"nmajor=1 and call again with the edited <imagename>.mask, calcres=False and calcpsf=False"
+            f"interactive={values['interactive']!r} isn't supported: pclean has no viewer. Use mask= (image, region "
+            f"file or region text), usemask='pb' or usemask='auto-multithresh'; to draw between cycles, run with "
+            f"nmajor=1, edit <imagename>.mask, and call again with calcres=False and calcpsf=False"
         )
     if values["parallel"]:
         raise ParameterError(

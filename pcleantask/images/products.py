@@ -9,7 +9,8 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import OutputError
+from ..errors import OutputError, ParameterError
+from .planes import image_geometry, is_image
 
 TAYLOR = r"(\.tt\d+)?"
 # Suffixes of products, each with the run that makes it anew: 'psf' with calcpsf, 'residual' with calcres, 'always'
@@ -66,6 +67,26 @@ def _highest_number(path: Path) -> int:
     counted = re.compile(re.escape(path.name) + r"(?:_(\d+))?\.(image|residual|model|psf|sumwt)(\.tt0)?")
     matches = [counted.fullmatch(entry.name) for entry in path.parent.iterdir()] if path.parent.is_dir() else []
     return max((int(match[1] or 1) for match in matches if match), default=0)
+
+
+Shape = tuple[int | None, ...]
+
+
+def check_shapes(imagename: str, shape: Shape) -> None:
+    """Raise ParameterError where a product on disk has another shape (nx, ny, npol, nchan) than the run will make.
+
+    Entries that are None aren't known yet and aren't compared. CASA refuses such a restart as well, but late.
+    """
+    for path, _ in products(imagename):
+        if ".sumwt" in path.suffixes or not is_image(str(path)):
+            continue
+        found = image_geometry(str(path)).shape
+        if any(size is not None and size != have for size, have in zip(shape, found, strict=True)):
+            raise ParameterError(
+                f"imagename {imagename!r}: {path.name} from a run before has the shape {list(found)}, this run would "
+                f"make {['?' if size is None else size for size in shape]} (x, y, Stokes, channels); "
+                f"choose another imagename, remove the old images, or set restart=False"
+            )
 
 
 class WorkFolder:

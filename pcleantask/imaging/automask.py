@@ -138,7 +138,7 @@ def _mean_and_deviation(values: Plane) -> tuple[float, float]:
     for start in range(0, values.size, CHUNK):
         chunk = values[start : start + CHUNK].astype(np.float64)
         chunk -= mean
-        squares += float(chunk @ chunk)
+        squares += float(np.square(chunk, out=chunk).sum())
     return mean, sqrt(squares / (values.size - 1)) if values.size > 1 else 0.0
 
 

@@ -9,11 +9,12 @@ from typing import Any, TypeVar
 
 from .. import casa, measurementsets, report
 from ..config import PcleanConfig
-from ..errors import ImagingError
+from ..errors import ImagingError, ParameterError
 from ..gridding import make_gridder
 from ..gridding.base import Gridder
 from ..images.history import write_history
-from ..images.products import WorkFolder, counted_names
+from ..images.planes import image_geometry
+from ..images.products import WorkFolder, check_shapes, counted_names
 from ..progress import NullProgress, Progress
 from ..toolrecords import Record, ToolRecords, to_casa_selpars, tool_records
 from .deconvolver import Deconvolver
@@ -130,6 +131,9 @@ class SerialImager:
             measurementsets.check_selection(selection)
         measurementsets.add_missing_weight_spectra([selection.vis for selection in self.config.selections])
         run = self.config.run
+        if run.restart:
+            for field in self.config.fields:
+                check_shapes(field.imagename, self.config.image_shape(field))
         try:
             for folder in self._folders:
                 folder.create()
@@ -138,9 +142,7 @@ class SerialImager:
             self._records = tool_records(self.config, self._imagenames)
             self._make_tools()
         except BaseException:
-            self._release_tools()
-            for folder in self._folders:
-                folder.discard()
+            self._abandon()
             raise
         self._is_set_up = True
         self._check_memory()
@@ -153,6 +155,7 @@ class SerialImager:
             normalizer.normalize_psf()
         for deconvolver in self._deconvolvers:
             deconvolver.check_beam()
+        self._check_former_shapes()
         if self.config.gridding.psfphasecenter != "" and "mosaic" in self.config.fields[0].gridder:
             self._release_tools()
             replace_psf(self.config, self._imagenames[0])
@@ -348,6 +351,18 @@ class SerialImager:
 
     # --- the tools ---
 
+    def _check_former_shapes(self) -> None:
+        """Refuse, before the long part of the work, to replace images of another shape than the PSF's."""
+        if not self.config.run.restart:
+            return
+        try:
+            for field, name in zip(self.config.fields, self._imagenames, strict=True):
+                psf = name + (".psf.tt0" if field.multiterm else ".psf")
+                check_shapes(field.imagename, image_geometry(psf).shape)
+        except ParameterError:
+            self._abandon()
+            raise
+
     def _make_tools(self) -> None:
         """Make the parts, in tclean's order."""
         config, records = self.config, self._records
@@ -361,6 +376,12 @@ class SerialImager:
                 self._masks.append(make_mask(config, field, deconvolver))
         if config.iteration.niter > 0 and self._init_iter_control:
             self._control = IterationControl(records.iterpars)
+
+    def _abandon(self) -> None:
+        """Leave the disk as it was before the run."""
+        self._release_tools()
+        for folder in self._folders:
+            folder.discard()
 
     def _release_tools(self) -> None:
         for part in (self._gridder, *self._deconvolvers, *self._normalizers, self._control):
