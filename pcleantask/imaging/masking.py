@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Protocol
 
@@ -13,9 +13,10 @@ from .. import casa
 from ..config import ImageField, PcleanConfig
 from ..images import planes
 from ..toolrecords import Record
-from .automask import AutoMaskConfig, AutoMaskState, BeamInfo, automask_channel, robust_rms
+from .automask import AutoMaskConfig, AutoMaskState, BeamInfo, automask_channel
 from .beam import Beam, mask_blocks
 from .deconvolver import Deconvolver
+from .robust import robust_rms
 
 
 class Mask(Protocol):
@@ -101,12 +102,16 @@ class NumpyAutoMask(_AutoMask):
         self._paths = {kind: deconvolver.imagename + f".{kind}{term}" for kind in ("residual", "psf", "pb")}
         self._blocks: list[tuple[int, int, BeamInfo]] = []
         self._skip: list[bool] = []
+        self._noise_limited: list[bool] = []
+        self._found = False
         self._cell_sign = -1
         self._has_run = False
 
     def update(self, *, iterations: int, threshold_reached: bool) -> None:
         is_new = not self._blocks and self._is_blank()
-        self._deconvolver.setup_mask()  # makes .mask where there is none
+        if not self._blocks:
+            self._found = not is_new
+        self._make_casa_mask()
         with casa.working_on("updating the automask"), ExitStack() as stack:
             residual = stack.enter_context(planes.opened(self._paths["residual"]))
             mask = stack.enter_context(planes.opened(str(self._mask)))
@@ -118,6 +123,28 @@ class NumpyAutoMask(_AutoMask):
                 for chan in range(start, stop):
                     channel = _Channel(residual, mask, pb, chan, is_new=is_new)
                     self._update_channel(channel, beam, iterations, threshold_reached, fullmask=full)
+        if is_new and not self._found:
+            self._warn_of_empty_mask()
+
+    def _make_casa_mask(self) -> None:
+        """Let CASA make .mask where there is none and, with nsigma>0, take its statistics.
+
+        It then says that its automask found nothing, and what to change; that is told of parameters nobody has chosen.
+        """
+        is_misled = self._nsigma > 0 and not self._found
+        with casa.without_messages(*EMPTY_MASK_WARNINGS) if is_misled else nullcontext():
+            self._deconvolver.setup_mask()
+
+    def _warn_of_empty_mask(self) -> None:
+        """Say that no emission was found in any channel, and what to lower, as CASA's automask does."""
+        count = len(self._noise_limited)
+        by_noise = sum(self._noise_limited)
+        advice = [
+            f"{number} of {count} channels used the {kind} threshold: try a lower {kind}threshold"
+            for kind, number in (("noise", by_noise), ("sidelobe", count - by_noise))
+            if number
+        ]
+        casa.post(f"The automask has found no emission in any channel. {'; '.join(advice)}", "WARN")
 
     def _is_blank(self) -> bool:
         """Whether there is no .mask yet, or an empty one, which CASA's deconvolver would take for none and fill."""
@@ -140,6 +167,7 @@ class NumpyAutoMask(_AutoMask):
         cell = residual.geometry().cell
         self._cell_sign = -1 if cell[0] < 0 else 1
         self._skip = [False] * nchan
+        self._noise_limited = [False] * nchan
         level = self._deconvolver.sidelobe_level
         with planes.opened(self._paths["psf"]) as psf:
             for start, stop in mask_blocks(nx, ny, nchan):
@@ -171,6 +199,9 @@ class NumpyAutoMask(_AutoMask):
         )
         channel.write(new)
         self._skip[channel.number] = states[0].skip
+        thresholds = [state.thresholds for state in states if state.thresholds is not None]
+        self._noise_limited[channel.number] = any(entry.noise_limited for entry in thresholds)
+        self._found = self._found or any(mask.any() for mask in new)
         self._has_run = True
 
     def _nsigma_statistics(self, channel: _Channel, pol: int) -> tuple[float, float]:
@@ -195,11 +226,16 @@ class _Channel:
         self.masks = [
             np.zeros(shape, bool, order="F") if is_new else mask.read_double(pol, chan) > 0 for pol in self.pols
         ]
+        self._on_disk = None if is_new else [plane.copy() for plane in self.masks]
 
     def write(self, masks: list[np.ndarray]) -> None:
+        """Write the masks that differ from those on disk: after a few cycles most stay as they are."""
         for pol, pixels in zip(self.pols, masks, strict=True):
-            self._mask.write(pixels, pol, self.number)
+            if self._on_disk is None or not np.array_equal(pixels, self._on_disk[pol]):
+                self._mask.write(pixels, pol, self.number)
 
+
+EMPTY_MASK_WARNINGS = ("No regions found by automasking", "threshold to mask, but no emission was found")
 
 # Parameters with which CASA's automask takes its statistics but neither finds, grows nor skips anything: every plane is
 # limited by a sidelobe threshold that no pixel reaches.
