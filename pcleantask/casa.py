@@ -104,6 +104,8 @@ def load() -> ModuleType:
     else:
         casatools = sys.modules["casatools"]
     tune_malloc()
+    if "casatasks" not in sys.modules:
+        _own_log()
     return casatools
 
 
@@ -159,10 +161,13 @@ def log() -> Any:
 
 @functools.cache
 def _own_log() -> Any:
-    """A log sink such as casatasks/__init__.py makes at its import, for the whole process."""
+    """A log sink such as casatasks/__init__.py makes at its import, for the whole process.
+
+    Without it casatools' messages go to the terminal.
+    """
     from casaconfig import config
 
-    sink = load().logsink(config.logfile)
+    sink = sys.modules["casatools"].logsink(config.logfile)
     sink.setglobal(True)
     return sink
 
@@ -170,6 +175,20 @@ def _own_log() -> Any:
 def post(message: str, priority: str = "INFO", origin: str = "pclean") -> None:
     """Write one message to the CASA log."""
     log().post(message, priority=priority, origin=origin)
+
+
+@contextlib.contextmanager
+def without_messages(*texts: str) -> Iterator[None]:
+    """Keep messages with one of these texts in them out of the CASA log.
+
+    casatools can neither list its message filters nor drop one of them: filters that the user has set end with this.
+    """
+    sink = log()
+    sink.filterMsg(list(texts))
+    try:
+        yield
+    finally:
+        sink.clearFilterMsgList()
 
 
 def first_line(error: BaseException) -> str:
@@ -194,9 +213,9 @@ def available_memory() -> float:
     return float(load().ctsys.hostinfo()["memory"]["available"])
 
 
-def jansky(value: float | str) -> float:
-    """A flux density, given as a number or a quantity such as '5mJy', in Jy."""
-    if not isinstance(value, str):
+def jansky(value: float | str | dict[str, Any]) -> float:
+    """A flux density, given as a number, a quantity such as '5mJy' or CASA's record of one, in Jy."""
+    if not isinstance(value, str | dict):
         return float(value)
     with tool("quanta") as quanta:
         quantity = quanta.quantity(value)

@@ -1,10 +1,11 @@
-"""The command line: `pclean image --vis x.ms --imagename y ...`. Options, types and help are made from the task's XML."""
+"""The command line: `pclean image --vis x.ms --imagename y ...`. Options and help are made from the task's XML."""
 
 from __future__ import annotations
 
 import argparse
 import ast
 import json
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from . import rules
 from .errors import MissingInputError, ParameterError, PcleanError
 from .images.products import products
 from .parameters import Parameter, definitions, groups
@@ -20,6 +22,7 @@ from .version import __version__
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130  # exit statuses
 SHELL_ONLY = {"taskname"}  # names in a saved .last file that are no parameters
+NEGATIVE = re.compile(r"-[\d.]")  # argparse takes -1e-3 and -15km/s for options, unless a space comes first
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     try:
         words, saved = _read_files(sys.argv[1:] if arguments is None else arguments)
-        options = parser.parse_args(words)
+        options, strange = parser.parse_known_args([f" {word}" if NEGATIVE.match(word) else word for word in words])
+        _refuse_unknown(strange, parser)
         return _image({**saved, **_given(options)}, as_json=options.json)
     except ParameterError as error:
         print(f"pclean: {error}", file=sys.stderr)
@@ -40,12 +44,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
+def _refuse_unknown(words: Sequence[str], parser: argparse.ArgumentParser) -> None:
+    """Refuse what the parser couldn't place; an unknown option with the nearest name there is."""
+    options = {word.removeprefix("--").partition("=")[0]: word for word in words if word.startswith("--")}
+    rules.check_names(options, definitions())
+    if words:
+        parser.error(f"can't place {shlex.join(words)!r}; options begin with --, values that begin with -: --X=-value")
+
+
 def _image(parameters: dict[str, Any], *, as_json: bool) -> int:
     """Call the task, print its result, and say whether its images are there."""
     from .pclean import pclean
 
     result = pclean(**parameters)
-    made = [path.name for path, kind in products(str(parameters.get("imagename", ""))) if kind == "residual"]
+    made = any(products(rules.image_name(parameters["imagename"])))
     if as_json:
         print(json.dumps(result, default=_jsonable))
     return 0 if made else FAILED
@@ -67,9 +79,10 @@ def _parser() -> argparse.ArgumentParser:
     image = commands.add_parser(
         "image",
         help="make images of visibilities",
-        description="Make images of visibilities. The options are tclean's parameters. @FILE reads options from a file: "
-        "either as they stand on the command line, or a saved pclean.last or tclean.last; options given beside it win.",
-        formatter_class=argparse.RawTextHelpFormatter,
+        description="Make images of visibilities. The options are tclean's parameters. @FILE reads options from a "
+        "file: either as they stand on the command line, or a saved pclean.last or tclean.last; options given beside "
+        "it win.",
+        usage="pclean image --vis MS [MS ...] --imagename NAME [--PARAMETER VALUE ...] [@FILE ...] [--json]",
         allow_abbrev=False,
     )
     image.add_argument("--json", action="store_true", help="print the return dictionary as JSON on standard output")
@@ -140,7 +153,7 @@ def read_last(text: str, where: str) -> dict[str, Any]:
     """
     parameters = {}
     for number, line in enumerate(text.splitlines(), start=1):
-        name, separator, value = (part.strip() for part in line.partition("="))
+        name, _, value = (part.strip() for part in line.partition("="))
         if not line.strip() or line.lstrip().startswith("#") or name in SHELL_ONLY:
             continue
         try:

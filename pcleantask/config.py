@@ -210,7 +210,8 @@ class PcleanConfig:
             A value or a combination can't be imaged with; one of its subclasses says what kind of fault it is.
         """
         rules.check_names(parameters, definitions())
-        values = {**defaults(), **parameters}
+        values = {name: definitions()[name].coerced(value) for name, value in {**defaults(), **parameters}.items()}
+        rules.check_types(values)
         if values["specmode"] == "cont":
             values["specmode"] = "mfs"
         rules.check_values(values)
@@ -292,17 +293,19 @@ def _section(kind: type, values: Mapping[str, Any]) -> Any:
     return section
 
 
-def _pair(value: Any) -> tuple[Any, Any]:
+def _pair(name: str, value: Any) -> tuple[Any, Any]:
     """Two entries out of one or two."""
     entries = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    if len(entries) not in (1, 2):
+        raise ParameterError(f"{name} must have one entry or two, along x and y, got {value!r}")
     return entries[0], entries[-1]
 
 
 def _main_field(values: Mapping[str, Any]) -> ImageField:
     entries = {field.name: _freeze(values[field.name]) for field in dataclasses.fields(ImageField)}
     entries["imagename"] = rules.image_name(values["imagename"])
-    entries["imsize"] = tuple(int(size) for size in _pair(values["imsize"]))
-    entries["cell"] = _pair(values["cell"])
+    entries["imsize"] = tuple(int(size) for size in _pair("imsize", values["imsize"]))
+    entries["cell"] = _pair("cell", values["cell"])
     return ImageField(**entries)
 
 
@@ -310,7 +313,7 @@ def _outlier_field(main: ImageField, changes: Mapping[str, Any]) -> ImageField:
     entries = dict(changes)
     for name in ("imsize", "cell"):
         if name in entries:
-            entries[name] = _pair(entries[name])
+            entries[name] = _pair(name, entries[name])
     return dataclasses.replace(main, **entries)
 
 
@@ -321,7 +324,7 @@ def _selections(values: Mapping[str, Any]) -> tuple[Selection, ...]:
     for field in dataclasses.fields(Selection):
         if field.name == "vis":
             continue
-        value = values[field.name] if values["selectdata"] else ""
+        value = values[field.name]
         entries = [str(entry) for entry in value] if isinstance(value, (list, tuple)) else [str(value)]
         if len(entries) not in (1, len(vis)):
             raise ParameterError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from . import casa
 from .config import Selection
@@ -25,19 +26,23 @@ def check_selection(selection: Selection) -> None:
         "scanintent": selection.intent,
     }
     chosen = {name: text for name, text in items.items() if text}
+    if not chosen:
+        return
     with casa.opened_ms(selection.vis) as ms:
-        try:
-            ms.msselect(chosen)
-            rows = ms.nrow(selected=True)
-        except RuntimeError as error:
-            raise SelectionError(
-                f"the selection {chosen} can't be made in {selection.vis!r}: {casa.first_line(error)}; "
-                "`listobs` lists what is there"
-            ) from error
-    if rows == 0:
+        if ms.msselect(chosen) and ms.nrow(selected=True):
+            return
         raise SelectionError(
-            f"the selection {chosen} selects nothing in {selection.vis!r}; `listobs` lists what is there"
+            f"the selection {chosen} selects nothing in {selection.vis!r}{_reason(ms)}; `listobs` lists what is there"
         )
+
+
+def _reason(ms: Any) -> str:
+    """What CASA says against the selection just tried: msselect keeps it to itself and returns False."""
+    try:
+        ms.msselectedindices()
+    except RuntimeError as error:
+        return f" ({casa.first_line(error)})"
+    return ""
 
 
 def _start_time(vis: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,42 +51,52 @@ PARSERS = {
 def read_outlier_file(path: str) -> list[dict[str, Any]]:
     """The fields that an outlier file defines, each as the parameters in which it differs from the main field.
 
-    A field begins with its `imagename`; empty lines and lines that begin with '#' are passed over.
+    A field begins with its `imagename`; empty lines, lines that begin with '#' and parameters in which fields can't
+    differ (see `ignored_names`) are passed over.
 
     Raises
     ------
     MissingInputError
         There is no such file.
     ParameterError
-        A line has no '=', names a parameter that fields can't differ in, or has a value of the wrong form.
+        A line has no '=', or a value of the wrong form.
     """
+    fields: list[dict[str, Any]] = []
+    for where, name, text in _lines(path):
+        if name == "imagename":
+            fields.append({})
+        if not fields:
+            raise ParameterError(f"{where}: a field must begin with imagename=..., got {name + '=' + text!r}")
+        if name in PARSERS:
+            fields[-1][name] = _value(name, text, where)
+    return fields
+
+
+def ignored_names(path: str) -> list[str]:
+    """The parameters in an outlier file in which fields can't differ, so that the main field's values hold."""
+    return sorted({name for _, name, _ in _lines(path) if name not in PARSERS})
+
+
+def _lines(path: str) -> Iterator[tuple[str, str, str]]:
+    """Where it stands, name and text of each parameter in the file."""
     try:
         text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise MissingInputError(
             f"outlierfile {path!r} can't be read ({error.strerror}); give the path of a text file"
         ) from error
-    fields: list[dict[str, Any]] = []
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        name, value = _parse_line(line, f"{path}, line {number}")
-        if name == "imagename":
-            fields.append({})
-        if not fields:
-            raise ParameterError(f"{path}, line {number}: a field must begin with imagename=..., got {line.strip()!r}")
-        fields[-1][name] = value
-    return fields
+        where = f"{path}, line {number}"
+        name, separator, value = line.partition("=")
+        if not separator:
+            raise ParameterError(f"{where}: expected name=value, got {line.strip()!r}")
+        yield where, name.strip(), value.strip()
 
 
-def _parse_line(line: str, where: str) -> tuple[str, Any]:
-    name, separator, text = line.partition("=")
-    name, text = name.strip(), text.strip()
-    if not separator:
-        raise ParameterError(f"{where}: expected name=value, got {line.strip()!r}")
-    if name not in PARSERS:
-        raise ParameterError(f"{where}: fields can't differ in {name!r}; they can in {', '.join(PARSERS)}")
+def _value(name: str, text: str, where: str) -> Any:
     try:
-        return name, PARSERS[name](text)
+        return PARSERS[name](text)
     except (ValueError, SyntaxError, TypeError) as error:
         raise ParameterError(f"{where}: {text!r} is no value for {name}") from error

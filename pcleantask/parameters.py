@@ -122,6 +122,25 @@ class Parameter:
             return f"{words} not below {self.low:g}"
         return words if self.high is None else f"{words} not above {self.high:g}"
 
+    def coerced(self, value: Any) -> Any:
+        """The value in the form that casatasks' type check would give it, which leaves a wrong one as it is.
+
+        numpy's numbers and arrays become Python's, a whole number a float where only floats are taken, and a single
+        entry a list where only lists are.
+        """
+        value = _plain(value)
+        if self.types == ("double",) and isinstance(value, int):
+            return float(value)
+        return [value] if self.is_list and not isinstance(value, list) else value
+
+    def admits(self, value: Any) -> bool:
+        """Whether a coerced value has one of the types, is one of the choices and lies in the range."""
+        if not any(_is_of(kind, value) for kind in self.types):
+            return False
+        if self.choices and value not in self.choices:
+            return False
+        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
     def from_text(self, text: str) -> Any:
         """The value that a text stands for, as typed in a shell.
 
@@ -148,6 +167,30 @@ class Task:
     category: str
     returns: str
     example: str
+
+
+# CASA's type names -> Python's. A bool is an integer to both.
+_PYTHON_TYPES: dict[str, tuple[type, ...]] = {
+    "bool": (bool,),
+    "int": (int,),
+    "double": (int, float),
+    "string": (str,),
+    "path": (str,),
+    "variant": (str, int, float, list, dict),
+}
+
+
+def _plain(value: Any) -> Any:
+    """numpy's numbers and arrays as Python's, and tuples as lists; known by `tolist`, as numpy isn't imported here."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return [_plain(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+
+def _is_of(kind: str, value: Any) -> bool:
+    if kind.endswith("Vec"):
+        return isinstance(value, list) and all(_is_of(kind.removesuffix("Vec"), entry) for entry in value)
+    return isinstance(value, _PYTHON_TYPES[kind])
 
 
 _UNREADABLE = object()

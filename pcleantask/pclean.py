@@ -23,7 +23,8 @@ class _pclean:
                          Where there are several, each selection parameter below takes one value for all or a list with one value
                          per path.
                          Example: vis='ngc5921.ms', vis=['day1.ms', 'day2.ms']
-    selectdata           Switches the selection parameters that depend on it (field to intent) on or off.
+    selectdata           Shows or hides, in the CASA shell, the parameters field to intent. As in tclean, a selection that is given acts
+                         all the same.
     field                Fields to image, in MSSelection syntax: ids, names, ranges, with '*' as wild card. '' takes every field.
                          Example: field='0~2', field='3C286,NGC*', field=['0', '1~3'] for two MeasurementSets
     spw                  Spectral windows to image, with channels after a colon; ';' joins channel ranges of one window. '' takes
@@ -52,8 +53,7 @@ class _pclean:
     imsize               Number of pixels along right ascension and declination; one number makes a square image.
                          Even sizes made of the factors 2, 3 and 5 give the fastest FFTs.
                          Example: imsize=512, imsize=[640, 480]
-    cell                 Angular size of a pixel along each axis, about a fifth of the synthesized beam. Unit: arcsec where none is
-                         given.
+    cell                 Angular size of a pixel along each axis, about a fifth of the synthesized beam; a quantity with its unit.
                          Example: cell='0.1arcsec', cell=['2arcsec', '2arcsec']
     phasecenter          Direction of the central pixel, with its frame; or the id of a field; or a solar-system body, an ephemeris
                          table or 'TRACKFIELD' for a moving source. '' takes the centre of the first selected field.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,9 @@ RESIDUAL_KEYS = (
     *("iterDone", "peakRes", "modelFlux", "cycleThresh", "cycleStartIters", "startIterDone", "startPeakRes"),
     *("startModelFlux", "startPeakResNM", "peakResNM", "masksum", "mpiServer", "stopCode"),
 )
+
+# How casatasks reports that nothing was cleaned.
+ZERO_ITERATIONS = {"stopcode": 3, "stopDescription": "Zero iterations performed"}
 
 MinorSummary = dict[int, dict[int, dict[int, dict[str, list[Any]]]]]
 
@@ -98,7 +102,7 @@ def residual_summary(config: PcleanConfig, imagenames: tuple[str, ...]) -> dict[
 
     Follows ImagingDict.construct_residual_dict of casatasks' imager_return_dict.py (6.7.0).
     """
-    have_residual = _image(imagenames[0], "residual") is not None
+    masks = [field.mask for field in config.fields]
     return {
         "cleanstate": "running",
         "cyclefactor": config.iteration.cyclefactor,
@@ -117,16 +121,11 @@ def residual_summary(config: PcleanConfig, imagenames: tuple[str, ...]) -> dict[
         "niter": 0,
         "nmajordone": 1,
         "nsigma": 0.0,
-        "stopcode": 3,
+        **ZERO_ITERATIONS,
         "summarymajor": np.array([0]),
-        "summaryminor": _residual_planes(config, imagenames) if have_residual else _no_planes(),
+        "summaryminor": residual_planes(imagenames, masks, fullsummary=config.iteration.fullsummary),
         "threshold": config.iteration.threshold,
-        "stopDescription": "Zero iterations performed",
     }
-
-
-def _no_planes() -> MinorSummary:
-    return {0: {0: {0: {key: [] for key in RESIDUAL_KEYS}}}}
 
 
 def _image(imagename: str, kind: str) -> str | None:
@@ -137,20 +136,23 @@ def _image(imagename: str, kind: str) -> str | None:
     return None
 
 
-def _residual_planes(config: PcleanConfig, imagenames: tuple[str, ...]) -> MinorSummary:
+def residual_planes(imagenames: Sequence[str], masks: Sequence[Any], *, fullsummary: bool) -> MinorSummary:
+    """The minor cycles' summary of images on disk that were not cleaned; `masks` are the fields' `mask` parameters."""
+    if _image(imagenames[0], "residual") is None:
+        return {0: {0: {0: {key: [] for key in RESIDUAL_KEYS}}}}
     report: MinorSummary = {}
-    for number, (field, imagename) in enumerate(zip(config.fields, imagenames, strict=True)):
+    for number, (parameter, imagename) in enumerate(zip(masks, imagenames, strict=True)):
         residual = _image(imagename, "residual")
         if residual is None:
             continue
         model = _image(imagename, "model")
-        given = field.mask if isinstance(field.mask, str) else ""
+        given = parameter if isinstance(parameter, str) else ""
         mask = given if given and Path(given).exists() else imagename + ".mask"
         mask = mask if planes.is_image(mask) else ""
         geometry = planes.image_geometry(residual)
         report[number] = {
             chan: {
-                pol: _residual_plane(residual, model, mask, pol, chan, fullsummary=config.iteration.fullsummary)
+                pol: _residual_plane(residual, model, mask, pol, chan, fullsummary=fullsummary)
                 for pol in range(geometry.shape[2])
             }
             for chan in range(geometry.shape[3])

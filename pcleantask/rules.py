@@ -5,11 +5,14 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import MissingInputError, OutputError, ParameterError, UnknownParameterError
+from .errors import MissingInputError, OutputError, ParameterError, ParameterTypeError, UnknownParameterError
+from .outliers import ignored_names
+from .parameters import Parameter, definitions
 
 if TYPE_CHECKING:
     from .config import ImageField
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 ANGLE = re.compile(
     r"^\s*[+]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*(deg|rad|mrad|arcmin|arcsec|[mun]?as|marcsec|uarcsec|'|\"|'')\s*$"
 )
+FLUX_DENSITY = re.compile(r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*([munk]?Jy(/beam)?)?\s*$")
 MS_TYPE = "Measurement Set"
 MASK_REGION = re.compile(r"\[")  # CRTF regions have brackets; paths of masks do not
 
@@ -31,25 +35,56 @@ def check_names(parameters: Mapping[str, Any], known: Iterable[str]) -> None:
             raise UnknownParameterError(f"pclean has no parameter {name!r}{hint}")
 
 
+def check_types(values: Mapping[str, Any]) -> None:
+    """Raise the error for the first value, coerced, that is of no type, choice or range of its parameter."""
+    for name, value in values.items():
+        if not definitions()[name].admits(value):
+            raise wrong_value(definitions()[name], value)
+
+
+def wrong_value(parameter: Parameter, value: Any) -> ParameterError:
+    """The error that says what is wrong with a value that the parameter doesn't admit."""
+    message = f"{parameter.name} must be {parameter.accepts()}, got {value!r}"
+    if parameter.choices and isinstance(value, str):
+        near = difflib.get_close_matches(value, parameter.choices, n=1)
+        return ParameterError(f"{message}; did you mean {near[0]!r}?" if near else message)
+    if parameter.range and isinstance(value, Real):
+        return ParameterError(message)
+    return ParameterTypeError(message)
+
+
 def check_values(values: Mapping[str, Any]) -> None:
     """Check what doesn't depend on the field: run control, weighting, input and what isn't supported."""
     _check_unsupported(values)
     _check_iteration(values)
     _check_weighting(values)
-    for path in [values["vis"]] if isinstance(values["vis"], str) else values["vis"]:
-        check_measurement_set(path)
-    if not values["vis"]:
-        raise ParameterError("vis is empty; give the path of a MeasurementSet, or a list of them")
+    _check_input([values["vis"]] if isinstance(values["vis"], str) else values["vis"])
     if values["facets"] < 1:
         raise ParameterError(f"facets must be at least 1, got {values['facets']}")
     if any(scale < 0 for scale in values["scales"]):
         raise ParameterError(
             f"scales must not be negative, got {list(values['scales'])}; they are sizes in pixels, as [0, 6, 18]"
         )
-    beam = values["restoringbeam"]
-    if isinstance(beam, str) and beam not in ("", "common") and not ANGLE.match(beam):
+    _check_restoring_beam(values["restoringbeam"])
+
+
+def _check_input(paths: Sequence[str]) -> None:
+    if not any(paths):
+        raise ParameterError("vis is empty; give the path of a MeasurementSet, or a list of them")
+    for path in paths:
+        check_measurement_set(path)
+        if sum(Path(path) == Path(other) for other in paths) > 1:
+            raise ParameterError(f"vis has {path!r} more than once; give each MeasurementSet once")
+
+
+def _check_restoring_beam(beam: str | list[str]) -> None:
+    entries = [beam] if isinstance(beam, str) else beam
+    if entries in ([], [""], ["common"]):
+        return
+    angles = [*entries[:2], *(angle.strip().removeprefix("-") for angle in entries[2:])]  # only a PA may be negative
+    if len(angles) > 3 or not all(map(ANGLE.match, angles)):
         raise ParameterError(
-            f"restoringbeam {beam!r} is no angle; give '', 'common', '1.5arcsec' or ['2arcsec', '1arcsec', '30deg']"
+            f"restoringbeam {beam!r} is no beam; give '', 'common', '1.5arcsec' or ['2arcsec', '1arcsec', '30deg']"
         )
 
 
@@ -100,6 +135,13 @@ def _check_iteration(values: Mapping[str, Any]) -> None:
             raise ParameterError(f"{name} must not be negative, got {values[name]}")
     if values["gain"] <= 0:
         raise ParameterError(f"gain must be positive, got {values['gain']}; 0.1 is usual")
+    threshold = values["threshold"]
+    if isinstance(threshold, Mapping):
+        threshold = f"{threshold.get('value')}{threshold.get('unit')}"
+    if not isinstance(threshold, int | float) and not FLUX_DENSITY.match(str(threshold)):
+        raise ParameterError(
+            f"threshold {values['threshold']!r} is no flux density; give a number in Jy, or a quantity such as '0.5mJy'"
+        )
     if values["nmajor"] < -1:
         raise ParameterError(f"nmajor must be -1 (no limit), 0 or positive, got {values['nmajor']}")
 
@@ -111,6 +153,29 @@ def _check_weighting(values: Mapping[str, Any]) -> None:
         raise ParameterError("weighting='briggsbwtaper' is for cubes, got specmode='mfs'; use weighting='briggs'")
     if values["npixels"] != 0:
         raise ParameterError(f"weighting='briggsbwtaper' needs npixels=0, got {values['npixels']}")
+
+
+def cautions(values: Mapping[str, Any]) -> list[str]:
+    """What tclean warns of before it goes on, where these parameters call for it."""
+    taylor = values["specmode"] == "mfs" and values["deconvolver"] == "mtmfs"
+    found = []
+    if taylor and values["gridder"] in ("standard", "mosaic") and values["pbcor"]:
+        found.append(
+            "pbcor=True with deconvolver='mtmfs' divides every Taylor term by pb.tt0 and leaves the primary beam's "
+            "own spectral index in the images: fit for small fractional bandwidths only. gridder='awproject' with wbawp=True "
+            "and conjbeams=True corrects for it"
+        )
+    if taylor and values["gridder"] in ("mosaic", "awp2"):
+        found.append(
+            f"gridder={values['gridder']!r} has no conjugate beams: with deconvolver='mtmfs' it takes a few major "
+            "cycles to converge towards the right spectrum"
+        )
+    ignored = ignored_names(values["outlierfile"]) if values["outlierfile"] else []
+    if ignored:
+        found.append(f"outlierfile: fields can't differ in {', '.join(ignored)}; the main field's values hold")
+    if values["weighting"] == "briggsbwtaper" and not values["perchanweightdensity"]:
+        found.append("weighting='briggsbwtaper' is meant for perchanweightdensity=True, got False")
+    return found
 
 
 def image_name(value: Any) -> str:

@@ -121,15 +121,15 @@ def to_casa_impars(config: PcleanConfig, field: ImageField, imagename: str) -> R
         "projection": config.frame.projection,
         "restart": config.run.restart,
         "startmodel": _plain(field.startmodel),
-        "deconvolver": field.deconvolver,
+        "deconvolver": config.fields[0].deconvolver,  # as in tclean, an outlier's own acts in the other records only
     }
 
 
 def to_casa_gridpars(config: PcleanConfig, field: ImageField, imagename: str) -> Record:
-    """For `synthesisimager.defineimage`: the gridder."""
+    """For `synthesisimager.defineimage`: the gridder. As in tclean, only the main field has a default cfcache."""
     gridding = config.gridding
     cfcache = gridding.cfcache
-    if field.gridder.startswith("awpr") and not cfcache:
+    if field is config.fields[0] and field.gridder.startswith("awpr") and not cfcache:
         cfcache = imagename + ".cf"
     return {
         "gridder": field.gridder,

@@ -35,6 +35,7 @@ DATASETS: dict[str, dict] = {
     "planet": {**SMALL, "nchannels": 6, "direction": "J2000 02h17m12.5s 13d15m50.3s", "seed": 5},
     # Two spws, 220 and 240 GHz, 4 channels of 1 GHz each; three sources with spectral indices.
     "continuum": {**SMALL, "nchannels": 4, "channel_hz": 1e9, "start_hz": (220e9, 240e9), "sources": "continuum"},
+    "corrected": {**SMALL, "nchannels": 4, "sources": "continuum", "corrected_scale": 0.5, "seed": 6},
     "full_stokes": {**SMALL, "nchannels": 4, "correlations": "XX XY YX YY", "sources": "polarised"},
     # Three pointings, 6 channels.
     "mosaic": {**SMALL, "nintegrations": 6, "nchannels": 6, "pointings": ((-8, -4), (8, -4), (0, 9))},

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import casa
+from ..errors import ImagingError
 from ..toolrecords import Record, ToolRecords
 
 CF_FILE = re.compile("CFS*")  # the names that synthesisimager gives its convolution functions
@@ -52,6 +53,7 @@ class CasaGridder:
             self._tool.setweighting(**self._records.weightpars)
 
     def make_psf(self) -> None:
+        self._check_data()
         with casa.working_on("making the PSF"):
             self._tool.makepsf()
 
@@ -65,7 +67,7 @@ class CasaGridder:
                 self._tool.makepb()
 
     def check_pb(self) -> None:
-        with casa.opened_image(self._tool.getImageName(0, "PB")) as image:
+        with casa.working_on("checking the primary beam"), casa.opened_image(self._tool.getImageName(0, "PB")) as image:
             edge = image.getchunk()
         edge[1:-2, 1:-2] = 0
         if edge.max() > 0:
@@ -77,6 +79,7 @@ class CasaGridder:
             )
 
     def major_cycle(self, *, last: bool) -> None:
+        self._check_data()
         with casa.working_on("running a major cycle"):
             self._tool.executemajorcycle(controls={"lastcycle": last, "usemask": self._records.decpars[0]["usemask"]})
 
@@ -98,6 +101,16 @@ class CasaGridder:
 
     def close(self) -> None:
         self._tool.done()
+
+    def _check_data(self) -> None:
+        """Raise ImagingError where the data are gone.
+
+        For cubes CASA opens them anew in each cycle. Where it can't, it leaves a message to itself half read, and the
+        next cube of the process crashes.
+        """
+        for record in self._records.selpars:
+            if not Path(record["msname"]).is_dir():
+                raise ImagingError(f"vis {record['msname']!r} is no longer there; bring it back and start again")
 
     def _make_convolution_functions(self) -> None:
         """Fill the cache of A-projection's convolution functions, which cubes need before CASA partitions them."""

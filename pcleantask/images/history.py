@@ -30,5 +30,5 @@ def write_history(imagename: str, parameters: Mapping[str, Any]) -> None:
     lines = history_lines(parameters)
     for path, _ in products(imagename):
         if is_image(str(path)):
-            with casa.opened_image(str(path)) as image:
+            with casa.working_on("writing the history of the products"), casa.opened_image(str(path)) as image:
                 image.sethistory(origin=TASK, history=lines)

@@ -109,14 +109,18 @@ class WorkFolder:
         self._final = Path(imagename)
         self.path = Path(imagename + WORK_SUFFIX)
         self.imagename = str(self.path / self._final.name)
+        self._new_parents: list[Path] = []
+        self._is_ours = False
 
     def create(self) -> None:
         """Make the folder; one that a dead run left is replaced."""
         if self.path.exists():
             self._refuse_if_in_use()
-            self.discard()
+            shutil.rmtree(self.path, ignore_errors=True)
+        self._new_parents = [parent for parent in self.path.parents if not parent.exists()]
         try:
             self.path.mkdir(parents=True)
+            self._is_ours = True
             (self.path / OWNER_FILE).write_text(f"{socket.gethostname()} {os.getpid()}", encoding="utf-8")
         except OSError as error:
             raise OutputError(
@@ -128,7 +132,13 @@ class WorkFolder:
         made = {"always"} | ({"psf"} if calcpsf else set()) | ({"residual"} if calcres else set())
         for path, kind in products(str(self._final)):
             if PRODUCTS[kind] not in made:
-                shutil.copytree(path, self.path / path.name)
+                try:
+                    shutil.copytree(path, self.path / path.name)
+                except OSError as error:
+                    raise OutputError(
+                        f"imagename {str(self._final)!r}: can't copy {path.name!r} of the run before to "
+                        f"{str(self.path)!r} ({_reason(error)})"
+                    ) from error
 
     def publish(self) -> list[Path]:
         """Give the products their final names, remove the folder, and return the products' paths."""
@@ -143,8 +153,14 @@ class WorkFolder:
         return published
 
     def discard(self) -> None:
-        """Remove the folder and all in it."""
+        """Remove the folder that `create` has made and all in it, and its new parents unless products are there."""
+        if not self._is_ours:
+            return
+        self._is_ours = False
         shutil.rmtree(self.path, ignore_errors=True)
+        for parent in self._new_parents:
+            if parent.is_dir() and not any(parent.iterdir()):
+                parent.rmdir()
 
     def _refuse_if_in_use(self) -> None:
         owner = self.path / OWNER_FILE
@@ -156,3 +172,8 @@ class WorkFolder:
                 f"imagename {str(self._final)!r}: process {pid} is imaging under that name in {str(self.path)!r}; "
                 f"wait for it, or choose another name"
             )
+
+
+def _reason(error: OSError) -> str:
+    """Why a copy failed: copytree gathers an entry (from, to, reason) for each file."""
+    return error.args[0][0][2] if isinstance(error, shutil.Error) else error.strerror or str(error)

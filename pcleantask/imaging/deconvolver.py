@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import casa, report
+from ..errors import ParameterError
 from ..toolrecords import Record
 from .iteration import IterationControl
 
@@ -36,13 +37,18 @@ class Deconvolver:
         self.imagename = imagename
         self.sidelobe_level = 0.0
         self._iterpars = iterpars
+        self._given_mask = decpars.get("mask", "")
         self._fullsummary = bool(decpars.get("fullsummary", False))
         self._tool: Any = casa.load().synthesisdeconvolver()
         record = {**decpars, "imagename": imagename}
         if iterpars is not None:
             record["noRequireSumwt"] = True
-        with casa.working_on("setting up the deconvolver"):
-            self._tool.setupdeconvolution(decpars=record)
+        try:
+            with casa.working_on("setting up the deconvolver"):
+                self._tool.setupdeconvolution(decpars=record)
+        except BaseException:
+            self.close()
+            raise
 
     def init_record(self) -> Record:
         """Peak residual, sidelobe level and mask sum, as `IterationControl.converged` wants them.
@@ -91,10 +97,15 @@ class Deconvolver:
         Returns
         -------
         dict
-            The iteration controller's summary, with tclean's keys.
+            What casatasks' deconvolve returns, and always a `stopDescription`.
+
+        Raises
+        ------
+        ParameterError
+            The object was made without iteration parameters.
         """
         if self._iterpars is None:
-            raise TypeError("Deconvolver.clean needs iterpars; give them to the constructor")
+            raise ParameterError("Deconvolver.clean needs iterpars, got None; give them to the constructor")
         threshold = self._iterpars["threshold"]
         cyclethreshold = threshold if isinstance(threshold, str) else f"{threshold * 1000}mJy"
         control = IterationControl(
@@ -103,9 +114,11 @@ class Deconvolver:
         try:
             control.converged([self.init_record()])
             self.setup_mask()
-            if not control.converged([self.init_record()]):
-                control.end_minor_cycle([self.minor_cycle(control.start_minor_cycle())])
-                control.converged([self.init_record()])
+            if control.converged([self.init_record()]):
+                planes = report.residual_planes([self.imagename], [self._given_mask], fullsummary=self._fullsummary)
+                return {**control.summary(), "summaryminor": planes, **report.ZERO_ITERATIONS}
+            control.end_minor_cycle([self.minor_cycle(control.start_minor_cycle())])
+            control.converged([self.init_record()])
             return report.clean_summary(control.summary(), fullsummary=self._fullsummary)
         finally:
             control.close()

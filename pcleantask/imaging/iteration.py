@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from .. import casa
+from ..errors import ImagingError
 from ..toolrecords import Record
 
 
@@ -13,7 +14,7 @@ class IterationControl:
     """The iteration controller of one run.
 
     casatools keeps its state once per process, and ignores a new set-up until the old one is `done`: whoever makes an
-    IterationControl ends the one before it, so only the newest may be used.
+    IterationControl ends the one before it, and only the newest works: the others raise ImagingError when used.
 
     Attributes
     ----------
@@ -27,11 +28,16 @@ class IterationControl:
         The largest absolute residual within the mask that the last `converged` was told of [Jy/beam].
     """
 
+    _newest: ClassVar[int] = 0
+
     def __init__(self, iterpars: Record) -> None:
-        self._tool: Any = casa.load().iterbotsink()
-        self._tool.done()
+        IterationControl._newest += 1
+        self._number = IterationControl._newest
+        self._sink: Any = casa.load().iterbotsink()
+        self._sink.done()
         with casa.working_on("setting up the iteration control"):
-            self._tool.setupiteration(iterpars=dict(iterpars))
+            self._sink.setupiteration(iterpars=dict(iterpars))
+            self._sink.resetminorcycleinfo()  # `done` keeps the count of a minor cycle that no major cycle followed
         self.iterations = 0
         self.major_cycles = 0
         self.controls: Record = {}
@@ -76,4 +82,14 @@ class IterationControl:
 
     def close(self) -> None:
         """End the controller, so that the next set-up of this process is heeded."""
-        self._tool.done()
+        if self._number == IterationControl._newest:
+            self._sink.done()
+
+    @property
+    def _tool(self) -> Any:
+        if self._number != IterationControl._newest:
+            raise ImagingError(
+                "another run of this process has taken over the iteration control, of which CASA has one; "
+                "finish a run before the next begins, or give each a process of its own"
+            )
+        return self._sink

@@ -26,8 +26,12 @@ class Normalizer:
         if partimagenames:
             record["partimagenames"] = list(partimagenames)
         self._tool: Any = casa.load().synthesisnormalizer()
-        with casa.working_on("setting up the normalizer"):
-            self._tool.setupnormalizer(normpars=record)
+        try:
+            with casa.working_on("setting up the normalizer"):
+                self._tool.setupnormalizer(normpars=record)
+        except BaseException:
+            self.close()
+            raise
 
     def normalize_psf(self) -> None:
         """Gather the PSF and its weight, divide the PSF by the weight, and the weight by the sum of weights."""

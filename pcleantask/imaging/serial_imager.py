@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
 
 from .. import casa, measurementsets, report
 from ..config import PcleanConfig
-from ..errors import ImagingError, ParameterError
+from ..errors import ImagingError, OutputError, ParameterError, PcleanError
 from ..gridding import make_gridder
 from ..gridding.base import Gridder
 from ..images.history import write_history
 from ..images.planes import image_geometry
 from ..images.products import WorkFolder, check_shapes, counted_names
+from ..images.space import check_space
 from ..progress import NullProgress, Progress
 from ..toolrecords import Record, ToolRecords, to_casa_selpars, tool_records
 from .deconvolver import Deconvolver
@@ -26,18 +28,23 @@ from .psfcenter import replace_psf
 Step = TypeVar("Step", bound=Callable[..., Any])
 
 
+def _named(error: BaseException) -> type[PcleanError] | None:
+    """The error to raise for one that may come up in mid-run and should name the work folder; None: leave it alone."""
+    if isinstance(error, ImagingError):
+        return ImagingError
+    return OutputError if isinstance(error, OSError) and not isinstance(error, ParameterError) else None
+
+
 def _step(method: Step) -> Step:
-    """Make a method a step of the run: if one fails, nothing is published, and CASA's error names the work folder."""
+    """Make a method a step of the run: it needs the tools, room on the disk, and if it fails nothing is published."""
 
     @functools.wraps(method)
     def wrapper(self: SerialImager, *args: Any, **kwargs: Any) -> Any:
-        try:
+        if not self._is_set_up:
+            raise ImagingError(f"{method.__name__} can't run, as the imager has no tools: call setup first")
+        with self._noting_failure():
+            check_space(self.config, self._imagenames)
             return method(self, *args, **kwargs)
-        except BaseException as error:
-            self.failed = True
-            if isinstance(error, ImagingError):
-                raise ImagingError(f"{error}\nThe unfinished images are in {str(self._folders[0].path)!r}") from error
-            raise
 
     return wrapper  # type: ignore[return-value]
 
@@ -116,17 +123,26 @@ class SerialImager:
 
     # --- the steps ---
 
-    @_step
     def setup(self) -> None:
         """Check the selections, make the work folders and the tools.
 
         Raises
         ------
         SelectionError, OutputError
-            Before anything is written.
+            Before anything is written. OutputError also where the disk has no room for the images.
         ImagingError
-            CASA refuses a parameter; the work folders are removed.
+            CASA refuses a parameter; the work folders are removed. Or the imager is set up already.
         """
+        if self._is_set_up:
+            raise ImagingError("the imager is set up already: call teardown first")
+        self.failed, self.stop_code, self.exec_records = False, 0, []
+        self._iterations, self._threshold_reached = [0] * len(self.config.fields), False
+        with self._noting_failure():
+            self._set_up()
+            self._is_set_up = True
+            self._check_memory()
+
+    def _set_up(self) -> None:
         for selection in self.config.selections:
             measurementsets.check_selection(selection)
         measurementsets.add_missing_weight_spectra([selection.vis for selection in self.config.selections])
@@ -134,6 +150,7 @@ class SerialImager:
         if run.restart:
             for field in self.config.fields:
                 check_shapes(field.imagename, self.config.image_shape(field))
+        check_space(self.config, self._imagenames)
         try:
             for folder in self._folders:
                 folder.create()
@@ -144,8 +161,6 @@ class SerialImager:
         except BaseException:
             self._abandon()
             raise
-        self._is_set_up = True
-        self._check_memory()
 
     @_step
     def make_psf(self) -> None:
@@ -158,7 +173,8 @@ class SerialImager:
         self._check_former_shapes()
         if self.config.gridding.psfphasecenter != "" and "mosaic" in self.config.fields[0].gridder:
             self._release_tools()
-            replace_psf(self.config, self._imagenames[0])
+            with casa.working_on("making the PSF at psfphasecenter"):
+                replace_psf(self.config, self._imagenames[0])
             self._make_tools()
 
     @_step
@@ -272,12 +288,36 @@ class SerialImager:
         self._release_tools()
         if not self._is_set_up:
             return
-        self._is_set_up = False
-        if self.failed:
-            return
+        try:
+            if not self.failed:
+                with self._noting_failure():
+                    self._publish()
+        finally:
+            self._is_set_up = False
+
+    def _publish(self) -> None:
         for folder in self._folders:
             write_history(folder.imagename, self._history)
+        for folder in self._folders:
             folder.publish()
+
+    @contextlib.contextmanager
+    def _noting_failure(self) -> Iterator[None]:
+        """Note that a part of the run has failed; CASA's errors and the file system's come out named, with the folder.
+
+        What fails inside a part that fails is noted once.
+        """
+        noted_before = self.failed
+        try:
+            yield
+        except BaseException as error:
+            noted, self.failed = self.failed and not noted_before, True
+            kind = _named(error)
+            if noted or kind is None:
+                raise
+            where = str(self._folders[0].path)
+            is_kept = self._is_set_up and self._folders[0].path.exists()
+            raise kind(f"{error}" + (f"\nThe unfinished images are in {where!r}" if is_kept else "")) from error
 
     # --- the loop ---
 
@@ -289,6 +329,10 @@ class SerialImager:
         dict
             tclean's return dictionary: stopcode, iterdone, nmajordone, summaryminor, summarymajor, ...
         """
+        with self._noting_failure():
+            return self._run()
+
+    def _run(self) -> dict[str, Any]:
         run, iteration = self.config.run, self.config.iteration
         self.setup()
         if run.calcpsf:
@@ -379,16 +423,19 @@ class SerialImager:
 
     def _abandon(self) -> None:
         """Leave the disk as it was before the run."""
+        self._is_set_up = False
         self._release_tools()
-        for folder in self._folders:
+        for folder in reversed(self._folders):
             folder.discard()
 
     def _release_tools(self) -> None:
-        for part in (self._gridder, *self._deconvolvers, *self._normalizers, self._control):
-            if part is not None:
-                part.close()
+        parts = [self._gridder, *self._deconvolvers, *self._normalizers, self._control]
         self._gridder, self._control = None, None
         self._deconvolvers, self._normalizers, self._masks = [], [], []
+        with contextlib.ExitStack() as stack:
+            for part in reversed(parts):
+                if part is not None:
+                    stack.callback(part.close)
 
     def _need_gridder(self) -> Gridder:
         if self._gridder is None:

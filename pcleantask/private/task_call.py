@@ -6,11 +6,9 @@ those of casatasks.private.task_logging (casatasks 6.7), whose import would take
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from numbers import Real
 from typing import Any
 
 from .. import casa, rules
@@ -68,13 +66,7 @@ def _fault(parameter: Parameter, value: Any) -> ParameterError:
     paths = [value] if isinstance(value, str) else value
     if "path" in parameter.types and isinstance(paths, list) and all(isinstance(path, str) for path in paths):
         return _missing(parameter.name, paths)
-    message = f"{parameter.name} must be {parameter.accepts()}, got {value!r}"
-    if parameter.choices and isinstance(value, str):
-        near = difflib.get_close_matches(value, parameter.choices, n=1)
-        return ParameterError(f"{message}; did you mean {near[0]!r}?" if near else message)
-    if parameter.range and isinstance(value, Real):
-        return ParameterError(message)
-    return ParameterTypeError(message)
+    return rules.wrong_value(parameter, value)
 
 
 def _missing(name: str, paths: list[str]) -> MissingInputError:

@@ -18,12 +18,14 @@ def pclean(**parameters: Any) -> dict[str, Any]:
     PcleanError
         One of the named errors of `pcleantask.errors`, before any work where the input is at fault.
     """
-    from ..casa import jansky
+    from .. import casa, rules
     from ..config import PcleanConfig
     from ..imaging.serial_imager import SerialImager
     from ..progress import ScreenProgress
 
     config = PcleanConfig.from_parameters(**parameters)
-    progress = ScreenProgress(config.iteration.niter, jansky(config.iteration.threshold))
+    for caution in rules.cautions(parameters):
+        casa.post(caution, "WARN")
+    progress = ScreenProgress(config.iteration.niter, casa.jansky(config.iteration.threshold))
     with SerialImager(config, progress=progress, history=parameters) as imager:
         return imager.run()

@@ -1,0 +1,76 @@
+"""Disk space: what a run has still to write, so that a full disk is a named error.
+
+CASA doesn't survive a full disk: a destructor in casacore throws, which ends the whole process, the user's session
+with it. So the space is looked at before the work begins and again before each step of it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from math import prod
+from pathlib import Path
+
+from ..config import ImageField, PcleanConfig
+from ..errors import OutputError
+from .products import products
+
+TABLES = 200 << 10  # what an image takes beside its pixels, and temporary copies of that [bytes]
+UNITS = ((1 << 30, "GB"), (1 << 20, "MB"))
+
+
+def check_space(config: PcleanConfig, imagenames: Sequence[str]) -> None:
+    """Raise OutputError where a disk has less room than the images that aren't there yet will surely take.
+
+    Parameters
+    ----------
+    config : PcleanConfig
+    imagenames : sequence of str
+        Where each field's images are made, without suffixes; the folders need not be there yet.
+    """
+    needs: dict[int, int] = {}
+    places: dict[int, Path] = {}
+    for field, name in zip(config.fields, imagenames, strict=True):
+        place = next(parent for parent in Path(name).absolute().parents if parent.is_dir())
+        disk = place.stat().st_dev
+        places.setdefault(disk, place)
+        needs[disk] = needs.get(disk, 0) + bytes_to_come(config, field, name)
+    for disk, need in needs.items():
+        usage = shutil.disk_usage(places[disk])
+        if usage.total and need > usage.free:  # some network disks don't know their size and say 0
+            raise OutputError(
+                f"imagename {config.fields[0].imagename!r}: the images need {_readable(need)} more, and "
+                f"{str(places[disk])!r} has {_readable(usage.free)} free; make room there, or choose another place"
+            )
+
+
+def bytes_to_come(config: PcleanConfig, field: ImageField, imagename: str) -> int:
+    """The least that the images of one field which aren't on disk yet will take [bytes]."""
+    there = {path.name.removeprefix(Path(imagename).name): _size(path) for path, _ in products(imagename)}
+    to_come = [suffix for suffix in planned(config, field) if suffix not in there]
+    pixels = 4 * prod(size or 1 for size in config.image_shape(field))
+    return len(to_come) * (max([pixels, *there.values()]) + TABLES)
+
+
+def planned(config: PcleanConfig, field: ImageField) -> list[str]:
+    """Suffixes of the large images that the run is sure to make."""
+    run = config.run
+    terms = [f".tt{term}" for term in range(field.nterms)] if field.multiterm else [""]
+    more = [f".tt{term}" for term in range(2 * field.nterms - 1)] if field.multiterm else [""]
+    suffixes = [f".psf{term}" for term in more] if run.calcpsf else []
+    suffixes += [f".pb{terms[0]}"] if run.calcpsf else []
+    suffixes += [f".residual{term}" for term in terms] if run.calcres else []
+    if config.iteration.niter > 0:
+        suffixes += [".mask", *(f".model{term}" for term in terms)]
+    if config.deconvolution.restoration:
+        suffixes += [f".image{term}" for term in terms]
+    return suffixes
+
+
+def _size(path: Path) -> int:
+    return sum(part.stat().st_size for part in path.rglob("*") if part.is_file())
+
+
+def _readable(size: int) -> str:
+    unit, name = next((entry for entry in UNITS if size >= entry[0]), UNITS[-1])
+    return f"{size / unit:.1f} {name}"

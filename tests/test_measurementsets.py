@@ -1,0 +1,129 @@
+"""What is asked of MeasurementSets before imaging: selections, order in time, weight spectra."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pcleantask import casa, measurementsets
+from pcleantask.config import Selection
+from pcleantask.errors import MissingInputError, SelectionError
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    casa.load()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def columns(path: str) -> list[str]:
+    with casa.opened_table(path) as table:
+        return table.colnames()
+
+
+def copied(source: Path, name: str) -> str:
+    shutil.copytree(source, name)
+    return name
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        {},
+        {"field": "0"},
+        {"field": "*"},
+        {"spw": "0:2~5"},
+        {"spw": "0:230.001~230.004GHz"},
+        {"timerange": "2021/01/01~2021/12/31"},
+        {"uvrange": ">5m"},
+        {"antenna": "!0"},
+        {"antenna": "0&1"},
+        {"scan": "1"},
+        {"observation": "0"},
+        {"intent": "*"},
+        {"field": "0", "spw": "0", "antenna": "0~5", "uvrange": "0~500klambda"},
+    ],
+)
+def test_selection_that_selects_something_passes(line_ms: Path, selection: dict[str, str]) -> None:
+    measurementsets.check_selection(Selection(str(line_ms), **selection))
+
+
+@pytest.mark.parametrize(
+    ("selection", "reason"),
+    [
+        ({"field": "M31"}, "No match found for name"),
+        ({"spw": "0:1~~2"}, "Parse error"),
+        ({"scan": "99"}, "selects nothing"),
+        ({"field": "0", "antenna": "0&0"}, "selects nothing"),
+    ],
+)
+def test_selection_that_selects_nothing_is_an_error_with_casas_reason(
+    line_ms: Path, selection: dict[str, str], reason: str
+) -> None:
+    with pytest.raises(SelectionError) as caught:
+        measurementsets.check_selection(Selection(str(line_ms), **selection))
+    assert reason in str(caught.value)
+    assert str(line_ms) in str(caught.value)
+
+
+def test_order_in_time_is_that_of_casatasks(dataset: Callable[[str], Path]) -> None:
+    from casatasks.private.mslisthelper import sort_mslist
+
+    paths = [str(dataset(name)) for name in ("late", "line", "wide", "flagged")]
+    expected, times = sort_mslist(paths)
+    assert len(set(times)) > 1
+    assert expected != paths
+    found = measurementsets.in_time_order([Selection(path) for path in paths])
+    assert [selection.vis for selection in found] == expected
+
+
+def test_one_measurement_set_is_not_even_opened() -> None:
+    alone = Selection("absent.ms")
+    assert measurementsets.in_time_order([alone]) == (alone,)
+
+
+def test_measurement_set_without_rows_is_an_error(line_ms: Path) -> None:
+    empty = "empty.ms"
+    with casa.opened_table(str(line_ms)) as table:
+        table.copy(empty, deep=True, norows=True).close()
+    with pytest.raises(MissingInputError, match=r"'empty\.ms' has no rows"):
+        measurementsets.in_time_order([Selection(str(line_ms)), Selection(empty)])
+
+
+@pytest.fixture
+def mixed(line_ms: Path, dataset: Callable[[str], Path]) -> tuple[str, str]:
+    """Two MeasurementSets: one with WEIGHT_SPECTRUM, one without."""
+    with_column, without = copied(line_ms, "with.ms"), copied(dataset("late"), "without.ms")
+    for path in (with_column, without):
+        if "WEIGHT_SPECTRUM" in columns(path):
+            with casa.opened_table(path, writable=True) as table:
+                table.removecols("WEIGHT_SPECTRUM")
+    with casa.tool("calibrater") as calibrater:
+        calibrater.open(with_column, addcorr=False, addmodel=False)
+        calibrater.initweights(wtmode="weight", dowtsp=True)
+    assert "WEIGHT_SPECTRUM" in columns(with_column)
+    assert "WEIGHT_SPECTRUM" not in columns(without)
+    return with_column, without
+
+
+def test_missing_weight_spectrum_is_added_from_weight(mixed: tuple[str, str]) -> None:
+    measurementsets.add_missing_weight_spectra(mixed)
+    with casa.opened_table(mixed[1]) as table:
+        spectra, weights = table.getcol("WEIGHT_SPECTRUM"), table.getcol("WEIGHT")
+    assert spectra.shape == (2, 12, weights.shape[1])
+    assert np.array_equal(spectra, np.broadcast_to(weights[:, np.newaxis], spectra.shape))
+    assert set(columns(mixed[1])).isdisjoint({"CORRECTED_DATA", "MODEL_DATA"})
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_measurement_sets_alike_are_left_alone(mixed: tuple[str, str], which: int) -> None:
+    before = columns(mixed[which])
+    twin = copied(Path(mixed[which]), "twin.ms")
+    measurementsets.add_missing_weight_spectra([mixed[which]])
+    measurementsets.add_missing_weight_spectra([mixed[which], twin])
+    assert columns(mixed[which]) == columns(twin) == before

@@ -1,0 +1,316 @@
+"""Bad input raises a named error with the value and the way out, before any work, and leaves the disk as it was."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pcleantask import PcleanConfig, casa, parameters, pclean, rules
+from pcleantask.errors import (
+    ImagingError,
+    MissingInputError,
+    OutputError,
+    ParameterError,
+    ParameterTypeError,
+    PcleanError,
+    SelectionError,
+    UnknownParameterError,
+)
+
+Params = dict[str, Any]
+
+CASA_LOG = re.compile(r"casa-[\d-]+\.log")
+BRIGGSBWTAPER: Params = {"weighting": "briggsbwtaper"}
+MTMFS: Params = {"deconvolver": "mtmfs"}
+
+# (changes to a good call, the error, what its message says: the value, and the way out)
+BAD_PARAMETERS: list[tuple[Params, type[PcleanError], tuple[str, ...]]] = [
+    ({"vis": "absent.ms"}, MissingInputError, ("'absent.ms' is not there", "check the path")),
+    ({"vis": ""}, MissingInputError, ("got ''", "give the path of a MeasurementSet")),
+    ({"vis": []}, ParameterError, ("vis is empty", "give the path of a MeasurementSet")),
+    ({"vis": "folder"}, MissingInputError, ("'folder' is not a MeasurementSet", "import it first")),
+    ({"vis": "file.txt"}, MissingInputError, ("'file.txt' is not a MeasurementSet", "import it first")),
+    ({"vis": "table"}, MissingInputError, ("'table' is a table, but not", "give the folder that importasdm")),
+    ({"vis": "line.ms/SPECTRAL_WINDOW"}, MissingInputError, ("is a table, but not a MeasurementSet",)),
+    ({"vis": ["line.ms", "absent.ms"]}, MissingInputError, ("'absent.ms' is not there", "check the path")),
+    ({"vis": ["line.ms", "./line.ms"]}, ParameterError, ("'line.ms' more than once", "give each")),
+    ({"vis": ["line.ms"], "field": ["0", "1"]}, ParameterError, ("field has 2 entries for 1", "give one for all")),
+    ({"nitter": 5}, UnknownParameterError, ("'nitter'", "did you mean 'niter'?")),
+    ({"niter": "many"}, ParameterTypeError, ("niter must be an integer", "'many'")),
+    ({"gain": [0.1]}, ParameterTypeError, ("gain must be a number", "[0.1]")),
+    ({"restart": "yes"}, ParameterTypeError, ("restart must be True or False", "'yes'")),
+    ({"vis": Path("line.ms")}, ParameterTypeError, ("vis must be the path", "line.ms")),
+    ({"deconvolver": "hogbum"}, ParameterError, ("'hogbum'", "did you mean 'hogbom'?")),
+    ({"stokes": "XY"}, ParameterError, ("'XY'", "stokes must be one of 'I'")),
+    ({"robust": 2.5}, ParameterError, ("robust must be a number from -2 to 2", "2.5")),
+    ({"imsize": 0}, ParameterError, ("imsize must be positive, got [0, 0]", "give pixels")),
+    ({"imsize": [64, -8]}, ParameterError, ("imsize must be positive, got [64, -8]", "give pixels")),
+    ({"imsize": [64, 64, 3]}, ParameterError, ("imsize must have one entry or two", "[64, 64, 3]")),
+    ({"cell": "0.4"}, ParameterError, ("cell '0.4' has no unit of angle", "give a quantity")),
+    ({"cell": ["0.4arcsec", "0.4m"]}, ParameterError, ("cell '0.4m' has no unit of angle", "give a quantity")),
+    ({"cell": 0.4}, ParameterError, ("cell 0.4 has no unit of angle", "give a quantity")),
+    ({"cell": []}, ParameterError, ("cell must have one entry or two", "[]")),
+    ({"mask": "absent.mask"}, MissingInputError, ("mask 'absent.mask' is not there", "give an image")),
+    ({"mask": ["circle[[9pix,9pix],3pix]", "no.crtf"]}, MissingInputError, ("mask 'no.crtf'", "give an image")),
+    ({"niter": -1}, ParameterError, ("niter must not be negative, got -1",)),
+    ({"nsigma": -3.0}, ParameterError, ("nsigma must not be negative, got -3.0",)),
+    ({"cyclefactor": -1.0}, ParameterError, ("cyclefactor must not be negative, got -1.0",)),
+    ({"minpsffraction": -0.1}, ParameterError, ("minpsffraction must not be negative, got -0.1",)),
+    ({"maxpsffraction": -0.1}, ParameterError, ("maxpsffraction must not be negative, got -0.1",)),
+    ({"threshold": "deep"}, ParameterError, ("threshold 'deep' is no flux density", "such as '0.5mJy'")),
+    ({"threshold": "5mK"}, ParameterError, ("threshold '5mK' is no flux density", "such as '0.5mJy'")),
+    ({"threshold": [1.0]}, ParameterError, ("threshold [1.0] is no flux density", "such as '0.5mJy'")),
+    ({"threshold": {"value": 1, "unit": "m"}}, ParameterError, ("'unit': 'm'} is no flux", "such as '0.5mJy'")),
+    ({"gain": 0.0}, ParameterError, ("gain must be positive, got 0.0", "0.1 is usual")),
+    ({"gain": -0.1}, ParameterError, ("gain must be positive, got -0.1", "0.1 is usual")),
+    ({"nmajor": -2}, ParameterError, ("nmajor must be -1", "got -2")),
+    ({**MTMFS, "nterms": 0}, ParameterError, ("nterms must be at least 1, got 0",)),
+    ({**MTMFS, "specmode": "cube"}, ParameterError, ("specmode='cube'", "use specmode='mfs'")),
+    ({**MTMFS, "specmode": "cubedata"}, ParameterError, ("specmode='cubedata'", "use specmode='mfs'")),
+    (BRIGGSBWTAPER, ParameterError, ("specmode='mfs'", "use weighting='briggs'")),
+    ({**BRIGGSBWTAPER, "specmode": "cont"}, ParameterError, ("specmode='mfs'", "use weighting='briggs'")),
+    ({**BRIGGSBWTAPER, "specmode": "cube", "npixels": 3}, ParameterError, ("npixels=0, got 3",)),
+    ({"imagename": ""}, ParameterError, ("imagename is empty", "give the name")),
+    ({"imagename": "out/"}, ParameterError, ("'out/' is a folder", "add the name")),
+    ({"imagename": ["a", "b"]}, ParameterError, ("must be one name, got ['a', 'b']", "outlierfile")),
+    ({"imagename": "file.txt/img"}, OutputError, ("file.txt' is no folder that can be written", "choose another")),
+    ({"imagename": "file.txt/deep/img"}, OutputError, ("file.txt' is no folder", "choose another place")),
+    ({"imagename": "/proc/pclean-img"}, OutputError, ("imagename '/proc/pclean-img'",)),
+    ({"interactive": True}, ParameterError, ("interactive", "usemask='auto-multithresh'")),
+    ({"parallel": True}, ParameterError, ("parallel=True", "use parallel=False")),
+    ({"specmode": "mvc"}, ParameterError, ("specmode='mvc'", "use specmode='mfs'")),
+    ({"gridder": "awphpg"}, ParameterError, ("gridder='awphpg'", "use 'awproject'")),
+    ({"nchan": 0, "specmode": "cube"}, ParameterError, ("nchan must be positive or -1, got 0",)),
+    ({"nchan": -3, "specmode": "cube"}, ParameterError, ("nchan must be positive or -1, got -3",)),
+    ({"facets": 0}, ParameterError, ("facets must be at least 1, got 0",)),
+    ({"scales": [0, -6], "deconvolver": "multiscale"}, ParameterError, ("scales", "[0, -6]", "as [0, 6, 18]")),
+    ({"restoringbeam": "round"}, ParameterError, ("restoringbeam 'round' is no beam", "give ''")),
+    ({"restoringbeam": "2"}, ParameterError, ("restoringbeam '2' is no beam", "give ''")),
+    ({"restoringbeam": ["2arcsec", "x"]}, ParameterError, ("['2arcsec', 'x'] is no beam", "give ''")),
+    ({"restoringbeam": ["2arcsec"] * 4}, ParameterError, ("is no beam", "give ''")),
+    ({"outlierfile": "absent.txt"}, MissingInputError, ("outlierfile 'absent.txt' can't be read", "give the path")),
+    ({"outlierfile": "folder"}, MissingInputError, ("outlierfile 'folder' can't be read", "give the path")),
+    ({"outlierfile": "file.txt"}, ParameterError, ("file.txt, line 1", "expected name=value, got 'just words'")),
+    ({"outlierfile": "bad-outliers.txt"}, ParameterError, ("line 2", "'[40,' is no value for imsize")),
+]
+
+# Selections that can be parsed and select nothing, or that can't be parsed.
+BAD_SELECTIONS: list[Params] = [
+    {"field": "absent"}, {"field": "7"}, {"spw": "5"}, {"antenna": "XX99"}, {"antenna": "0&0"},
+    {"scan": "99"}, {"timerange": "2001/01/01/00:00:00~2001/01/01/01:00:00"}, {"uvrange": ">900km"},
+    {"intent": "CALIBRATE_BANDPASS*"}, {"observation": "7"}, {"spw": "0:1~~3"}, {"timerange": "noon"},
+    {"uvrange": "far"}, {"scan": "a&b"},
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line_ms: Path) -> Path:
+    """A working folder with data, and with things that are no data."""
+    casa.load()
+    monkeypatch.chdir(tmp_path)
+    Path("line.ms").symlink_to(line_ms)
+    Path("folder").mkdir()
+    Path("file.txt").write_text("just words\n", encoding="utf-8")
+    Path("bad-outliers.txt").write_text("imagename=far\nimsize=[40,\n", encoding="utf-8")
+    with casa.tool("table") as table:
+        table.create("table", {"A": {"valueType": "int"}})
+        table.close()
+    return tmp_path
+
+
+def listing(folder: Path) -> dict[str, tuple[int, int]]:
+    """Every file and folder below, links followed, with its size and time of change; CASA's log aside.
+
+    Locks of tables are left out: CASA writes them when it reads.
+    """
+    found = {}
+    for root, folders, files in os.walk(folder, followlinks=True):
+        for name in (*folders, *files):
+            if not CASA_LOG.fullmatch(name) and name != "table.lock":
+                path = Path(root, name)
+                is_file = path.is_file()
+                found[str(path)] = (path.stat().st_size, path.stat().st_mtime_ns if is_file else 0)
+    return found
+
+
+def refused(folder: Path, call: Callable[..., Any], kind: type[PcleanError], **changes: Any) -> str:
+    """The message of the error that a call raises, which must leave the disk as it was."""
+    before = listing(folder)
+    assert len(before) > 20  # the data are in it
+    with pytest.raises(PcleanError) as caught:
+        call(**{"vis": "line.ms", "imagename": "img", "imsize": 32, "cell": "0.4arcsec", **changes})
+    assert type(caught.value) is kind, caught.value
+    assert listing(folder) == before
+    return str(caught.value)
+
+
+def label(value: object) -> str | None:
+    return ",".join(f"{k}={v}" for k, v in value.items())[:50] if isinstance(value, dict) else None
+
+
+@pytest.mark.parametrize(("changes", "kind", "parts"), BAD_PARAMETERS, ids=label)
+def test_bad_parameter_raises_a_named_error_and_writes_nothing(
+    folder: Path, changes: Params, kind: type[PcleanError], parts: tuple[str, ...]
+) -> None:
+    message = refused(folder, pclean, kind, **changes)
+    for part in parts:
+        assert part in message
+
+
+@pytest.mark.parametrize("changes", BAD_SELECTIONS, ids=label)
+def test_bad_selection_raises_selection_error_and_writes_nothing(folder: Path, changes: Params) -> None:
+    message = refused(folder, pclean, SelectionError, **changes)
+    assert repr(next(iter(changes.values()))) in message
+    assert "selects nothing in 'line.ms'" in message
+    assert "`listobs` lists what is there" in message
+
+
+@pytest.mark.parametrize("changes", BAD_SELECTIONS[:3], ids=label)
+def test_bad_selection_in_the_second_measurement_set_is_found(folder: Path, changes: Params, dataset: Any) -> None:
+    Path("late.ms").symlink_to(dataset("late"))
+    lists = {name: ["", text] for name, text in changes.items()}
+    message = refused(folder, pclean, SelectionError, vis=["line.ms", "late.ms"], **lists)
+    assert "'late.ms'" in message
+
+
+@pytest.mark.parametrize("changes", [{"phasecenter": "nonsense"}, {"phasecenter": 99}, {"noise": "loud"}], ids=label)
+def test_what_only_casa_can_judge_is_refused_without_a_trace_either(folder: Path, changes: Params) -> None:
+    message = refused(folder, pclean, ImagingError, imagename="new/deep/img", **changes)
+    assert "unfinished images" not in message
+
+
+def test_products_of_a_run_before_survive_a_refused_one(folder: Path) -> None:
+    good = {"vis": "line.ms", "imagename": "img", "imsize": 32, "cell": "0.4arcsec"}
+    pclean(**good)
+    assert Path("img.image").is_dir()
+    refused(folder, pclean, ParameterError, gain=0.0)
+    refused(folder, pclean, SelectionError, scan="99")
+    refused(folder, pclean, ImagingError, phasecenter="nonsense")
+
+
+# What a caller of the library may hand over that the task's own type check would stop.
+WRONG_TYPES: list[tuple[Params, type[ParameterError]]] = [
+    ({"niter": "5"}, ParameterTypeError),
+    ({"niter": 5.5}, ParameterTypeError),
+    ({"niter": None}, ParameterTypeError),
+    ({"gain": "low"}, ParameterTypeError),
+    ({"parallel": 1}, ParameterTypeError),
+    ({"restart": None}, ParameterTypeError),
+    ({"vis": 3}, ParameterTypeError),
+    ({"vis": [3]}, ParameterTypeError),
+    ({"vis": Path("line.ms")}, ParameterTypeError),
+    ({"imsize": "64"}, ParameterTypeError),
+    ({"imsize": [64.5]}, ParameterTypeError),
+    ({"imsize": {"x": 64}}, ParameterTypeError),
+    ({"cell": None}, ParameterTypeError),
+    ({"scales": ["5"]}, ParameterTypeError),
+    ({"uvtaper": [5]}, ParameterTypeError),
+    ({"mask": 3}, ParameterTypeError),
+    ({"startmodel": None}, ParameterTypeError),
+    ({"phasecenter": 1.5}, ParameterTypeError),
+    ({"specmode": 3}, ParameterTypeError),
+    ({"imagename": None}, ParameterTypeError),
+    ({"threshold": None}, ParameterTypeError),
+    ({"specmode": "cubes"}, ParameterError),
+    ({"engine": "gpu"}, ParameterError),
+    ({"robust": -2.01}, ParameterError),
+    ({"nworkers": -1}, ParameterError),
+    ({"nitter": 5}, UnknownParameterError),
+]
+
+
+@pytest.mark.parametrize(("changes", "kind"), WRONG_TYPES, ids=label)
+def test_library_raises_the_errors_of_the_task(folder: Path, changes: Params, kind: type[ParameterError]) -> None:
+    message = refused(folder, PcleanConfig.from_parameters, kind, **changes)
+    assert message == refused(folder, pclean, kind, **changes)
+    assert next(iter(changes)) in message
+
+
+# Values of every type the definition knows, in Python's and numpy's forms.
+TRIED: list[Any] = [
+    True, np.bool_(False), 0, -1, 3, np.int32(3), np.int64(3), 0.5, 2.0, math.inf, np.float32(0.5), np.float64(0.5),
+    "", "mfs", "5mJy", np.str_("I"), None, {"value": 1.0, "unit": "Jy"}, 1j, object,
+    [], [1], [1, 2], [1.5], [1, 2.5], [np.int64(1)], [np.float64(1.5)], ["a"], ["a", "b"], ["a", 1], [None], [[1]],
+    (1, 2), (1.5, 2.5), ("a", "b"), np.array([1, 2]), np.array([1.5]), np.array(["a"]), np.array([]),
+]  # fmt: skip
+
+
+def casatools_admits(name: str, value: Any) -> bool:
+    """What the check of casatools says, by the schema that casatasks' generator would make."""
+    import generate_task
+    from casatools.coercetype import coerce
+    from casatools.typecheck import CasaValidator
+
+    item = parameters.definitions()[name]
+    rows = [eval(f"{{{generate_task.VALIDATOR_TYPES[kind]}}}", {"_coerce": coerce}) for kind in item.types]
+    schema = rows[0] if len(rows) == 1 else {"anyof": rows}
+    schema |= {"allowed": list(item.choices)} if item.choices else {}
+    schema |= {"min": item.low} if item.low is not None else {}
+    schema |= {"max": item.high} if item.high is not None else {}
+    return bool(CasaValidator().validate({name: value}, {name: schema}))
+
+
+@pytest.mark.parametrize("name", [name for name in parameters.definitions() if name != "vis"])
+def test_type_check_admits_all_that_casatools_admits(name: str) -> None:
+    """`vis` is left out, as casatools looks for the path as well; so are entries of a dictionary as those of a list."""
+    item = parameters.definitions()[name]
+    values = [*TRIED, item.default, *item.choices]
+    values = [value for value in values if not isinstance(value, dict) or "variant" in item.types]
+    admitted = [value for value in values if casatools_admits(name, value)]
+    assert admitted
+    assert [value for value in admitted if not item.admits(item.coerced(value))] == []
+    assert not any(item.admits(item.coerced(value)) for value in (None, 1j, object))
+
+
+@pytest.mark.parametrize("name", parameters.definitions())
+def test_every_default_passes_the_type_check(name: str) -> None:
+    rules.check_types({name: parameters.defaults()[name]})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"threshold": 0.001},
+        {"threshold": "1mJy"},
+        {"threshold": "0.3"},
+        {"threshold": " 1.5e-3 Jy/beam"},
+        {"threshold": {"value": 1.0, "unit": "mJy"}},
+        {"restoringbeam": ""},
+        {"restoringbeam": "common"},
+        {"restoringbeam": ["common"]},
+        {"restoringbeam": ["2arcsec", "1arcsec", "-30deg"]},
+        {"restoringbeam": "1.5arcsec"},
+        {"cell": "4mas"},
+        {"cell": ".1arcmin"},
+        {"mask": "circle[[9pix,9pix],3pix]"},
+        {"mask": ["circle[[9pix,9pix],3pix]", "file.txt"]},
+        {"mask": "absent.mask", "usemask": "pb"},
+        {"imagename": "new/folder/img"},
+        {"nmajor": 0},
+        {"nchan": -1},
+        {"nterms": 0},
+        {"start": 3},
+        {"start": "3"},
+        {"start": {"value": 230.0, "unit": "GHz"}},
+        {"observation": 0},
+    ],
+    ids=label,
+)
+def test_good_parameter_passes_all_rules(changes: Params) -> None:
+    """So that the rules are no stricter than they should be."""
+    good = {"vis": "line.ms", "imagename": "img", "imsize": 32, "cell": "0.4arcsec"}
+    assert PcleanConfig.from_parameters(**{**good, **changes}).fields[0].imsize == (32, 32)
+
+
+def test_folder_without_permission_to_write_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's answer is put in its mouth, as it never refuses root, who may be running this."""
+    monkeypatch.setattr(os, "access", lambda *_arguments: False)
+    with pytest.raises(OutputError, match="is no folder that can be written; choose another place"):
+        rules.check_output("img")
