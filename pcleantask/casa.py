@@ -214,7 +214,9 @@ def available_memory() -> float:
 
 
 def jansky(value: float | str | dict[str, Any]) -> float:
-    """A flux density, given as a number, a quantity such as '5mJy' or CASA's record of one, in Jy."""
+    """A flux density, given as a number, a quantity such as '5mJy' or CASA's record of one, in Jy; '' is zero."""
+    if value == "":
+        return 0.0
     if not isinstance(value, str | dict):
         return float(value)
     with tool("quanta") as quanta:

@@ -138,7 +138,7 @@ def _check_iteration(values: Mapping[str, Any]) -> None:
     threshold = values["threshold"]
     if isinstance(threshold, Mapping):
         threshold = f"{threshold.get('value')}{threshold.get('unit')}"
-    if not isinstance(threshold, int | float) and not FLUX_DENSITY.match(str(threshold)):
+    if threshold != "" and not isinstance(threshold, int | float) and not FLUX_DENSITY.match(str(threshold)):
         raise ParameterError(
             f"threshold {values['threshold']!r} is no flux density; give a number in Jy, or a quantity such as '0.5mJy'"
         )
@@ -161,9 +161,9 @@ def cautions(values: Mapping[str, Any]) -> list[str]:
     found = []
     if taylor and values["gridder"] in ("standard", "mosaic") and values["pbcor"]:
         found.append(
-            "pbcor=True with deconvolver='mtmfs' divides every Taylor term by pb.tt0 and leaves the primary beam's "
-            "own spectral index in the images: fit for small fractional bandwidths only. gridder='awproject' with wbawp=True "
-            "and conjbeams=True corrects for it"
+            "pbcor=True with deconvolver='mtmfs' divides every Taylor term by pb.tt0 and leaves the primary beam's own "
+            "spectral index in the images: fit for small fractional bandwidths only. gridder='awproject' with "
+            "wbawp=True and conjbeams=True corrects for it"
         )
     if taylor and values["gridder"] in ("mosaic", "awp2"):
         found.append(

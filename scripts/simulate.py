@@ -167,6 +167,7 @@ def simulate_ms(
     hour_angle_h: float = 0.0,
     flagged_channels: Sequence[int] = (),
     primary_beam: bool = True,
+    corrected_scale: float | None = None,
     seed: int = 1,
 ) -> Path:
     """Make a MeasurementSet of point sources; whatever is at `path` is replaced. The defaults are the benchmark.
@@ -196,6 +197,8 @@ def simulate_ms(
         Channels flagged in every row.
     primary_beam
         Attenuate the sources by each field's primary beam.
+    corrected_scale
+        Write CORRECTED_DATA as well, this many times DATA; without it there is no such column.
     seed
         Of the noise.
 
@@ -223,7 +226,7 @@ def simulate_ms(
                 simulator.observe(field, f"spw{spw}", f"{begin}s", f"{begin + step * integration_s}s")
     bands = [start + channel_hz * np.arange(nchannels) for start in starts]
     model = _Sky(sky, bands, correlations.split(), pointings, float(layout.diameters[0]), primary_beam)
-    _fill(path, model, noise_jy, flagged_channels, np.random.default_rng(seed))
+    _fill(path, model, noise_jy, flagged_channels, corrected_scale, np.random.default_rng(seed))
     return path
 
 
@@ -334,19 +337,29 @@ def _blocks(fields: np.ndarray, spws: np.ndarray) -> Iterator[tuple[int, int]]:
             yield row, min(CHUNK_ROWS, end - row)
 
 
-def _fill(path: Path, sky: _Sky, noise_jy: float, flagged: Sequence[int], generator: np.random.Generator) -> None:
-    """Write DATA, FLAG, SIGMA and WEIGHT, and remove the simulator's scratch columns."""
+def _fill(
+    path: Path,
+    sky: _Sky,
+    noise_jy: float,
+    flagged: Sequence[int],
+    corrected_scale: float | None,
+    generator: np.random.Generator,
+) -> None:
+    """Write DATA, FLAG, SIGMA and WEIGHT; of the simulator's scratch columns keep what is asked for."""
     with casa.tool("table") as table:
         table.open(str(path), nomodify=False)
-        scratch = [name for name in ("MODEL_DATA", "CORRECTED_DATA") if name in table.colnames()]
-        if scratch:
+        unwanted = {"MODEL_DATA"} if corrected_scale is not None else {"MODEL_DATA", "CORRECTED_DATA"}
+        if scratch := sorted(unwanted.intersection(table.colnames())):
             table.removecols(scratch)
         fields = table.getcol("FIELD_ID")
         spws = table.getcol("DATA_DESC_ID")
         for row, count in _blocks(fields, spws):
             data = sky.visibilities(table.getcol("UVW", row, count), fields[row], spws[row])
             noise = generator.standard_normal((2, *data.shape))
-            table.putcol("DATA", data + noise_jy * (noise[0] + 1j * noise[1]), row, count)
+            data += noise_jy * (noise[0] + 1j * noise[1])
+            table.putcol("DATA", data, row, count)
+            if corrected_scale is not None:
+                table.putcol("CORRECTED_DATA", corrected_scale * data, row, count)
             flags = np.zeros(data.shape, dtype=bool)
             flags[:, list(flagged)] = True
             table.putcol("FLAG", flags, row, count)

@@ -11,19 +11,11 @@ from typing import Any, TypeVar
 from .. import casa, measurementsets, report
 from ..config import PcleanConfig
 from ..errors import ImagingError, OutputError, ParameterError, PcleanError
-from ..gridding import make_gridder
-from ..gridding.base import Gridder
-from ..images.history import write_history
-from ..images.planes import image_geometry
-from ..images.products import WorkFolder, check_shapes, counted_names
-from ..images.space import check_space
 from ..progress import NullProgress, Progress
-from ..toolrecords import Record, ToolRecords, to_casa_selpars, tool_records
-from .deconvolver import Deconvolver
+from ..toolrecords import Record, to_casa_iterpars
 from .iteration import IterationControl
-from .masking import Mask, make_mask, mask_decpars
-from .normalizer import Normalizer
 from .psfcenter import replace_psf
+from .workshop import Parts, SerialWorkshop, Workshop
 
 Step = TypeVar("Step", bound=Callable[..., Any])
 
@@ -43,7 +35,7 @@ def _step(method: Step) -> Step:
         if not self._is_set_up:
             raise ImagingError(f"{method.__name__} can't run, as the imager has no tools: call setup first")
         with self._noting_failure():
-            check_space(self.config, self._imagenames)
+            self._workshop.check_space()
             return method(self, *args, **kwargs)
 
     return wrapper  # type: ignore[return-value]
@@ -63,6 +55,8 @@ class SerialImager:
         Told of every cycle; by default nobody is.
     history : mapping, optional
         Parameters to write into every product's history.
+    workshop : Workshop, optional
+        Makes the parts that the loop drives, and keeps the products; by default CASA's parts, in this process.
 
     Attributes
     ----------
@@ -91,6 +85,7 @@ class SerialImager:
         *,
         progress: Progress | None = None,
         history: Mapping[str, Any] | None = None,
+        workshop: Workshop | None = None,
     ) -> None:
         self.config = config
         self.progress = progress or NullProgress()
@@ -99,14 +94,8 @@ class SerialImager:
         self.failed = False
         self._init_iter_control = init_iter_control
         self._history = history or {}
-        names = tuple(field.imagename for field in config.fields)
-        self._folders = [WorkFolder(name) for name in (names if config.run.restart else counted_names(names))]
-        self._imagenames = tuple(folder.imagename for folder in self._folders)
-        self._records: ToolRecords
-        self._gridder: Gridder | None = None
-        self._normalizers: list[Normalizer] = []
-        self._deconvolvers: list[Deconvolver] = []
-        self._masks: list[Mask] = []
+        self._workshop = workshop or SerialWorkshop(config)
+        self._parts: Parts | None = None
         self._control: IterationControl | None = None
         self._iterations = [0] * len(config.fields)
         self._threshold_reached = False
@@ -146,18 +135,9 @@ class SerialImager:
         for selection in self.config.selections:
             measurementsets.check_selection(selection)
         measurementsets.add_missing_weight_spectra([selection.vis for selection in self.config.selections])
-        run = self.config.run
-        if run.restart:
-            for field in self.config.fields:
-                check_shapes(field.imagename, self.config.image_shape(field))
-        check_space(self.config, self._imagenames)
         try:
-            for folder in self._folders:
-                folder.create()
-                if run.restart:
-                    folder.carry_over(calcpsf=run.calcpsf, calcres=run.calcres)
-            self._records = tool_records(self.config, self._imagenames)
-            self._make_tools()
+            self._workshop.open()
+            self._make_parts()
         except BaseException:
             self._abandon()
             raise
@@ -165,23 +145,29 @@ class SerialImager:
     @_step
     def make_psf(self) -> None:
         """Make and normalize .psf, .sumwt and .weight of every field, and fit the beams."""
-        self._need_gridder().make_psf()
-        for normalizer in self._normalizers if self.config.divides_in_python else []:
+        parts = self._need_parts()
+        parts.gridder.make_psf()
+        for normalizer in parts.normalizers if self.config.divides_in_python else []:
             normalizer.normalize_psf()
-        for deconvolver in self._deconvolvers:
+        for deconvolver in parts.deconvolvers:
             deconvolver.check_beam()
-        self._check_former_shapes()
+        try:
+            self._workshop.check_former_shapes()
+        except ParameterError:
+            self._abandon()
+            raise
         if self.config.gridding.psfphasecenter != "" and "mosaic" in self.config.fields[0].gridder:
-            self._release_tools()
+            self._release_parts()
             with casa.working_on("making the PSF at psfphasecenter"):
-                replace_psf(self.config, self._imagenames[0])
-            self._make_tools()
+                replace_psf(self.config, self._workshop.imagenames[0])
+            self._make_parts()
 
     @_step
     def make_pb(self) -> None:
         """Make and normalize .pb of every field."""
-        self._need_gridder().make_pb()
-        for normalizer in self._normalizers:
+        parts = self._need_parts()
+        parts.gridder.make_pb()
+        for normalizer in parts.normalizers:
             normalizer.normalize_pb()
 
     @_step
@@ -197,10 +183,11 @@ class SerialImager:
         """
         if last is None:
             last = self._control is None or self._control.is_last_major_cycle()
-        normalizers = self._normalizers if self.config.divides_in_python else []
+        parts = self._need_parts()
+        normalizers = parts.normalizers if self.config.divides_in_python else []
         for normalizer in normalizers:
             normalizer.divide_model()
-        self._need_gridder().major_cycle(last=last)
+        parts.gridder.major_cycle(last=last)
         if self._control is not None:
             self._control.end_major_cycle(is_first=is_first)
         for normalizer in normalizers:
@@ -210,7 +197,7 @@ class SerialImager:
     @_step
     def update_masks(self) -> None:
         """Write .mask of every field for the next minor cycle."""
-        for mask, iterations in zip(self._masks, self._iterations, strict=True):
+        for mask, iterations in zip(self._need_parts().masks, self._iterations, strict=True):
             mask.update(iterations=iterations, threshold_reached=self._threshold_reached)
 
     @_step
@@ -227,7 +214,8 @@ class SerialImager:
         casa.post(f"Minor cycle controls: {controls}")
         self._threshold_reached = bool(controls["thresholdreached"])
         self.exec_records = []
-        for deconvolver, mask in zip(self._deconvolvers, self._masks, strict=True):
+        parts = self._need_parts()
+        for deconvolver, mask in zip(parts.deconvolvers, parts.masks, strict=True):
             self.exec_records.append(deconvolver.minor_cycle(controls))
             mask.keep()
         done = [int(record["iterdone"]) for record in self.exec_records]
@@ -239,7 +227,7 @@ class SerialImager:
     @_step
     def init_records(self) -> list[Record]:
         """Peak residual, sidelobe level and mask sum of every field, for an iteration control."""
-        return [deconvolver.init_record() for deconvolver in self._deconvolvers]
+        return [deconvolver.init_record() for deconvolver in self._need_parts().deconvolvers]
 
     @_step
     def has_converged(self, nmajor_limit: int = -1) -> bool:
@@ -259,47 +247,41 @@ class SerialImager:
     @_step
     def revert_masks(self) -> None:
         """Put back the masks of the last minor cycle, where automasking has made newer ones."""
-        for mask in self._masks:
+        for mask in self._need_parts().masks:
             mask.revert()
 
     @_step
     def predict_model(self) -> None:
         """Predict the models and save them with the visibilities, as `savemodel` says."""
-        for normalizer in self._normalizers:
+        parts = self._need_parts()
+        for normalizer in parts.normalizers:
             normalizer.divide_model()
-        self._need_gridder().predict()
-        for normalizer in self._normalizers:
+        parts.gridder.predict()
+        for normalizer in parts.normalizers:
             normalizer.restore_model()
 
     @_step
     def restore(self) -> None:
         """Write .image of every field."""
-        for deconvolver in self._deconvolvers:
+        for deconvolver in self._need_parts().deconvolvers:
             deconvolver.restore()
 
     @_step
     def pbcor(self) -> None:
         """Write .image.pbcor of every field."""
-        for deconvolver in self._deconvolvers:
+        for deconvolver in self._need_parts().deconvolvers:
             deconvolver.pbcor()
 
     def teardown(self) -> None:
-        """Release the tools; give the products their final names, unless a step has failed. May be called again."""
-        self._release_tools()
-        if not self._is_set_up:
-            return
+        """Release the parts; give the products their final names, unless a step has failed. May be called again."""
         try:
-            if not self.failed:
+            self._release_parts()
+            if self._is_set_up and not self.failed:
                 with self._noting_failure():
-                    self._publish()
+                    self._workshop.publish(self._history)
         finally:
             self._is_set_up = False
-
-    def _publish(self) -> None:
-        for folder in self._folders:
-            write_history(folder.imagename, self._history)
-        for folder in self._folders:
-            folder.publish()
+            self._workshop.close()
 
     @contextlib.contextmanager
     def _noting_failure(self) -> Iterator[None]:
@@ -315,9 +297,9 @@ class SerialImager:
             kind = _named(error)
             if noted or kind is None:
                 raise
-            where = str(self._folders[0].path)
-            is_kept = self._is_set_up and self._folders[0].path.exists()
-            raise kind(f"{error}" + (f"\nThe unfinished images are in {where!r}" if is_kept else "")) from error
+            where = self._workshop.path
+            is_kept = self._is_set_up and where.exists()
+            raise kind(f"{error}" + (f"\nThe unfinished images are in {str(where)!r}" if is_kept else "")) from error
 
     # --- the loop ---
 
@@ -340,7 +322,7 @@ class SerialImager:
             self.make_psf()
             self.make_pb()
         if self.config.fields[0].gridder in ("mosaic", "awproject"):
-            self._need_gridder().check_pb()
+            self._need_parts().gridder.check_pb()
         if run.calcres:
             self.progress.stage("first residual")
             self.run_major_cycle(is_first=True)
@@ -349,7 +331,7 @@ class SerialImager:
         else:
             if not run.calcres and run.savemodel != "none":
                 self.predict_model()
-            summary = report.residual_summary(self.config, self._imagenames)
+            summary = self._workshop.residual_summary()
         if self.config.deconvolution.restoration:
             self.progress.stage("restoration")
             self.restore()
@@ -388,59 +370,39 @@ class SerialImager:
 
     def _save_model_late(self) -> None:
         """Predict and save the final model with a gridder that may write to the MeasurementSets."""
-        self._need_gridder().close()
-        selpars = to_casa_selpars(self.config, late_model=True)
-        self._gridder = make_gridder(self.config.run.engine, self._records, selpars)
+        parts = self._need_parts()
+        parts.gridder.close()
+        parts.gridder = self._workshop.make_saving_gridder()
         self.predict_model()
 
-    # --- the tools ---
+    # --- the parts ---
 
-    def _check_former_shapes(self) -> None:
-        """Refuse, before the long part of the work, to replace images of another shape than the PSF's."""
-        if not self.config.run.restart:
-            return
-        try:
-            for field, name in zip(self.config.fields, self._imagenames, strict=True):
-                psf = name + (".psf.tt0" if field.multiterm else ".psf")
-                check_shapes(field.imagename, image_geometry(psf).shape)
-        except ParameterError:
-            self._abandon()
-            raise
-
-    def _make_tools(self) -> None:
-        """Make the parts, in tclean's order."""
-        config, records = self.config, self._records
-        self._gridder = make_gridder(config.run.engine, records)
-        self._normalizers = [Normalizer(record) for record in records.normpars]
-        self._gridder.set_weighting()
-        if config.iteration.niter > 0 or config.deconvolution.restoration:
-            for field, name, decpars in zip(config.fields, self._imagenames, records.decpars, strict=True):
-                deconvolver = Deconvolver(name, mask_decpars(config, field, decpars))
-                self._deconvolvers.append(deconvolver)
-                self._masks.append(make_mask(config, field, deconvolver))
-        if config.iteration.niter > 0 and self._init_iter_control:
-            self._control = IterationControl(records.iterpars)
+    def _make_parts(self) -> None:
+        self._parts = self._workshop.make_parts()
+        if self.config.iteration.niter > 0 and self._init_iter_control:
+            self._control = IterationControl(to_casa_iterpars(self.config, self._workshop.imagenames))
 
     def _abandon(self) -> None:
         """Leave the disk as it was before the run."""
         self._is_set_up = False
-        self._release_tools()
-        for folder in reversed(self._folders):
-            folder.discard()
+        try:
+            self._release_parts()
+        finally:
+            self._workshop.discard()
+            self._workshop.close()
 
-    def _release_tools(self) -> None:
-        parts = [self._gridder, *self._deconvolvers, *self._normalizers, self._control]
-        self._gridder, self._control = None, None
-        self._deconvolvers, self._normalizers, self._masks = [], [], []
+    def _release_parts(self) -> None:
+        parts, control = self._parts, self._control
+        self._parts, self._control = None, None
         with contextlib.ExitStack() as stack:
-            for part in reversed(parts):
+            for part in (control, parts):
                 if part is not None:
                     stack.callback(part.close)
 
-    def _need_gridder(self) -> Gridder:
-        if self._gridder is None:
+    def _need_parts(self) -> Parts:
+        if self._parts is None:
             raise ImagingError("the imager has no tools: call setup first")
-        return self._gridder
+        return self._parts
 
     def _need_control(self) -> IterationControl:
         if self._control is None:
@@ -451,10 +413,11 @@ class SerialImager:
 
     def _check_memory(self) -> None:
         """Warn, as tclean does, where gridding and deconvolution may not fit into memory."""
-        needed = self._need_gridder().estimate_memory()
+        parts = self._need_parts()
+        needed = parts.gridder.estimate_memory()
         needed += sum(
             deconvolver.estimate_memory(field.imsize)
-            for deconvolver, field in zip(self._deconvolvers, self.config.fields, strict=False)
+            for deconvolver, field in zip(parts.deconvolvers, self.config.fields, strict=False)
         )
         available = casa.available_memory()
         tight = needed > 0.8 * available

@@ -111,7 +111,9 @@ def test_grow_is_geodesic_dilation(steps: int) -> None:
 @pytest.mark.parametrize("kernel", [regions.Kernel(5.0, 3.0, 0.6, 0.8), regions.Kernel(40.0, 12.0, -0.28, 0.96)])
 @pytest.mark.parametrize("shape", [(300, 211), (20, 200)])
 @pytest.mark.parametrize("cut", [0.001, 0.01, 0.5])
-def test_smoothing_in_tiles_is_one_linear_convolution(kernel: regions.Kernel, shape: tuple[int, int], cut: float) -> None:
+def test_smoothing_in_tiles_is_one_linear_convolution(
+    kernel: regions.Kernel, shape: tuple[int, int], cut: float
+) -> None:
     mask = np.random.default_rng(8).random(shape) < 0.004
     mask[:3, :3] = True
     full = signal.fftconvolve(mask.astype(float), regions.smoothing_kernel(kernel))

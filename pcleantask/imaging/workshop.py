@@ -1,0 +1,182 @@
+"""Where a run is done: its folders on the disk, and the parts that the clean loop drives."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from .. import report
+from ..config import PcleanConfig
+from ..gridding import make_gridder
+from ..gridding.base import Gridder
+from ..images.history import write_history
+from ..images.planes import image_geometry
+from ..images.products import WorkFolder, check_shapes, counted_names
+from ..images.space import check_space
+from ..toolrecords import Record, ToolRecords, to_casa_selpars, tool_records
+from .deconvolver import Deconvolver
+from .masking import Mask, make_mask, mask_decpars
+from .normalizer import Normalizer
+
+
+class Cleaner(Protocol):
+    """Deconvolves one image field: a `Deconvolver`, or several of them on parts of the field."""
+
+    def init_record(self) -> Record:
+        """Peak residual, sidelobe level and mask sum."""
+
+    def minor_cycle(self, controls: Record) -> Record:
+        """Clean .residual within .mask."""
+
+    def check_beam(self) -> None:
+        """Raise ImagingError where the restoring beam is of no use."""
+
+    def restore(self) -> None:
+        """Write .image."""
+
+    def pbcor(self) -> None:
+        """Write .image.pbcor."""
+
+    def estimate_memory(self, imsize: tuple[int, int]) -> float:
+        """Memory that the minor cycle will take [kB]."""
+
+    def close(self) -> None:
+        """Release the images."""
+
+
+@dataclass
+class Parts:
+    """What the clean loop drives; one gridder for all image fields, one of each of the others for each field."""
+
+    gridder: Gridder
+    normalizers: list[Normalizer] = field(default_factory=list)
+    deconvolvers: list[Cleaner] = field(default_factory=list)
+    masks: list[Mask] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Release all parts, even where one of them raises."""
+        with contextlib.ExitStack() as stack:
+            for normalizer in self.normalizers:
+                stack.callback(normalizer.close)
+            for deconvolver in self.deconvolvers:
+                stack.callback(deconvolver.close)
+            stack.callback(self.gridder.close)
+
+
+class Workshop(Protocol):
+    """Makes the parts of a run, and takes care of its products."""
+
+    imagenames: tuple[str, ...]
+
+    @property
+    def path(self) -> Path:
+        """The folder of the main field's unfinished images."""
+
+    def open(self) -> None:
+        """Make the work folders, or raise a ParameterError or OutputError and leave the disk alone."""
+
+    def check_space(self) -> None:
+        """Raise OutputError where the disk has no room for the images to come."""
+
+    def make_parts(self) -> Parts:
+        """Make the parts; may be called again after they are closed."""
+
+    def check_former_shapes(self) -> None:
+        """Raise ParameterError where the images just made have another shape than those they would replace."""
+
+    def residual_summary(self) -> dict[str, Any]:
+        """The return dictionary of a run without iterations."""
+
+    def make_saving_gridder(self) -> Gridder:
+        """A gridder that may write the final model to the MeasurementSets."""
+
+    def publish(self, history: Mapping[str, Any]) -> None:
+        """Write the history and give the products their final names."""
+
+    def discard(self) -> None:
+        """Leave the disk as it was before."""
+
+    def close(self) -> None:
+        """Release what the workshop holds besides the parts; may be called again."""
+
+
+class SerialWorkshop:
+    """Work folders beside the products, and parts of CASA in this process.
+
+    Parameters
+    ----------
+    config : PcleanConfig
+        What to image, and how.
+    """
+
+    def __init__(self, config: PcleanConfig) -> None:
+        self._config = config
+        names = tuple(entry.imagename for entry in config.fields)
+        self._folders = [WorkFolder(name) for name in (names if config.run.restart else counted_names(names))]
+        self.imagenames = tuple(folder.imagename for folder in self._folders)
+        self._records: ToolRecords
+
+    @property
+    def path(self) -> Path:
+        return self._folders[0].path
+
+    def open(self) -> None:
+        run = self._config.run
+        if run.restart:
+            for entry in self._config.fields:
+                check_shapes(entry.imagename, self._config.image_shape(entry))
+        self.check_space()
+        for folder in self._folders:
+            folder.create()
+            if run.restart:
+                folder.carry_over(calcpsf=run.calcpsf, calcres=run.calcres)
+
+    def check_space(self) -> None:
+        check_space(self._config, self.imagenames)
+
+    def make_parts(self) -> Parts:
+        """Make the parts, in tclean's order."""
+        config = self._config
+        self._records = tool_records(config, self.imagenames)
+        parts = Parts(make_gridder(config.run.engine, self._records))
+        try:
+            parts.normalizers = [Normalizer(record) for record in self._records.normpars]
+            parts.gridder.set_weighting()
+            if config.iteration.niter > 0 or config.deconvolution.restoration:
+                for entry, name, decpars in zip(config.fields, self.imagenames, self._records.decpars, strict=True):
+                    deconvolver = Deconvolver(name, mask_decpars(config, entry, decpars))
+                    parts.deconvolvers.append(deconvolver)
+                    parts.masks.append(make_mask(config, entry, deconvolver))
+        except BaseException:
+            parts.close()
+            raise
+        return parts
+
+    def check_former_shapes(self) -> None:
+        if self._config.run.restart:
+            for entry, name in zip(self._config.fields, self.imagenames, strict=True):
+                psf = name + (".psf.tt0" if entry.multiterm else ".psf")
+                check_shapes(entry.imagename, image_geometry(psf).shape)
+
+    def residual_summary(self) -> dict[str, Any]:
+        return report.residual_summary(self._config, self.imagenames)
+
+    def make_saving_gridder(self) -> Gridder:
+        selpars = to_casa_selpars(self._config, late_model=True)
+        return make_gridder(self._config.run.engine, self._records, selpars)
+
+    def publish(self, history: Mapping[str, Any]) -> None:
+        for folder in self._folders:
+            write_history(folder.imagename, history)
+        for folder in self._folders:
+            folder.publish()
+
+    def discard(self) -> None:
+        for folder in reversed(self._folders):
+            folder.discard()
+
+    def close(self) -> None:
+        pass
