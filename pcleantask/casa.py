@@ -222,3 +222,12 @@ def jansky(value: float | str | dict[str, Any]) -> float:
     with tool("quanta") as quanta:
         quantity = quanta.quantity(value)
         return float(quanta.convert(quantity, "Jy")["value"] if quantity["unit"] else quantity["value"])
+
+
+def use_log(path: str) -> None:
+    """Send CASA's messages to the file at `path` from now on; before casatools is loaded, also its first ones."""
+    if "casatools" not in sys.modules:
+        from casaconfig import config
+
+        config.logfile = path
+    log().setlogfile(path)

@@ -37,3 +37,21 @@ class CasaSetupError(PcleanError, ImportError):
 
 class ImagingError(PcleanError, RuntimeError):
     """A CASA tool failed in mid-run; the message holds CASA's own."""
+
+
+class WorkerError(ImagingError):
+    """A worker process failed or died: the message holds its rank, its host and the cause there.
+
+    Attributes
+    ----------
+    rank : int
+        The worker's place in the team.
+    host : str
+        The machine it ran on.
+    trace : str
+        The traceback there, or its last output.
+    """
+
+    def __init__(self, rank: int, host: str, method: str, cause: str, trace: str) -> None:
+        super().__init__(f"worker {rank} on {host} failed in {method}: {cause}\n--- there ---\n{trace}")
+        self.rank, self.host, self.trace = rank, host, trace

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection
 from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -83,12 +85,36 @@ class CasaAutoMask(_AutoMask):
         self._deconvolver.setup_mask()
 
 
+@dataclass(frozen=True)
+class ChannelBlock:
+    """Channels for which CASA's automask takes one beam.
+
+    Attributes
+    ----------
+    start, stop : int
+        Channels of the image: start <= channel < stop.
+    beam : Beam
+        The beam that all beams of the block fit into.
+    """
+
+    start: int
+    stop: int
+    beam: Beam
+
+
 class NumpyAutoMask(_AutoMask):
     """auto-multithresh in numpy: CASA's pixels in a small part of its time.
 
     With nsigma=0 CASA's deconvolver is told nothing of the automask and finds .mask as if the user had drawn it. With
     nsigma>0 its per-plane stopping thresholds rest on statistics that only its own automask leaves behind, so CASA's
     automask runs as well, with parameters under which it takes the statistics and changes no mask (STATISTICS_ONLY).
+
+    Attributes
+    ----------
+    blocks : list of ChannelBlock
+        The channels to mask; found at the first update, unless somebody has set them before.
+    warns : bool
+        Whether a warning is posted where no emission is found.
     """
 
     def __init__(self, deconvolver: Deconvolver, config: PcleanConfig, field: ImageField) -> None:
@@ -100,30 +126,37 @@ class NumpyAutoMask(_AutoMask):
         self._nsigma = config.iteration.nsigma
         term = ".tt0" if field.multiterm else ""
         self._paths = {kind: deconvolver.imagename + f".{kind}{term}" for kind in ("residual", "psf", "pb")}
-        self._blocks: list[tuple[int, int, BeamInfo]] = []
+        self.blocks: list[ChannelBlock] = []
+        self.warns = True
         self._skip: list[bool] = []
         self._noise_limited: list[bool] = []
         self._found = False
-        self._cell_sign = -1
+        self._cell = (-1.0, 1.0)
         self._has_run = False
 
-    def update(self, *, iterations: int, threshold_reached: bool) -> None:
-        is_new = not self._blocks and self._is_blank()
-        if not self._blocks:
+    def update(
+        self, *, iterations: int, threshold_reached: bool, full_blocks: Collection[int] | None = None
+    ) -> None:
+        """Write .mask for the next minor cycle; `full_blocks` are the blocks whose first plane is masked all over."""
+        is_new = not self._skip and self._is_blank()
+        if not self._skip:
             self._found = not is_new
         self._make_casa_mask()
         with casa.working_on("updating the automask"), ExitStack() as stack:
             residual = stack.enter_context(planes.opened(self._paths["residual"]))
             mask = stack.enter_context(planes.opened(str(self._mask)))
             pb = stack.enter_context(planes.opened(self._paths["pb"])) if self._wants_pb() else None
-            if not self._blocks:
+            if not self._skip:
                 self._set_up(residual)
-            for start, stop, beam in self._blocks:
-                full = not is_new and self._is_full(mask, start)
-                for chan in range(start, stop):
+            if full_blocks is None:
+                full_blocks = [] if is_new else self.find_full_blocks(mask)
+            for number, block in enumerate(self.blocks):
+                beam = self._beam_info(block.beam)
+                for chan in range(block.start, block.stop):
                     channel = _Channel(residual, mask, pb, chan, is_new=is_new)
-                    self._update_channel(channel, beam, iterations, threshold_reached, fullmask=full)
-        if is_new and not self._found:
+                    is_full = number in full_blocks
+                    self._update_channel(channel, beam, iterations, threshold_reached, fullmask=is_full)
+        if is_new and not self._found and self.warns:
             self._warn_of_empty_mask()
 
     def _make_casa_mask(self) -> None:
@@ -157,23 +190,26 @@ class NumpyAutoMask(_AutoMask):
     def _wants_pb(self) -> bool:
         return (self._pbmask > 0 or self._nsigma > 0) and planes.is_image(self._paths["pb"])
 
-    def _is_full(self, mask: planes.Planes, start: int) -> bool:
+    def find_full_blocks(self, mask: planes.Planes) -> list[int]:
         """CASA's quirk: where a block's first plane is masked all over, none of the block's masks counts as one."""
-        return not self._config.fastnoise and bool(mask.read(0, start).all())
+        if self._config.fastnoise:
+            return []
+        return [number for number, block in enumerate(self.blocks) if mask.read(0, block.start).all()]
+
+    def _beam_info(self, beam: Beam) -> BeamInfo:
+        level = self._deconvolver.sidelobe_level
+        return BeamInfo(beam.area_pix(self._cell), level, beam.sigma_pix(self._cell), beam.pa_pix(self._cell))
 
     def _set_up(self, residual: planes.Planes) -> None:
-        """Read what stays the same: channel blocks, their common beams on the pixel grid, and the sidelobe level."""
+        """Read what stays the same: the cell, and the channel blocks with their common beams."""
         nx, ny, _, nchan = residual.shape
-        cell = residual.geometry().cell
-        self._cell_sign = -1 if cell[0] < 0 else 1
+        self._cell = residual.geometry().cell
         self._skip = [False] * nchan
         self._noise_limited = [False] * nchan
-        level = self._deconvolver.sidelobe_level
-        with planes.opened(self._paths["psf"]) as psf:
-            for start, stop in mask_blocks(nx, ny, nchan):
-                beam = Beam(*psf.common_beam(start, stop))
-                info = BeamInfo(beam.area_pix(cell), level, beam.sigma_pix(cell), beam.pa_pix(cell))
-                self._blocks.append((start, stop, info))
+        if not self.blocks:
+            with planes.opened(self._paths["psf"]) as psf:
+                for start, stop in mask_blocks(nx, ny, nchan):
+                    self.blocks.append(ChannelBlock(start, stop, Beam(*psf.common_beam(start, stop))))
 
     def _update_channel(
         self, channel: _Channel, beam: BeamInfo, iterations: int, threshold_reached: bool, *, fullmask: bool
@@ -195,7 +231,7 @@ class NumpyAutoMask(_AutoMask):
             threshold_reached=threshold_reached,
             statistics=statistics,
             fullmask=fullmask,
-            cell_sign=self._cell_sign,
+            cell_sign=-1 if self._cell[0] < 0 else 1,
         )
         channel.write(new)
         self._skip[channel.number] = states[0].skip

@@ -140,8 +140,8 @@ class SerialWorkshop:
     def make_parts(self) -> Parts:
         """Make the parts, in tclean's order."""
         config = self._config
-        self._records = tool_records(config, self.imagenames)
-        parts = Parts(make_gridder(config.run.engine, self._records))
+        self._records = self._make_records()
+        parts = Parts(self._make_gridder(self._records))
         try:
             parts.normalizers = [Normalizer(record) for record in self._records.normpars]
             parts.gridder.set_weighting()
@@ -154,6 +154,12 @@ class SerialWorkshop:
             parts.close()
             raise
         return parts
+
+    def _make_records(self) -> ToolRecords:
+        return tool_records(self._config, self.imagenames)
+
+    def _make_gridder(self, records: ToolRecords) -> Gridder:
+        return make_gridder(self._config.run.engine, records)
 
     def check_former_shapes(self) -> None:
         if self._config.run.restart:

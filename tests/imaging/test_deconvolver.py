@@ -95,7 +95,9 @@ def test_clean_and_restore_equal_deconvolve(
         assert peak(folder / f"ours/img.residual{term}") < 0.9 * peak(folder / f"img.residual{term}")
     made = products(folder / "ours", "img")
     assert {".mask", ".image", ".image.tt0"} & made.keys()
-    assert compare_products(products(folder / "theirs", "img"), made) == []
+    theirs = products(folder / "theirs", "img")
+    theirs.pop(".prev.mask", None)  # a copy of the automask, which deconvolve leaves behind
+    assert compare_products(theirs, made) == []
 
 
 def test_second_clean_goes_on_from_first_as_deconvolve_does(folder: Path, oracle: TaskProcess) -> None:
