@@ -167,6 +167,8 @@ class Run:
     savemodel: str = "none"
     calcres: bool = True
     calcpsf: bool = True
+    parallel: bool = False
+    nworkers: int = 0
     engine: str = "casa"
     automaskengine: str = "numpy"
 

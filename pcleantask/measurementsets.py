@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from . import casa
 from .config import Selection
 from .errors import MissingInputError, SelectionError
@@ -15,6 +17,19 @@ def check_selection(selection: Selection) -> None:
 
     Uses `ms.msselect`, the selection that `synthesisimager.selectdata` makes.
     """
+    chosen = _chosen(selection)
+    if not chosen:
+        return
+    with casa.opened_ms(selection.vis) as ms:
+        if ms.msselect(chosen) and ms.nrow(selected=True):
+            return
+        raise SelectionError(
+            f"the selection {chosen} selects nothing in {selection.vis!r}{_reason(ms)}; `listobs` lists what is there"
+        )
+
+
+def _chosen(selection: Selection) -> dict[str, str]:
+    """The parts of the selection that select something, by the names of `ms.msselect`."""
     items = {
         "field": selection.field,
         "spw": selection.spw,
@@ -25,15 +40,17 @@ def check_selection(selection: Selection) -> None:
         "observation": selection.observation,
         "scanintent": selection.intent,
     }
-    chosen = {name: text for name, text in items.items() if text}
-    if not chosen:
-        return
+    return {name: text for name, text in items.items() if text}
+
+
+def selected_rows(selection: Selection) -> np.ndarray:
+    """The numbers of the rows that the selection leaves, int [n], ascending, counted from 0."""
+    chosen = _chosen(selection)
     with casa.opened_ms(selection.vis) as ms:
-        if ms.msselect(chosen) and ms.nrow(selected=True):
-            return
-        raise SelectionError(
-            f"the selection {chosen} selects nothing in {selection.vis!r}{_reason(ms)}; `listobs` lists what is there"
-        )
+        if not chosen:
+            return np.arange(int(ms.nrow()))
+        ms.msselect(chosen)
+        return np.sort(ms.range(["rows"])["rows"].astype(np.int64))
 
 
 def _reason(ms: Any) -> str:

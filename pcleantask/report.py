@@ -103,6 +103,11 @@ def residual_summary(config: PcleanConfig, imagenames: tuple[str, ...]) -> dict[
     Follows ImagingDict.construct_residual_dict of casatasks' imager_return_dict.py (6.7.0).
     """
     masks = [field.mask for field in config.fields]
+    return zero_summary(config, residual_planes(imagenames, masks, fullsummary=config.iteration.fullsummary))
+
+
+def zero_summary(config: PcleanConfig, summaryminor: MinorSummary) -> dict[str, Any]:
+    """The return dictionary of a run with niter=0, from the summary of its planes."""
     return {
         "cleanstate": "running",
         "cyclefactor": config.iteration.cyclefactor,
@@ -123,7 +128,7 @@ def residual_summary(config: PcleanConfig, imagenames: tuple[str, ...]) -> dict[
         "nsigma": 0.0,
         **ZERO_ITERATIONS,
         "summarymajor": np.array([0]),
-        "summaryminor": residual_planes(imagenames, masks, fullsummary=config.iteration.fullsummary),
+        "summaryminor": summaryminor,
         "threshold": config.iteration.threshold,
     }
 

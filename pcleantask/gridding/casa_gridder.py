@@ -52,6 +52,23 @@ class CasaGridder:
         with casa.working_on("setting the imaging weights"):
             self._tool.setweighting(**self._records.weightpars)
 
+    def weight_density(self) -> str:
+        """Write the density from which uniform weights come as an image; its path, '' where the weights have none."""
+        with casa.working_on("writing the density of weights"):
+            return str(self._tool.getweightdensity())
+
+    def use_weight_density(self, path: str = "") -> None:
+        """Set the weights by a density on disk.
+
+        Parameters
+        ----------
+        path : str
+            An image that another gridder's `weight_density` has written, with the constants of its weighting; ''
+            reads the image that this gridder's own has written, whatever is in it by now, and finds the constants anew.
+        """
+        with casa.working_on("setting the density of weights"):
+            self._tool.setweightdensity(path)
+
     def make_psf(self) -> None:
         self._check_data()
         with casa.working_on("making the PSF"):

@@ -94,19 +94,35 @@ class Planes:
             table[:, :] = _beam_values(record)
         return table
 
+    def beam_records(self) -> list[list[dict[str, Any]]]:
+        """Restoring beams [channel][pol] as CASA's records, in CASA's units; for images with a beam a plane."""
+        beams = self._tool.restoringbeam()["beams"]
+        return [[beams[f"*{chan}"][f"*{pol}"] for pol in range(self.shape[2])] for chan in range(self.shape[3])]
+
+    def set_beam(self, chan: int, pol: int, beam: dict[str, Any]) -> None:
+        """Set the restoring beam of one plane to CASA's record of one."""
+        angle = beam.get("positionangle", beam.get("pa"))
+        self._tool.setrestoringbeam(
+            major=beam["major"], minor=beam["minor"], pa=angle, channel=chan, polarization=pol, log=False
+        )
+
     def common_beam(self, start: int, stop: int) -> tuple[float, float, float]:
         """The beam that all beams of channels start <= channel < stop fit into: axes (FWHM) and position angle [rad].
 
         CASA's own (`image.commonbeam`), as its choice between candidates sits at rounding level.
         """
+        return _beam_values(self.common_beam_record(start, stop))
+
+    def common_beam_record(self, start: int, stop: int) -> dict[str, Any]:
+        """The same as CASA's record, in CASA's units."""
         nx, ny, npol, nchan = self.shape
         if nchan == 1 and npol == 1:
-            return tuple(self.beams()[0, 0])
+            return self._tool.restoringbeam()
         with casa.tool("regionmanager") as regions:
             box = regions.box(blc=[0, 0, 0, start], trc=[nx - 1, ny - 1, npol - 1, stop - 1])
         block = self._tool.subimage(region=box)
         try:
-            return _beam_values(block.commonbeam())
+            return block.commonbeam()
         finally:
             block.done()
 

@@ -53,6 +53,12 @@ def products(imagename: str) -> Iterator[tuple[Path, str]]:
                 yield entry, kind
 
 
+def carried_over(imagename: str, *, calcpsf: bool, calcres: bool) -> list[Path]:
+    """The products of a run before that a run under the same name reads rather than makes."""
+    made = {"always"} | ({"psf"} if calcpsf else set()) | ({"residual"} if calcres else set())
+    return [path for path, kind in products(imagename) if PRODUCTS[kind] not in made]
+
+
 def counted_names(imagenames: tuple[str, ...]) -> tuple[str, ...]:
     """The names with which a run with restart=False spares the products of runs before: name, name_2, name_3, ...
 
@@ -129,16 +135,14 @@ class WorkFolder:
 
     def carry_over(self, *, calcpsf: bool, calcres: bool) -> None:
         """Copy in the products of the run before that this run reads rather than makes."""
-        made = {"always"} | ({"psf"} if calcpsf else set()) | ({"residual"} if calcres else set())
-        for path, kind in products(str(self._final)):
-            if PRODUCTS[kind] not in made:
-                try:
-                    shutil.copytree(path, self.path / path.name)
-                except OSError as error:
-                    raise OutputError(
-                        f"imagename {str(self._final)!r}: can't copy {path.name!r} of the run before to "
-                        f"{str(self.path)!r} ({_reason(error)})"
-                    ) from error
+        for path in carried_over(str(self._final), calcpsf=calcpsf, calcres=calcres):
+            try:
+                shutil.copytree(path, self.path / path.name)
+            except OSError as error:
+                raise OutputError(
+                    f"imagename {str(self._final)!r}: can't copy {path.name!r} of the run before to "
+                    f"{str(self.path)!r} ({_reason(error)})"
+                ) from error
 
     def publish(self) -> list[Path]:
         """Give the products their final names, remove the folder, and return the products' paths."""

@@ -70,6 +70,7 @@ class Workshop(Protocol):
     """Makes the parts of a run, and takes care of its products."""
 
     imagenames: tuple[str, ...]
+    saves_model: bool  # whether `publish` saves the model with the data, so that the loop needn't
 
     @property
     def path(self) -> Path:
@@ -112,6 +113,8 @@ class SerialWorkshop:
         What to image, and how.
     """
 
+    saves_model = False
+
     def __init__(self, config: PcleanConfig) -> None:
         self._config = config
         names = tuple(entry.imagename for entry in config.fields)
@@ -139,21 +142,25 @@ class SerialWorkshop:
 
     def make_parts(self) -> Parts:
         """Make the parts, in tclean's order."""
-        config = self._config
         self._records = self._make_records()
         parts = Parts(self._make_gridder(self._records))
         try:
             parts.normalizers = [Normalizer(record) for record in self._records.normpars]
             parts.gridder.set_weighting()
-            if config.iteration.niter > 0 or config.deconvolution.restoration:
-                for entry, name, decpars in zip(config.fields, self.imagenames, self._records.decpars, strict=True):
-                    deconvolver = Deconvolver(name, mask_decpars(config, entry, decpars))
-                    parts.deconvolvers.append(deconvolver)
-                    parts.masks.append(make_mask(config, entry, deconvolver))
+            self._add_deconvolvers(parts)
         except BaseException:
             parts.close()
             raise
         return parts
+
+    def _add_deconvolvers(self, parts: Parts) -> None:
+        """Add a deconvolver and a mask for each field, where the run needs them."""
+        config = self._config
+        if config.iteration.niter > 0 or config.deconvolution.restoration:
+            for entry, name, decpars in zip(config.fields, self.imagenames, self._records.decpars, strict=True):
+                deconvolver = Deconvolver(name, mask_decpars(config, entry, decpars))
+                parts.deconvolvers.append(deconvolver)
+                parts.masks.append(make_mask(config, entry, deconvolver))
 
     def _make_records(self) -> ToolRecords:
         return tool_records(self._config, self.imagenames)

@@ -21,11 +21,13 @@ def pclean(**parameters: Any) -> dict[str, Any]:
     from .. import casa, rules
     from ..config import PcleanConfig
     from ..imaging.serial_imager import SerialImager
+    from ..parallel.workshops import make_workshop
     from ..progress import ScreenProgress
 
     config = PcleanConfig.from_parameters(**parameters)
     for caution in rules.cautions(parameters):
         casa.post(caution, "WARN")
     progress = ScreenProgress(config.iteration.niter, casa.jansky(config.iteration.threshold))
-    with SerialImager(config, progress=progress, history=parameters) as imager:
+    workshop = make_workshop(config) if config.run.parallel else None
+    with SerialImager(config, progress=progress, history=parameters, workshop=workshop) as imager:
         return imager.run()

@@ -1,0 +1,119 @@
+"""Sub-cubes -> one cube: an ordinary paged image, with the whole cube's coordinates, beams and pixel mask."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import casa
+
+BEAMS = "perplanebeams"
+KEYWORDS = ("units", "miscinfo")  # of an image's table, the same in all parts
+
+
+@dataclass(frozen=True)
+class Part:
+    """An image of some channels, and which of them go where.
+
+    Attributes
+    ----------
+    path : str
+        The image.
+    channels : range
+        Its channels that belong to the cube, without guards.
+    start : int
+        Channel of the cube that the first of them is.
+    """
+
+    path: str
+    channels: range
+    start: int
+
+
+def assemble(target: str, parts: Sequence[Part], coordinates: dict[str, Any], nchan: int) -> None:
+    """Make the image `target` of `nchan` channels out of parts that cover them all, and remove the parts.
+
+    Pixels and pixel masks are copied inside CASA, tile by tile.
+
+    Parameters
+    ----------
+    coordinates : dict
+        The whole cube's coordinate system, as `synthesisimager.getcsys` gives it.
+    """
+    with casa.opened_image(parts[0].path) as first:
+        shape = [int(size) for size in first.shape()]
+        is_masked = bool(first.maskhandler("default")[0])
+    with _new_image(target, [*shape[:3], nchan], coordinates) as image:
+        if is_masked:
+            image.calcmask("T")
+        for part in parts:
+            image.insert(infile=part.path, region=_box(shape, part.channels), locate=[0, 0, 0, part.start])
+    _copy_keywords(target, parts, nchan)
+    for part in parts:
+        shutil.rmtree(part.path)
+
+
+def _new_image(path: str, shape: list[int], coordinates: dict[str, Any]) -> Any:
+    tool = casa.load().image()
+    tool.fromshape(outfile=path, shape=shape, csys=coordinates, linear=False, overwrite=False, log=False)
+    tool.close()
+    return casa.opened_image(path)
+
+
+def _box(shape: Sequence[int], channels: range) -> dict[str, Any]:
+    with casa.tool("regionmanager") as regions:
+        trc = [shape[0] - 1, shape[1] - 1, shape[2] - 1, channels[-1]]
+        return regions.box(blc=[0, 0, 0, channels[0]], trc=trc)
+
+
+def _copy_keywords(target: str, parts: Sequence[Part], nchan: int) -> None:
+    """Units, miscellaneous information and beams of the parts into the table of the whole."""
+    with casa.opened_table(parts[0].path) as table:
+        names = table.keywordnames()
+        keywords = {name: table.getkeyword(name) for name in KEYWORDS if name in names}
+        info = table.getkeyword("imageinfo")
+    if BEAMS in info:
+        info[BEAMS] = _whole_beams(parts, nchan)
+    with casa.opened_table(target, writable=True) as table:
+        for name, value in {**keywords, "imageinfo": info}.items():
+            table.putkeyword(name, value)
+
+
+def _whole_beams(parts: Sequence[Part], nchan: int) -> dict[str, Any]:
+    """The parts' sets of beams as one: entry *k is that of channel k // npol, polarisation k % npol."""
+    whole: dict[str, Any] = {"nChannels": nchan}
+    for part in parts:
+        with casa.opened_table(part.path) as table:
+            beams = table.getkeyword("imageinfo")[BEAMS]
+        npol = int(beams["nStokes"])
+        whole["nStokes"] = npol
+        for i, channel in enumerate(part.channels):
+            for pol in range(npol):
+                whole[f"*{(part.start + i) * npol + pol}"] = beams[f"*{channel * npol + pol}"]
+    return whole
+
+
+def beams_image(target: str, parts: Sequence[Part], nchan: int) -> None:
+    """Make a tiny image of `nchan` channels at `target` that has the parts' beams, to ask CASA for common ones."""
+    with casa.opened_image(parts[0].path) as first:
+        npol = int(first.shape()[2])
+    image = casa.load().image()
+    image.fromshape(outfile=target, shape=[2, 2, npol, nchan], overwrite=True, log=False)
+    image.close()
+    _copy_keywords(target, parts, nchan)
+
+
+def cut_out(source: str, target: str, channels: range) -> None:
+    """Copy some channels of an image to a new one, as the part of a cube begins with a former run's products."""
+    with casa.opened_image(source) as image:
+        shape = [int(size) for size in image.shape()]
+        part = image.subimage(outfile=target, region=_box(shape, channels), dropdeg=False, overwrite=False)
+        part.done()
+
+
+def part_exists(path: str) -> bool:
+    """Whether an image is there to assemble or to cut."""
+    return Path(path).is_dir()

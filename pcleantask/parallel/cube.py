@@ -1,0 +1,321 @@
+"""Cubes on a team: every worker images its slab of channels; the loop, with its one iteration control, runs here.
+
+The records that workers report are merged into the ones that the whole cube would give, so that the cube is that of the
+serial run to the last bit. What must be known of the whole cube, its coordinates, sidelobe level, common beams and the
+sum of its mask, is gathered here and handed out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from .. import report
+from ..config import PcleanConfig
+from ..errors import ParameterError
+from ..gridding.base import Gridder
+from ..images import planes
+from ..images.assemble import Part, beams_image
+from ..images.products import check_shapes
+from ..imaging.beam import mask_blocks
+from ..imaging.workshop import Parts
+from ..toolrecords import Record, tool_records
+from .merge import merged_exec_record, merged_init_record
+from .partition import Slab, slabs
+from .team_workshop import TeamMaker, TeamWorkshop
+
+
+class CubeWorkshop(TeamWorkshop):
+    """The workshop of a cube that a team images; for the parameters see `TeamWorkshop`."""
+
+    def __init__(self, config: PcleanConfig, make_team: TeamMaker, nworkers: int) -> None:
+        check_splittable(config)
+        super().__init__(config, make_team, nworkers)
+        self.slabs: list[Slab] = []
+        self.names: list[list[str]] = []
+        self.suffixes: list[list[str]] = []
+
+    def open(self) -> None:
+        """Make the work folders; a former run's products are cut for the parts where they stand."""
+        run = self._config.run
+        if run.restart:
+            for field in self._config.fields:
+                check_shapes(field.imagename, self._config.image_shape(field))
+        self.check_space()
+        for folder in self._folders:
+            folder.create()
+
+    def make_parts(self) -> Parts:
+        self._records = tool_records(self._config, self.imagenames)
+        counts = self._read_coordinates()
+        if len(set(counts)) > 1:
+            raise ParameterError(f"fields with {counts} channels can't be imaged in parallel; use parallel=False")
+        size = len(slabs(counts[0], self._nworkers))
+        self.slabs = slabs(counts[0], self._start_team(size))
+        sources = [field.imagename for field in self._config.fields]
+        self.call("open_part", [
+            ("cube", str(self.path / f"part{rank}.log"), self._part_config.to_dict(),
+             (slab.start, slab.stop, slab.nchan), self.coordinates, sources, str(self.path / f"part{rank}"))
+            for rank, slab in enumerate(self.slabs)
+        ])  # fmt: skip
+        self.names = self.steps("names")
+        parts = Parts(TeamGridder(self))
+        if self._config.iteration.niter > 0 or self._config.deconvolution.restoration:
+            for number in range(len(self._config.fields)):
+                deconvolver = TeamDeconvolver(self, number, self._config)
+                parts.deconvolvers.append(deconvolver)
+                parts.masks.append(TeamMask(self, number, self._config, deconvolver))
+        return parts
+
+    def check_former_shapes(self) -> None:
+        nchan = self.slabs[-1].nchan
+        if self._config.run.restart:
+            for field in self._config.fields:
+                check_shapes(field.imagename, (*field.imsize, self._config.npol, nchan))
+
+    def residual_summary(self) -> dict[str, Any]:
+        found: report.MinorSummary = {}
+        for part in self.steps("residual_planes"):
+            for field, channels in part.items():
+                found.setdefault(field, {}).update(channels)
+        return report.zero_summary(self._config, found)
+
+    def publish(self, history: Mapping[str, Any]) -> None:
+        """Assemble the parts' images, save the model where that is asked for, and publish."""
+        self._assemble()
+        for rank in range(len(self.slabs)):
+            shutil.rmtree(self.path / f"part{rank}")
+        if self.saves_model:
+            self._save_model()
+        super().publish(history)
+
+    def parts_of(self, number: int, suffix: str) -> list[Part]:
+        """The parts' images of one kind, of field `number`."""
+        return [
+            Part(names[number] + suffix, slab.own, slab.start)
+            for names, slab in zip(self.names, self.slabs, strict=True)
+        ]
+
+    def _assemble(self) -> None:
+        """Make the whole images, each in one worker, several at once."""
+        jobs = []
+        for number, imagename in enumerate(self.imagenames):
+            for suffix in self.suffixes[number]:
+                parts = [
+                    (part.path, (part.channels.start, part.channels.stop), part.start)
+                    for part in self.parts_of(number, suffix)
+                ]
+                jobs.append((imagename + suffix, parts, self.coordinates[number], self.slabs[-1].nchan))
+        for first in range(0, len(jobs), len(self.slabs)):
+            self.call("assemble", jobs[first : first + len(self.slabs)])
+
+    def close_parts(self) -> None:
+        """Let the workers release their tools; what images there are is noted for the assembly."""
+        if self._team is not None and self._team.size:
+            self.suffixes = self.steps("products")[0]
+        super().close_parts()
+
+
+class TeamGridder(Gridder):
+    """A Gridder whose calls run on every worker, each on its channels."""
+
+    def __init__(self, workshop: CubeWorkshop) -> None:
+        self._workshop = workshop
+        self.beams: list[np.ndarray] = []
+
+    def set_weighting(self) -> None:
+        """The workers have set them when they opened their parts."""
+
+    def make_psf(self) -> None:
+        found = self._workshop.steps("make_psf")
+        for number in range(len(found[0])):
+            beams = [channel for part in found for channel in part[number]["beams"]]
+            blank = np.concatenate([part[number]["blank"] for part in found])
+            self._set_blank_beams(number, beams, blank)
+
+    def _set_blank_beams(self, number: int, beams: list[list[Record]], blank: np.ndarray) -> None:
+        """Planes without data have the largest beam of the whole cube, as SIImageStore::makeImageBeamSet gives them."""
+        if not blank.any() or blank.all():
+            return
+        sizes = [[beam["major"]["value"] * beam["minor"]["value"] for beam in channel] for channel in beams]
+        areas = np.where(blank, -1.0, sizes)
+        chan, pol = np.unravel_index(areas.argmax(), areas.shape)
+        largest = beams[chan][pol]
+        arguments: list[tuple[int, list[Any]]] = []
+        for slab in self._workshop.slabs:
+            planes_of_part = [
+                (chan - slab.first, int(pol), largest)
+                for chan in range(slab.first, slab.last)
+                for pol in np.flatnonzero(blank[chan])
+            ]
+            arguments.append((number, planes_of_part))
+        self._workshop.each_step("set_beams", arguments)
+
+    def make_pb(self) -> None:
+        self._workshop.steps("make_pb")
+
+    def check_pb(self) -> None:
+        self._workshop.steps("check_pb")
+
+    def major_cycle(self, *, last: bool) -> None:
+        self._workshop.steps("major_cycle", last)
+
+    def predict(self) -> None:
+        """The model is saved when the whole of it is assembled."""
+
+    def estimate_memory(self) -> float:
+        return sum(self._workshop.steps("estimate_memory"))
+
+    def close(self) -> None:
+        self._workshop.close_parts()
+
+
+class TeamDeconvolver:
+    """One field's deconvolution on every worker."""
+
+    def __init__(self, workshop: CubeWorkshop, number: int, config: PcleanConfig) -> None:
+        self._workshop, self._number, self._config = workshop, number, config
+        self._mask_sum = -1.0
+        self.sidelobe_level = 0.0
+        self.mask_is_empty = True
+
+    def init_record(self) -> Record:
+        found = self._workshop.steps("init_record", self._number)
+        record, self._mask_sum = merged_init_record(found, self._mask_sum)
+        self.sidelobe_level = float(record["maxpsfsidelobe"])
+        self.mask_is_empty = self._mask_sum <= 0
+        return record
+
+    def minor_cycle(self, controls: Record) -> Record:
+        record = merged_exec_record(self._workshop.steps("minor_cycle", self._number, dict(controls)))
+        if record["updatedmodelflag"] or record["iterdone"] > 0:
+            self._copy_guards()
+        return record
+
+    def _copy_guards(self) -> None:
+        """Let each part's guard channels have the model that their own parts have given them."""
+        parts, arguments = self._workshop.slabs, []
+        for slab in parts:
+            copies = []
+            for guard in slab.guards:
+                channel = slab.first + guard
+                owner = next(rank for rank, other in enumerate(parts) if other.start <= channel < other.stop)
+                model = self._workshop.names[owner][self._number] + ".model"
+                copies.append((guard, model, channel - parts[owner].first))
+            arguments.append((copies,))
+        self._workshop.each_step("read_guards", arguments)
+        self._workshop.steps("write_guards", self._number)
+
+    @contextlib.contextmanager
+    def beams_of_cube(self) -> Iterator[planes.Planes]:
+        """An image of the whole cube's channels that has nothing but their beams."""
+        parts = self._workshop.parts_of(self._number, ".psf")
+        scratch = str(self._workshop.path / f"beams{self._number}.im")
+        beams_image(scratch, parts, self._workshop.slabs[-1].nchan)
+        try:
+            with planes.opened(scratch) as image:
+                yield image
+        finally:
+            shutil.rmtree(scratch)
+
+    def check_beam(self) -> None:
+        """The workers have checked theirs."""
+
+    def restore(self) -> None:
+        beam = None
+        if self._config.deconvolution.restoringbeam in ("common", ("common",)):
+            with self.beams_of_cube() as image:
+                record = image.common_beam_record(0, image.shape[3])
+            angle = record["pa"] if "pa" in record else record["positionangle"]
+            beam = [f"{part['value']!r}{part['unit']}" for part in (record["major"], record["minor"], angle)]
+        self._workshop.steps("restore", self._number, beam)
+
+    def pbcor(self) -> None:
+        self._workshop.steps("pbcor", self._number)
+
+    def estimate_memory(self, imsize: tuple[int, int]) -> float:
+        return 0.0
+
+    def close(self) -> None:
+        """The gridder closes the parts."""
+
+
+class TeamMask:
+    """One field's masks on every worker."""
+
+    def __init__(self, workshop: CubeWorkshop, number: int, config: PcleanConfig, deconvolver: TeamDeconvolver) -> None:
+        self._workshop, self._number, self._config = workshop, number, config
+        self._deconvolver = deconvolver
+        self._field = config.fields[number]
+        self._blocks: list[tuple[int, int]] = []
+
+    def update(self, *, iterations: int, threshold_reached: bool) -> None:
+        is_auto = self._field.usemask == "auto-multithresh"
+        if is_auto and not self._blocks:
+            self._set_blocks()
+        slow = is_auto and not self._config.masking.fastnoise and not self._deconvolver.mask_is_empty
+        full = self._full_blocks() if slow else [[] for _ in self._workshop.slabs]
+        self._workshop.each_step("update_mask", [
+            (self._number, iterations, threshold_reached, self._deconvolver.sidelobe_level, part,
+             self._deconvolver.mask_is_empty)
+            for part in full
+        ])  # fmt: skip
+
+    def _set_blocks(self) -> None:
+        """Hand out the blocks with their common beams, each to the parts that have channels of it."""
+        nx, ny = self._field.imsize
+        self._blocks = mask_blocks(nx, ny, self._workshop.slabs[-1].nchan)
+        with self._deconvolver.beams_of_cube() as image:
+            beams = [image.common_beam(start, stop) for start, stop in self._blocks]
+        self._shares = [
+            [
+                (number, max(start, slab.start) - slab.first, min(stop, slab.stop) - slab.first, beams[number])
+                for number, (start, stop) in enumerate(self._blocks)
+                if start < slab.stop and stop > slab.start
+            ]
+            for slab in self._workshop.slabs
+        ]
+        self._workshop.each_step(
+            "set_mask_blocks",
+            [(self._number, [(start, stop, beam) for _, start, stop, beam in share]) for share in self._shares],
+        )
+
+    def _full_blocks(self) -> list[list[int]]:
+        """For each part, which of its blocks have a first plane, maybe another part's, that is masked all over."""
+        found = self._workshop.steps("find_full_blocks", self._number)
+        whole = {
+            share[local][0]
+            for share, slab, part in zip(self._shares, self._workshop.slabs, found, strict=True)
+            for local in part
+            if self._blocks[share[local][0]][0] >= slab.start
+        }
+        return [[local for local, entry in enumerate(share) if entry[0] in whole] for share in self._shares]
+
+    def keep(self) -> None:
+        """The workers keep theirs as they clean."""
+
+    def revert(self) -> None:
+        self._workshop.steps("revert_masks")
+
+
+def check_splittable(config: PcleanConfig) -> None:
+    """Raise ParameterError for what can't be split among workers and stay exact."""
+    way_out = "use parallel=False, which gives tclean's image"
+    main = config.fields[0]
+    if main.usemask == "auto-multithresh" and config.run.automaskengine == "casa":
+        raise ParameterError(
+            f"automaskengine='casa' masks by blocks of channels that it chooses by itself, so that parts of a cube get "
+            f"other masks than the whole; use automaskengine='numpy', or {way_out}"
+        )
+    if any(not field.is_cube for field in config.fields):
+        raise ParameterError(f"a cube with outlier fields that are no cubes can't be imaged in parallel; {way_out}")
+    if config.gridding.psfphasecenter != "" and "mosaic" in main.gridder:
+        raise ParameterError(f"psfphasecenter with a cube can't be imaged in parallel; {way_out}")
+    if main.gridder.startswith("aw") and "cube" in main.specmode:
+        raise ParameterError(f"gridder={main.gridder!r} with a cube can't be imaged in parallel; {way_out}")
+    if config.gridding.facets > 1:
+        raise ParameterError(f"facets={config.gridding.facets} can't be imaged in parallel; {way_out}")

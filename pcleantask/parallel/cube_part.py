@@ -1,0 +1,320 @@
+"""One part of a cube, in a worker: the steps of the clean loop on a slab of channels, without the loop."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import report
+from ..config import PcleanConfig
+from ..gridding.base import Gridder
+from ..images import planes
+from ..images.assemble import cut_out
+from ..images.products import carried_over, products
+from ..imaging.beam import Beam
+from ..imaging.deconvolver import Deconvolver
+from ..imaging.masking import ChannelBlock, NumpyAutoMask
+from ..imaging.robust import robust_rms
+from ..imaging.serial_imager import SerialImager
+from ..imaging.workshop import Parts, SerialWorkshop
+from ..toolrecords import Record, ToolRecords
+from .bandwidth import WholeBandGridder, is_needed
+from .partition import Slab, shifted
+from .regions import part_of_image, part_of_mask
+
+NO_MASK_SUM = -1.0  # what CASA's records say where the mask is as it was, or isn't there
+
+
+class PartWorkshop(SerialWorkshop):
+    """CASA's parts on a slab of channels; the images stay where they are made, for the lead to assemble.
+
+    Parameters
+    ----------
+    config : PcleanConfig
+        Of the whole run.
+    slab : Slab
+        The channels.
+    coordinates : list of dict
+        Each field's coordinate system of the whole cube.
+    sources : list of str
+        Each field's image name, under which the whole products of a former run stand.
+    folder : Path
+        Where to make the images; must not be there yet.
+    """
+
+    def __init__(
+        self, config: PcleanConfig, slab: Slab, coordinates: list[Record], sources: list[str], folder: Path
+    ) -> None:
+        super().__init__(config)
+        self._slab, self._coordinates, self._sources = slab, coordinates, sources
+        self._folder = folder
+        self.imagenames = tuple(str(folder / f"{number}-{Path(source).name}") for number, source in enumerate(sources))
+        self.has_empty_mask = [False] * len(sources)
+
+    @property
+    def path(self) -> Path:
+        return self._folder
+
+    def open(self) -> None:
+        """Make the folder, and cut out what the run takes over from a former one."""
+        self._folder.mkdir()
+        run = self._config.run
+        if run.restart:
+            for source, name in zip(self._sources, self.imagenames, strict=True):
+                for path in carried_over(source, calcpsf=run.calcpsf, calcres=run.calcres):
+                    target = name + path.name.removeprefix(Path(source).name)
+                    cut_out(str(path), target, range(self._slab.first, self._slab.last))
+                self._clear_guards(name + ".mask")
+        self._config = dataclasses.replace(
+            self._config, fields=tuple(self._part_of_field(number) for number in range(len(self._sources)))
+        )
+
+    def _part_of_field(self, number: int) -> Any:
+        """The field with its masks and start models cut to the slab."""
+        field = self._config.fields[number]
+        given = [field.mask] if isinstance(field.mask, str) else list(field.mask)
+        masks = [
+            part_of_mask(mask, str(self._folder / f"{number}-given{entry}.mask"), self._slab)
+            for entry, mask in enumerate(given)
+            if mask and field.usemask == "user"
+        ]
+        kept = tuple(mask for mask in masks if mask is not None)
+        self.has_empty_mask[number] = bool(masks) and not kept
+        model = field.startmodel
+        if isinstance(model, str) and model:
+            model = part_of_image(model, str(self._folder / f"{number}-start.model"), self._slab)
+        return dataclasses.replace(field, mask=kept[0] if len(kept) == 1 else kept or "", startmodel=model)
+
+    def _clear_guards(self, mask: str) -> None:
+        if planes.is_image(mask):
+            with planes.opened(mask) as image:
+                clear(image, self._slab.guards)
+
+    def check_space(self) -> None:
+        """The lead looks at the disk."""
+
+    def check_former_shapes(self) -> None:
+        """The lead looks at the shapes."""
+
+    def _make_records(self) -> ToolRecords:
+        records = super()._make_records()
+        impars = tuple(
+            {**record, "csys": shifted(coordinates, self._slab.first), "nchan": self._slab.size}
+            for record, coordinates in zip(records.impars, self._coordinates, strict=True)
+        )
+        return dataclasses.replace(records, impars=impars)
+
+    def _make_gridder(self, records: ToolRecords) -> Gridder:
+        if is_needed(records.weightpars):
+            psfcutoff = self._config.gridding.psfcutoff
+            return WholeBandGridder(records, self._coordinates[0], self._slab.nchan, psfcutoff)
+        return super()._make_gridder(records)
+
+    def make_parts(self) -> Parts:
+        self.parts = super().make_parts()
+        for mask in self.parts.masks:
+            if isinstance(mask, NumpyAutoMask):
+                mask.warns = False
+        return self.parts
+
+    def restoring_deconvolver(self, number: int, beam: list[str] | None) -> Deconvolver:
+        """A new deconvolver, which reads the beams as they now stand, or restores with one beam for all channels."""
+        record = dict(self._records.decpars[number])
+        if beam is not None:
+            record["restoringbeam"] = beam
+        return Deconvolver(self.imagenames[number], record)
+
+    def publish(self, history: Mapping[str, Any]) -> None:
+        """The lead assembles and publishes."""
+
+    def discard(self) -> None:
+        """The lead removes the folder."""
+
+
+class CubePart:
+    """The steps that a lead calls for; plain data in, plain data out.
+
+    Channels in arguments and results are counted in the part unless said otherwise. For the constructor's parameters
+    see `PartWorkshop`; `config` is a `PcleanConfig.to_dict`, `slab` its (start, stop, nchan).
+    """
+
+    def __init__(
+        self,
+        config: dict[str, Any],
+        slab: tuple[int, int, int],
+        coordinates: list[Record],
+        sources: list[str],
+        folder: str,
+    ) -> None:
+        self._config = PcleanConfig.from_dict(config)
+        self._slab = Slab(*slab)
+        self._workshop = PartWorkshop(self._config, self._slab, coordinates, sources, Path(folder))
+        self._imager = SerialImager(self._config, init_iter_control=False, workshop=self._workshop)
+        self._sums: list[float | None] = [None] * len(sources)
+        self._restorers: dict[int, Deconvolver] = {}
+        self._guards: dict[int, list[np.ndarray]] = {}
+        self._imager.setup()
+
+    def names(self) -> list[str]:
+        """Each field's image name."""
+        return list(self._workshop.imagenames)
+
+    def make_psf(self) -> list[dict[str, Any]]:
+        """Make the PSFs; each field's beams [channel][pol] and which planes have no data, own channels only."""
+        self._imager.make_psf()
+        found = []
+        for name in self._workshop.imagenames:
+            own = slice(self._slab.own.start, self._slab.own.stop)
+            with planes.opened(name + ".sumwt") as image:
+                weights = np.array([[image.read(pol, chan).max() for pol in range(image.shape[2])]
+                                    for chan in range(image.shape[3])])  # fmt: skip
+            with planes.opened(name + ".psf") as psf:
+                found.append({"beams": psf.beam_records()[own], "blank": (weights == 0)[own]})
+        return found
+
+    def make_pb(self) -> None:
+        self._imager.make_pb()
+
+    def check_pb(self) -> None:
+        self._workshop.parts.gridder.check_pb()
+
+    def major_cycle(self, last: bool) -> None:
+        self._imager.run_major_cycle(last=last)
+
+    def estimate_memory(self) -> float:
+        return self._workshop.parts.gridder.estimate_memory()
+
+    def init_record(self, number: int) -> dict[str, Any]:
+        """CASA's record of field `number`, with the sum of its mask (None where there is none) and the largest rms."""
+        record = dict(self._workshop.parts.deconvolvers[number].init_record())
+        if record["masksum"] != NO_MASK_SUM:
+            self._sums[number] = float(record["masksum"])
+        return {"record": record, "masksum": self._sums[number], "rms": self._largest_rms(number)}
+
+    def _largest_rms(self, number: int) -> float:
+        """The largest robust rms of the planes, which decides whose n-sigma threshold counts; 0 without one."""
+        if self._config.iteration.nsigma <= 0:
+            return 0.0
+        name, masking = self._workshop.imagenames[number], self._config.masking
+        found = [0.0]
+        with planes.opened(name + ".residual") as residual, planes.opened(name + ".pb") as pb:
+            for chan in self._slab.own:
+                for pol in range(residual.shape[2]):
+                    valid = pb.read(pol, chan) > np.float32(masking.pbmask)
+                    found.append(robust_rms(residual.read(pol, chan), valid, masking.fastnoise)[1])
+        return max(found)
+
+    def set_mask_blocks(self, number: int, blocks: list[tuple[int, int, tuple[float, float, float]]]) -> None:
+        """Give the numpy automask the channel blocks of the whole cube that the part has, with their common beams."""
+        mask = self._workshop.parts.masks[number]
+        if isinstance(mask, NumpyAutoMask):
+            mask.blocks = [ChannelBlock(start, stop, Beam(*beam)) for start, stop, beam in blocks]
+
+    def find_full_blocks(self, number: int) -> list[int]:
+        """Which of the blocks have a first plane that is masked all over."""
+        mask = self._workshop.parts.masks[number]
+        path = self._workshop.imagenames[number] + ".mask"
+        if not isinstance(mask, NumpyAutoMask) or not planes.is_image(path):
+            return []
+        with planes.opened(path) as image:
+            return mask.find_full_blocks(image)
+
+    def update_mask(
+        self, number: int, iterations: int, threshold_reached: bool, sidelobe_level: float, full: list[int] | None,
+        whole_is_empty: bool,
+    ) -> None:  # fmt: skip
+        """Write .mask of field `number`; guards stay unmasked, and a part of a mask that is empty here stays empty."""
+        mask = self._workshop.parts.masks[number]
+        path = self._workshop.imagenames[number] + ".mask"
+        was_empty = self._sums[number] == 0 and not whole_is_empty
+        deconvolver = self._workshop.parts.deconvolvers[number]
+        if isinstance(mask, NumpyAutoMask):
+            deconvolver.sidelobe_level = sidelobe_level  # type: ignore[attr-defined]
+            mask.update(iterations=iterations, threshold_reached=threshold_reached, full_blocks=full)
+        else:
+            mask.update(iterations=iterations, threshold_reached=threshold_reached)
+            given = self._config.fields[number].mask
+            if self._workshop.has_empty_mask[number] or (was_empty and not given):
+                with planes.opened(path) as image:
+                    clear(image, range(self._slab.size))
+        with planes.opened(path) as image:
+            clear(image, self._slab.guards)
+
+    def minor_cycle(self, number: int, controls: Record) -> Record:
+        """Clean field `number`; the record's channels are those of the whole cube, without guards."""
+        record = dict(self._workshop.parts.deconvolvers[number].minor_cycle(controls))
+        self._workshop.parts.masks[number].keep()
+        summary = np.asarray(record["summaryminor"])
+        row = report.SHORT_ROWS.index("chan")
+        own = np.isin(summary[row].astype(int), list(self._slab.own))
+        record["summaryminor"] = summary[:, own]
+        record["summaryminor"][row] += self._slab.first
+        return record
+
+    def read_guards(self, neighbours: list[tuple[int, str, int]]) -> None:
+        """Read the guards' models: (guard channel, image of the neighbour's model, its channel there) each.
+
+        Apart from `write_guards`, as a process that waits for one image's lock must not hold another's.
+        """
+        self._guards = {}
+        for guard, path, channel in neighbours:
+            with planes.opened(path) as theirs:
+                self._guards[guard] = [theirs.read_double(pol, channel) for pol in range(theirs.shape[2])]
+
+    def write_guards(self, number: int) -> None:
+        """Write what `read_guards` has read into the model of field `number`."""
+        with planes.opened(self._workshop.imagenames[number] + ".model") as model:
+            for guard, pixels in self._guards.items():
+                for pol, plane in enumerate(pixels):
+                    model.write(plane, pol, guard)
+        self._guards = {}
+
+    def revert_masks(self) -> None:
+        self._imager.revert_masks()
+
+    def set_beams(self, number: int, beams: list[tuple[int, int, Record]]) -> None:
+        """Set the PSF's beam at (channel, pol): where a plane without data takes one from another part."""
+        with planes.opened(self._workshop.imagenames[number] + ".psf") as psf:
+            for channel, pol, beam in beams:
+                psf.set_beam(channel, pol, beam)
+
+    def restore(self, number: int, beam: list[str] | None) -> None:
+        self._restorers[number] = self._workshop.restoring_deconvolver(number, beam)
+        self._restorers[number].restore()
+
+    def pbcor(self, number: int) -> None:
+        self._restorers[number].pbcor()
+
+    def residual_planes(self) -> report.MinorSummary:
+        """The summary of a run without iterations, channels counted in the whole cube, without guards."""
+        given = [field.mask for field in self._workshop._config.fields]
+        fullsummary = self._config.iteration.fullsummary
+        found = report.residual_planes(self._workshop.imagenames, given, fullsummary=fullsummary)
+        return {
+            field: {chan + self._slab.first: pols for chan, pols in channels.items() if chan in self._slab.own}
+            for field, channels in found.items()
+        }
+
+    def products(self) -> list[list[str]]:
+        """The suffixes of each field's images."""
+        return [[path.name.removeprefix(Path(name).name) for path, _ in products(name)]
+                for name in self._workshop.imagenames]  # fmt: skip
+
+    def close(self) -> None:
+        """Release the tools; the images stay."""
+        for restorer in self._restorers.values():
+            restorer.close()
+        self._imager.teardown()
+
+
+def clear(image: planes.Planes, channels: Any) -> None:
+    """Set planes to zero that aren't."""
+    for chan in channels:
+        for pol in range(image.shape[2]):
+            pixels = image.read_double(pol, chan)
+            if pixels.any():
+                image.write(np.zeros_like(pixels), pol, chan)

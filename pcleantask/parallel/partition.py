@@ -1,0 +1,126 @@
+"""How work is shared out: slabs of channels with guard channels, and ranges of rows. Arithmetic only."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Slab:
+    """The channels of one part of a cube.
+
+    A part images its own channels and one *guard channel* beyond each inner edge: degridding interpolates between image
+    channels, so that the own channels at the edge need their neighbour's model. Guards are never cleaned.
+
+    Attributes
+    ----------
+    start, stop : int
+        The part's own channels in the whole cube: start <= channel < stop.
+    nchan : int
+        Number of channels of the whole cube.
+    """
+
+    start: int
+    stop: int
+    nchan: int
+
+    @property
+    def first(self) -> int:
+        """Channel of the whole cube that is the part's channel 0."""
+        return max(0, self.start - 1)
+
+    @property
+    def last(self) -> int:
+        """One beyond the channel of the whole cube that is the part's last."""
+        return min(self.nchan, self.stop + 1)
+
+    @property
+    def size(self) -> int:
+        """Number of the part's channels, guards included."""
+        return self.last - self.first
+
+    @property
+    def own(self) -> range:
+        """The own channels, counted in the part."""
+        return range(self.start - self.first, self.stop - self.first)
+
+    @property
+    def guards(self) -> tuple[int, ...]:
+        """The guard channels, counted in the part."""
+        return tuple(channel for channel in range(self.size) if channel not in self.own)
+
+
+def slabs(nchan: int, nparts: int) -> list[Slab]:
+    """Share `nchan` channels out among `nparts` parts, or one a channel where there are fewer channels.
+
+    Inner parts have two guards, the outer ones one, and all cost alike: sizes with guards differ by one at most where
+    that can be.
+    """
+    nparts = max(1, min(nparts, nchan))
+    if nparts == 1:
+        return [Slab(0, nchan, nchan)]
+    total = nchan + 2 * (nparts - 1)  # channels to image, guards included
+    sizes = []
+    for part in range(nparts):
+        guards = 1 if part in (0, nparts - 1) else 2
+        share = total * (part + 1) // nparts - total * part // nparts
+        sizes.append(max(1, share - guards))
+    sizes[sizes.index(max(sizes))] += nchan - sum(sizes)
+    edges = [sum(sizes[:part]) for part in range(nparts + 1)]
+    return [Slab(start, stop, nchan) for start, stop in itertools.pairwise(edges)]
+
+
+def shifted(coordinates: dict[str, Any], channels: int) -> dict[str, Any]:
+    """A coordinate system's record with channel `channels` as its channel 0.
+
+    Only the reference pixel of the spectral axis changes, so that frequencies stay the same to the last bit.
+
+    Parameters
+    ----------
+    coordinates : dict
+        The record `coordsys` of what `synthesisimager.getcsys` gives.
+
+    Raises
+    ------
+    KeyError
+        There is no spectral axis with a reference pixel.
+    """
+    record = copy.deepcopy(coordinates)
+    name = next(name for name in record if name.startswith("spectral"))
+    record[name]["wcs"]["crpix"] -= channels
+    return record
+
+
+def row_shares(rows: Sequence[np.ndarray], nparts: int) -> list[list[str | None]]:
+    """Share rows out evenly: for each part, a TaQL expression a MeasurementSet, None where the part has none of it.
+
+    Parameters
+    ----------
+    rows : sequence of array
+        The selected row numbers of each MeasurementSet, ascending, counted from 0.
+    nparts : int
+        Parts wanted; there are never more than rows.
+    """
+    counts = [len(entry) for entry in rows]
+    nparts = max(1, min(nparts, sum(counts)))
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    shares = []
+    for part in range(nparts):
+        first, stop = (int(starts[-1]) * edge // nparts for edge in (part, part + 1))
+        shares.append([
+            _row_range(entry, first - int(start), stop - int(start))
+            for entry, start in zip(rows, starts[:-1], strict=True)
+        ])  # fmt: skip
+    return shares
+
+
+def _row_range(rows: np.ndarray, first: int, stop: int) -> str | None:
+    """TaQL for the rows at places first <= place < stop of `rows`; TaQL counts rows from 1."""
+    first, stop = max(first, 0), min(stop, len(rows))
+    return None if first >= stop else f"ROWNUMBER() >= {rows[first] + 1} && ROWNUMBER() <= {rows[stop - 1] + 1}"

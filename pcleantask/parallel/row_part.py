@@ -1,0 +1,81 @@
+"""One part of the rows of a continuum image, in a worker: it grids them, and knows nothing of the rest."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from ..config import PcleanConfig
+from ..gridding.casa_gridder import CasaGridder
+from ..images import planes
+from ..toolrecords import Record, tool_records
+
+
+class RowPart:
+    """Gridding of some rows to partial images, which the lead gathers.
+
+    Parameters
+    ----------
+    config : dict
+        `PcleanConfig.to_dict` of the whole run.
+    rows : list
+        For each MeasurementSet, in order of time, a TaQL expression that picks the part's rows; None where it has none.
+    coordinates : list of dict
+        Each field's coordinate system.
+    names : list of str
+        Each field's partial image name.
+    """
+
+    def __init__(
+        self, config: dict[str, Any], rows: list[str | None], coordinates: list[Record], names: list[str]
+    ) -> None:
+        Path(names[0]).parent.mkdir(exist_ok=True)
+        parsed = PcleanConfig.from_dict(config)
+        records = tool_records(parsed, tuple(names))
+        selpars = tuple(
+            {**record, "taql": expression}
+            for record, expression in zip(records.selpars, rows, strict=True)
+            if expression is not None
+        )
+        impars = tuple(
+            {**record, "csys": csys, "startmodel": ""} for record, csys in zip(records.impars, coordinates, strict=True)
+        )
+        self._density: Any = 0.0
+        self._gridder = CasaGridder(dataclasses.replace(records, selpars=selpars, impars=impars))
+
+    def set_weighting(self) -> str:
+        """Set the weights by these rows alone; where the image of their density is written ('' where there is none)."""
+        self._gridder.set_weighting()
+        return self._gridder.weight_density()
+
+    def add_densities(self, paths: list[str]) -> None:
+        """Sum the images of all parts' densities; apart from `use_sum`, as all must be read before one is changed."""
+        self._density = sum(planes.read_plane_double(path, 0, 0) for path in paths)
+
+    def use_sum(self, path: str) -> None:
+        """Set the weights by the sum, which takes the place of the part's own density at `path`."""
+        with planes.opened(path) as image:
+            image.write(self._density, 0, 0)
+        self._gridder.use_weight_density()
+
+    def use_density(self, path: str) -> None:
+        """Set the weights by the density of all rows, an image that a gridder of all rows has written."""
+        self._gridder.set_weighting()
+        self._gridder.use_weight_density(path)
+
+    def make_psf(self) -> None:
+        self._gridder.make_psf()
+
+    def make_pb(self) -> None:
+        self._gridder.make_pb()
+
+    def major_cycle(self, last: bool) -> None:
+        self._gridder.major_cycle(last=last)
+
+    def estimate_memory(self) -> float:
+        return self._gridder.estimate_memory()
+
+    def close(self) -> None:
+        """Release the tools; the partial images stay."""
+        self._gridder.close()

@@ -1,0 +1,192 @@
+"""Teams of workers: the same calls, the same order of results, wherever the workers are."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from multiprocessing.connection import Connection, wait
+from types import TracebackType
+from typing import Any, Protocol
+
+from ..errors import WorkerError
+from .environment import usable_cores, worker_environment
+
+MODULE = "pcleantask.parallel.casa_process"
+PATIENCE = 5.0  # seconds that a worker has to end by itself
+TAIL = 2000  # characters of a dead worker's last words that go into the error
+
+
+class Team(Protocol):
+    """A number of workers that answer the same calls."""
+
+    @property
+    def size(self) -> int:
+        """How many workers there are."""
+
+    def call_each(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Call a method of `worker.Worker` on each of the first len(arguments) workers, each with its own arguments.
+
+        Returns
+        -------
+        list
+            The results, in the workers' order.
+
+        Raises
+        ------
+        WorkerError
+            A worker failed or died: with its rank, host and traceback. The team is closed by then.
+        """
+
+    def close(self) -> None:
+        """End the workers."""
+
+
+class LocalWorker:
+    """One child process of this one, and the connection to it.
+
+    Parameters
+    ----------
+    rank : int
+        Its place in the team.
+    threads : int
+        Cores it may use.
+    """
+
+    def __init__(self, rank: int, threads: int) -> None:
+        self.rank = rank
+        self.words = tempfile.TemporaryFile(mode="w+b")  # noqa: SIM115  closed by `end`
+        ours, theirs = socket.socketpair()
+        watched, self._lifeline = os.pipe()
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", MODULE, str(theirs.fileno()), str(watched)],
+                pass_fds=(theirs.fileno(), watched),
+                env=_importable(worker_environment(os.environ, threads)),
+                stdin=subprocess.DEVNULL,
+                stdout=self.words,
+                stderr=self.words,
+            )
+        finally:
+            theirs.close()
+            os.close(watched)
+        self.connection = Connection(ours.detach())
+
+    def last_words(self) -> str:
+        """The end of what the process has written to its output."""
+        self.words.seek(0, os.SEEK_END)
+        self.words.seek(max(0, self.words.tell() - TAIL))
+        return self.words.read().decode(errors="replace").strip()
+
+    def end(self, *, patience: float) -> None:
+        """Let the process end, and make it end where it doesn't."""
+        self.connection.close()
+        try:
+            self.process.wait(timeout=patience)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        os.close(self._lifeline)
+        self.words.close()
+
+
+class LocalTeam:
+    """Workers that are children of this process.
+
+    Parameters
+    ----------
+    size : int
+        How many. The cores this process may use are shared out among them.
+    """
+
+    def __init__(self, size: int) -> None:
+        threads = usable_cores() // size
+        self._workers: list[LocalWorker] = []
+        try:
+            for rank in range(size):
+                self._workers.append(LocalWorker(rank, threads))
+        except BaseException:
+            self.kill()
+            raise
+
+    def __enter__(self) -> LocalTeam:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close() if error is None else self.kill()
+
+    @property
+    def size(self) -> int:
+        return len(self._workers)
+
+    def call_each(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+        chosen = self._workers[: len(arguments)]
+        try:
+            for worker, values in zip(chosen, arguments, strict=True):
+                with contextlib.suppress(BrokenPipeError):  # a dead worker is found, with its last words, below
+                    worker.connection.send((method, values))
+            return self._collect(chosen, method)
+        except BaseException:
+            self.kill()
+            raise
+
+    def _collect(self, workers: list[LocalWorker], method: str) -> list[Any]:
+        results: dict[int, Any] = {}
+        waiting = {worker.connection: worker for worker in workers}
+        while waiting:
+            for connection in wait(list(waiting)):
+                worker = waiting.pop(connection)  # type: ignore[call-overload]
+                results[worker.rank] = _received(worker, method)
+        return [results[worker.rank] for worker in workers]
+
+    def close(self) -> None:
+        """End the workers; those that don't within five seconds are killed."""
+        self._end(PATIENCE)
+
+    def kill(self) -> None:
+        """End the workers at once, whatever they are at."""
+        for worker in self._workers:
+            worker.process.kill()
+        self._end(PATIENCE)
+
+    def _end(self, patience: float) -> None:
+        deadline = time.monotonic() + patience
+        while self._workers:
+            self._workers.pop().end(patience=max(0.1, deadline - time.monotonic()))
+
+
+def call_all(team: Team, method: str, *values: Any) -> list[Any]:
+    """Call a method on every worker, with the same arguments."""
+    return team.call_each(method, [values] * team.size)
+
+
+def _received(worker: LocalWorker, method: str) -> Any:
+    """The result that a worker has sent, or the error it reports or is."""
+    try:
+        kind, value = worker.connection.recv()
+    except (EOFError, ConnectionResetError) as error:
+        status = worker.process.wait()
+        raise WorkerError(
+            worker.rank, socket.gethostname(), method, f"the process died ({_how(status)})", worker.last_words()
+        ) from error
+    if kind == "error":
+        name, message, trace = value
+        raise WorkerError(worker.rank, socket.gethostname(), method, f"{name}: {message}", trace)
+    return value
+
+
+def _how(status: int) -> str:
+    """An exit status in words."""
+    return f"signal {-status}" if status < 0 else f"exit status {status}"
+
+
+def _importable(environment: dict[str, str]) -> dict[str, str]:
+    """The environment, with which a child finds the modules that this process finds."""
+    return {**environment, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}

@@ -1,0 +1,103 @@
+"""What all workshops with a team share: the team, its calls, and what must be known of the whole image."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .. import casa
+from ..config import PcleanConfig
+from ..errors import ImagingError
+from ..imaging.normalizer import Normalizer
+from ..imaging.workshop import SerialWorkshop
+from ..toolrecords import Record
+from .team import Team
+
+TeamMaker = Callable[[int], Team]
+
+
+class TeamWorkshop(SerialWorkshop):
+    """A workshop whose parts run on a team of workers.
+
+    Parameters
+    ----------
+    config : PcleanConfig
+        What to image, and how.
+    make_team : callable
+        Makes a team of the size it is given, or a smaller one.
+    nworkers : int
+        Workers to use at most.
+    """
+
+    def __init__(self, config: PcleanConfig, make_team: TeamMaker, nworkers: int) -> None:
+        super().__init__(config)
+        self._make_team, self._nworkers = make_team, nworkers
+        self._team: Team | None = None
+        self.saves_model = config.run.savemodel != "none"
+        silent = dataclasses.replace(config.run, savemodel="none")
+        self._part_config = dataclasses.replace(config, run=silent)
+        self.coordinates: list[Record] = []
+        self._npart = 0
+
+    def _start_team(self, size: int) -> int:
+        """Start the team, if it isn't there yet; its size."""
+        if self._team is None:
+            self._team = self._make_team(size)
+        self._npart = min(size, self._team.size)
+        return self._npart
+
+    def _read_coordinates(self) -> list[int]:
+        """Find each field's coordinate system, and how many channels it has, as CASA makes them of the parameters."""
+        self.coordinates, counts = [], []
+        for impars, gridpars in zip(self._records.impars, self._records.gridpars, strict=True):
+            tool = casa.load().synthesisimager()
+            try:
+                with casa.working_on("defining the image"):
+                    for record in self._records.selpars:
+                        tool.selectdata(record)
+                    tool.defineimage(impars, gridpars)
+                    self.coordinates.append(tool.getcsys()["coordsys"])
+                    counts.append(int(tool.updatenchan()))
+            finally:
+                tool.done()
+        return counts
+
+    def call(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Call a method of the workers, each with its own arguments."""
+        if self._team is None:
+            raise ImagingError(f"there is no team to {method}: it is closed")
+        return self._team.call_each(method, arguments)
+
+    def steps(self, step: str, *values: Any) -> list[Any]:
+        """Do a step of every part, with the same arguments."""
+        return self.call("part", [(step, *values)] * self._npart)
+
+    def each_step(self, step: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Do a step of every part, each with its own arguments."""
+        return self.call("part", [(step, *values) for values in arguments])
+
+    def close_parts(self) -> None:
+        """Let the workers release their tools."""
+        if self._team is not None and self._team.size:
+            self.call("close_part", [()] * self._npart)
+
+    def _save_model(self) -> None:
+        """Predict the whole model and save it with the data, in this process: the MeasurementSet is one for all."""
+        gridder = self.make_saving_gridder()
+        normalizers = [Normalizer(record) for record in self._records.normpars]
+        try:
+            for normalizer in normalizers:
+                normalizer.divide_model()
+            gridder.predict()
+            for normalizer in normalizers:
+                normalizer.restore_model()
+        finally:
+            gridder.close()
+            for normalizer in normalizers:
+                normalizer.close()
+
+    def close(self) -> None:
+        team, self._team = self._team, None
+        if team is not None:
+            team.close()

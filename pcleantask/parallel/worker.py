@@ -1,0 +1,52 @@
+"""What a CASA process can be called for."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+from .. import casa
+from ..errors import ImagingError
+from .cube_part import CubePart
+from .row_part import RowPart
+
+PARTS = {"cube": CubePart, "rows": RowPart}
+
+
+class Worker:
+    """Answers the calls of a team: opens one part of a run, and does its steps."""
+
+    def __init__(self) -> None:
+        self._part: CubePart | RowPart | None = None
+
+    def hello(self) -> dict[str, Any]:
+        """Load CASA; where and what this process is."""
+        return {"host": socket.gethostname(), "pid": os.getpid(), "casatools": casa.load().version_string()}
+
+    def open_part(self, kind: str, log: str, *values: Any) -> None:
+        """Open a part, of a kind in PARTS, made with `values`; CASA's messages go to the file `log`."""
+        self.close_part()
+        casa.use_log(log)
+        self._part = PARTS[kind](*values)
+
+    def part(self, step: str, *values: Any) -> Any:
+        """Do one step of the open part: call its public method of that name."""
+        if self._part is None:
+            raise ImagingError(f"no part is open to {step}")
+        if step.startswith("_"):
+            raise AttributeError(f"{step!r} is not a step")
+        return getattr(self._part, step)(*values)
+
+    def assemble(self, *values: Any) -> None:
+        """Make one image of a cube out of those of its parts; see `images.assemble.assemble`."""
+        from ..images.assemble import Part, assemble
+
+        target, parts, coordinates, nchan = values
+        assemble(target, [Part(path, range(*channels), start) for path, channels, start in parts], coordinates, nchan)
+
+    def close_part(self) -> None:
+        """Release the open part's tools, if there is one."""
+        part, self._part = self._part, None
+        if part is not None:
+            part.close()
