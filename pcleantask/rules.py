@@ -117,8 +117,6 @@ def _check_unsupported(values: Mapping[str, Any]) -> None:
             f"file or region text), usemask='pb' or usemask='auto-multithresh'; to draw between cycles, run with "
             f"nmajor=1, edit <imagename>.mask, and call again with calcres=False and calcpsf=False"
         )
-    if values["nworkers"] < 0:
-        raise ParameterError(f"nworkers must not be negative, got {values['nworkers']}; 0 takes one worker a core")
     if values["specmode"] == "mvc":
         raise ParameterError(
             "specmode='mvc' isn't available in this version; use specmode='mfs' with deconvolver='mtmfs'"

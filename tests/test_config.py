@@ -194,7 +194,7 @@ def test_sections_hold_every_parameter_of_the_task_once() -> None:
     kinds = (Selection, ImageField, *SHARED_SECTIONS.values())
     names = [field.name for kind in kinds for field in dataclasses.fields(kind)]
     assert len(names) == len(set(names))
-    assert set(defaults()) - set(names) == {"selectdata", "outlierfile", "interactive", "parallel", "nworkers"}
+    assert set(defaults()) - set(names) == {"selectdata", "outlierfile", "interactive"}
     assert set(names) <= set(defaults())
 
 

@@ -1,0 +1,75 @@
+"""The door to casatools: it finds the data, says what is missing, and keeps to the user's own configuration."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pcleantask import casa
+
+ROOT = Path(__file__).resolve().parent.parent
+NO_DATA = "import sys; sys.modules['casadata'] = None; "
+
+
+def python(code: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """A new Python in an empty home, which finds the package but no CASA configuration."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("CASASITECONFIG", "MEASURESPATH")}
+    environment |= {"HOME": str(home), "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_package_imports_without_data_and_the_first_use_says_what_is_missing(tmp_path: Path) -> None:
+    found = python(NO_DATA + "import pcleantask; print(pcleantask.__version__); pcleantask.casa.load()", tmp_path)
+    assert found.returncode == 1
+    assert found.stdout.strip()
+    assert "CasaSetupError" in found.stderr
+    assert "pip install 'pcleantask[data]'" in found.stderr
+
+
+def test_task_without_data_says_what_is_missing(tmp_path: Path) -> None:
+    found = python(NO_DATA + "from pcleantask import pclean; pclean(vis='x.ms', imagename='x')", tmp_path)
+    assert found.returncode == 1
+    assert "CasaSetupError" in found.stderr
+    assert "casadata" in found.stderr
+
+
+def test_data_of_the_package_casadata_serve_an_empty_home(tmp_path: Path) -> None:
+    code = "from pcleantask import casa; print(casa.load().ctsys.resolve('geodetic/IERSeop2000'))"
+    found = python(code, tmp_path)
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.strip().endswith("casadata/__data__/geodetic/IERSeop2000")
+
+
+def test_configuration_of_the_user_wins(tmp_path: Path) -> None:
+    package = python("import casadata; print(casadata.datapath)", tmp_path).stdout.strip()
+    (tmp_path / "own").symlink_to(package)
+    (tmp_path / ".casa").mkdir()
+    text = f"measurespath = {str(tmp_path / 'own')!r}\nmeasures_auto_update = False\ndata_auto_update = False\n"
+    (tmp_path / ".casa" / "config.py").write_text(text)
+    code = "from pcleantask import casa; casa.load(); from casaconfig import config; print(config.measurespath)"
+    found = python(code, tmp_path)
+    assert found.stdout.strip() == str(tmp_path / "own"), found.stderr
+
+
+def test_options_of_the_command_line_are_not_taken_for_casas(tmp_path: Path) -> None:
+    code = "import sys; sys.argv += ['--noconfig', '--configfile', 'x']; "
+    code += "from pcleantask import casa; casa.load(); print(sys.argv[1:])"
+    found = python(code, tmp_path)
+    assert found.stdout.strip() == "['--noconfig', '--configfile', 'x']", found.stderr
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(0.005, 0.005), ("5mJy", 0.005), ("0.2", 0.2), ("", 0.0), (3, 3.0), ({"value": 2.0, "unit": "uJy"}, 2e-6)],
+)
+def test_flux_densities_come_out_in_jansky(value: float | str | dict, expected: float) -> None:
+    assert casa.jansky(value) == pytest.approx(expected, rel=1e-12)
+
+
+def test_malloc_is_tuned_where_the_c_library_can() -> None:
+    assert casa.tune_malloc() == (sys.platform == "linux")
