@@ -1,16 +1,22 @@
 """CASA's tclean on all cores: `pclean` takes tclean's parameters and gives tclean's images.
 
-Importing the package loads neither casatools nor mpi4py; the first call does.
+Importing the package loads neither casatools nor mpi4py; the first call does. Under an MPI launcher it loads mpi4py at
+once, and never casatools: each rank then passes calls between CASA processes.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 from pathlib import Path
 from typing import Any
 
+from .parallel.environment import launched_ranks
 from .pclean import pclean
 from .version import __version__
+
+if launched_ranks(os.environ):
+    importlib.import_module(".parallel.hub", __name__).this_rank()
 
 # Public names whose modules load numpy and scipy: imported when first asked for.
 LAZY = {

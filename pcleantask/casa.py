@@ -71,6 +71,12 @@ def _set_up_data() -> None:
     config.data_auto_update = False
 
 
+def set_up() -> None:
+    """Let casatools and casatasks be imported by others: point casaconfig to the data, if there are any."""
+    with _bare_command_line(), contextlib.suppress(CasaSetupError):  # who imports casatools will be told
+        _set_up_data()
+
+
 def tune_malloc() -> bool:
     """Make glibc keep large blocks (see MALLOPT); False where the C library has no mallopt."""
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import json
+import os
 import re
 import shlex
 import sys
@@ -17,19 +18,27 @@ import numpy as np
 from . import rules
 from .errors import MissingInputError, ParameterError, PcleanError
 from .images.products import products
+from .parallel.environment import launched_ranks
+from .parallel.script_run import run_script
 from .parameters import Parameter, definitions, groups
 from .version import __version__
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130  # exit statuses
+RUN = "run"  # the command whose words are a script's
 SHELL_ONLY = {"taskname"}  # names in a saved .last file that are no parameters
 NEGATIVE = re.compile(r"-[\d.]")  # argparse takes -1e-3 and -15km/s for options, unless a space comes first
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status is 0 only when the images are there."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if launched_ranks(os.environ):
+        return _on_all_ranks(words)
+    if len(words) > 1 and words[0] == RUN and not words[1].startswith("-"):
+        return run_script(words[1], words[2:])
     parser = _parser()
     try:
-        words, saved = _read_files(sys.argv[1:] if arguments is None else arguments)
+        words, saved = _read_files(words)
         options, strange = parser.parse_known_args([f" {word}" if NEGATIVE.match(word) else word for word in words])
         _refuse_unknown(strange, parser)
         return _image({**saved, **_given(options)}, as_json=options.json)
@@ -42,6 +51,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("pclean: interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def _on_all_ranks(words: list[str]) -> int:
+    """Take part, as a rank of an MPI job, in what its lead runs; the lead's exit status."""
+    from .parallel.hub import run_command
+
+    try:
+        return run_command(words)
+    except PcleanError as error:
+        print(f"pclean: {error}", file=sys.stderr)
+        return USAGE if isinstance(error, ParameterError) else FAILED
 
 
 def _refuse_unknown(words: Sequence[str], parser: argparse.ArgumentParser) -> None:
@@ -90,6 +110,14 @@ def _parser() -> argparse.ArgumentParser:
         group = image.add_argument_group(title)
         for parameter in members:
             _add_option(group, parameter)
+    run = commands.add_parser(
+        RUN,
+        help="run a script, under mpirun once for all ranks",
+        description="Run a Python script. Under mpirun it runs once, and every pclean call in it uses all ranks; other "
+        "CASA tasks work in it as ever. Its arguments, input and exit status are its own.",
+        usage="[mpirun -n N] pclean run SCRIPT [ARGUMENT ...]",
+    )
+    run.add_argument("script", metavar="SCRIPT", help="the path of the script; what follows it is the script's")
     return parser
 
 

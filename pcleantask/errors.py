@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class PcleanError(Exception):
     """Base of every error that pcleantask raises on purpose."""
@@ -55,3 +57,19 @@ class WorkerError(ImagingError):
     def __init__(self, rank: int, host: str, method: str, cause: str, trace: str) -> None:
         super().__init__(f"worker {rank} on {host} failed in {method}: {cause}\n--- there ---\n{trace}")
         self.rank, self.host, self.trace = rank, host, trace
+        self._told = (rank, host, method, cause, trace)
+
+    def __reduce__(self) -> tuple[type[WorkerError], tuple[int, str, str, str, str], dict[str, Any]]:
+        return type(self), self._told, {"args": self.args}
+
+
+class LeadError(ImagingError):
+    """The process that leads an MPI job's imaging died; the message holds its host and how it ended."""
+
+
+class MpiSetupError(PcleanError, ImportError):
+    """A rank of an MPI job can't take part in it as it was started; the message names the way that works."""
+
+
+class RankMismatchError(ParameterError):
+    """The ranks of an MPI job did not all call the same task with the same parameters."""

@@ -77,15 +77,17 @@ class _pclean:
         **unknown: Any,
     ) -> dict[str, Any]:
         _task_call.check_unknown(unknown)
+        doc = {{
+{document}
+        }}
+        if _task_call.is_rank():
+            return _task_call.call_together(doc)
         _task_call.load_casa()
         from casatools.coercetype import coerce as _coerce
         from casatools.typecheck import CasaValidator as _val_ctor
 
         schema = {{
 {schema}
-        }}
-        doc = {{
-{document}
         }}
         document = _task_call.validate(_val_ctor(), doc, schema)
         from .private.task_pclean import pclean as _task

@@ -9,20 +9,26 @@ import contextlib
 import json
 import os
 import resource
+import shutil
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from pcleantask import PcleanConfig, SerialImager
+from pcleantask.parallel.workshops import make_workshop
 from pcleantask.progress import NullProgress
 
 UNLIMITED = resource.RLIM_INFINITY
 NO_IMAGE = 60_000  # bytes: more than a log or a table of CASA's takes, less than an image of 160 x 160 pixels
 NO_TABLE = 2_000  # bytes: less than any table takes
 INTERRUPT_AFTER_S = 0.05  # less than CASA takes for a major cycle
+LONG_WAIT_S = 1.0
+
+failed_at: list[float] = []  # when the failure was made
 
 
 class Hooks(NullProgress):
@@ -33,6 +39,7 @@ class Hooks(NullProgress):
 
     def stage(self, name: str) -> None:
         if name == self._point:
+            failed_at.append(time.monotonic())
             self._action()
 
     def cycle(self, *, number: int, peak_residual: float, cycle_threshold: float | None, iterations: int) -> None:
@@ -49,8 +56,31 @@ def spoil(image: str) -> None:
         part.write_bytes(b"")
 
 
-def interrupt_soon() -> None:
-    threading.Timer(INTERRUPT_AFTER_S, os.kill, (os.getpid(), signal.SIGINT)).start()
+def signal_soon(pid: int, number: signal.Signals, delay_s: float = INTERRUPT_AFTER_S) -> None:
+    threading.Timer(delay_s, os.kill, (pid, number)).start()
+
+
+def workers() -> list[int]:
+    """The processes that this one has started, in their order."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            pid, _, state = path.read_text().partition(" (")
+            if int(state.rpartition(") ")[2].split()[1]) == os.getpid():
+                found.append(int(pid))
+    return sorted(found)
+
+
+def fill_disk_of_workers() -> None:
+    for pid in workers():
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (NO_IMAGE, UNLIMITED))
+    limit_files(NO_IMAGE)
+
+
+def interrupt_wait() -> None:
+    """Interrupt this process while it waits for a worker that does nothing."""
+    os.kill(workers()[0], signal.SIGSTOP)
+    signal_soon(os.getpid(), signal.SIGINT, LONG_WAIT_S)
 
 
 def say(word: str) -> None:
@@ -69,7 +99,13 @@ def hooks(how: str, config: PcleanConfig) -> Hooks:
         "psf spoilt": lambda: spoil(f"{work}.psf"),
         "data gone": lambda: vis.rename("hidden.ms"),
         "interrupt": lambda: os.kill(os.getpid(), signal.SIGINT),
-        "interrupt in casa": interrupt_soon,
+        "interrupt in casa": lambda: signal_soon(os.getpid(), signal.SIGINT),
+        "interrupt in a long wait": interrupt_wait,
+        "interrupt of all": lambda: os.killpg(0, signal.SIGINT),  # what Ctrl-C at a terminal is
+        "worker killed": lambda: signal_soon(workers()[-1], signal.SIGKILL),
+        "worker crashed": lambda: signal_soon(workers()[0], signal.SIGSEGV),
+        "part removed": lambda: shutil.rmtree(f"{Path(work).parent}/part1"),
+        "full disk everywhere": fill_disk_of_workers,
         "announcement": lambda: say(point),
     }
     return Hooks(point, actions[name])
@@ -88,7 +124,8 @@ def put_right(config: PcleanConfig) -> Iterator[None]:
 
 def image(config: PcleanConfig, progress: NullProgress) -> dict[str, Any]:
     progress.stage("start")
-    with SerialImager(config, progress=progress, history={"niter": config.iteration.niter}) as imager:
+    history = {"niter": config.iteration.niter}
+    with SerialImager(config, progress=progress, history=history, workshop=make_workshop(config)) as imager:
         return imager.run()
 
 
@@ -103,6 +140,9 @@ def main() -> None:
             image(config, hooks(how, config))
     except BaseException as error:  # noqa: BLE001  whatever comes out is what the test wants to see
         answer = {"kinds": [kind.__name__ for kind in type(error).__mro__], "message": str(error)}
+        answer["seconds"] = time.monotonic() - failed_at[0] if failed_at else 0.0
+        answer["workers left"] = workers()
+        answer.update({name: value for name, value in vars(error).items() if name in ("rank", "host", "trace")})
     following = PcleanConfig.from_parameters(**{**parameters, "imagename": "next"})
     answer["next"] = image(following, NullProgress())["stopcode"]
     say(json.dumps(answer))

@@ -31,7 +31,8 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("parallel",),
     ("private",),
     ("pclean",),
-    ("", "cli", "__main__", "shell"),
+    ("", "cli", "shell"),
+    ("__main__", "lead"),
 )
 ABOVE = len(LEVELS)
 

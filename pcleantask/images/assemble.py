@@ -11,7 +11,8 @@ from typing import Any
 from .. import casa
 
 BEAMS = "perplanebeams"
-KEYWORDS = ("units", "miscinfo")  # of an image's table, the same in all parts
+UNITS, MISCINFO = "units", "miscinfo"  # keywords of an image's table
+MEMORY = "memreq"  # entry of miscinfo: the memory that the image needs, proportional to its number of channels
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,14 @@ class Part:
         Its channels that belong to the cube, without guards.
     start : int
         Channel of the cube that the first of them is.
+    size : int
+        Number of the part's channels, guards included.
     """
 
     path: str
     channels: range
     start: int
+    size: int
 
 
 def assemble(target: str, parts: Sequence[Part], coordinates: dict[str, Any], nchan: int) -> None:
@@ -43,6 +47,10 @@ def assemble(target: str, parts: Sequence[Part], coordinates: dict[str, Any], nc
     coordinates : dict
         The whole cube's coordinate system, as `synthesisimager.getcsys` gives it.
     """
+    with casa.opened_image(parts[-1].path) as last:
+        if last.shape()[3] < parts[-1].channels.stop:
+            _keep_first(target, parts, nchan)
+            return
     with casa.opened_image(parts[0].path) as first:
         shape = [int(size) for size in first.shape()]
         is_masked = bool(first.maskhandler("default")[0])
@@ -53,6 +61,22 @@ def assemble(target: str, parts: Sequence[Part], coordinates: dict[str, Any], nc
             image.insert(infile=part.path, region=_box(shape, part.channels), locate=[0, 0, 0, part.start])
     _copy_keywords(target, parts, nchan)
     for part in parts:
+        shutil.rmtree(part.path)
+
+
+def _scale_memory(information: dict[str, Any], factor: float) -> None:
+    if MEMORY in information:
+        information[MEMORY] *= factor
+
+
+def _keep_first(target: str, parts: Sequence[Part], nchan: int) -> None:
+    """Let the first part's image be the whole one, where each has the one plane that all channels share."""
+    with casa.opened_image(parts[0].path) as image:
+        information = image.miscinfo()
+        _scale_memory(information, nchan / parts[0].size)
+        image.setmiscinfo(information)
+    Path(parts[0].path).rename(target)
+    for part in parts[1:]:
         shutil.rmtree(part.path)
 
 
@@ -73,8 +97,9 @@ def _copy_keywords(target: str, parts: Sequence[Part], nchan: int) -> None:
     """Units, miscellaneous information and beams of the parts into the table of the whole."""
     with casa.opened_table(parts[0].path) as table:
         names = table.keywordnames()
-        keywords = {name: table.getkeyword(name) for name in KEYWORDS if name in names}
+        keywords = {name: table.getkeyword(name) for name in (UNITS, MISCINFO) if name in names}
         info = table.getkeyword("imageinfo")
+    _scale_memory(keywords.get(MISCINFO, {}), nchan / parts[0].size)
     if BEAMS in info:
         info[BEAMS] = _whole_beams(parts, nchan)
     with casa.opened_table(target, writable=True) as table:
@@ -83,16 +108,15 @@ def _copy_keywords(target: str, parts: Sequence[Part], nchan: int) -> None:
 
 
 def _whole_beams(parts: Sequence[Part], nchan: int) -> dict[str, Any]:
-    """The parts' sets of beams as one: entry *k is that of channel k // npol, polarisation k % npol."""
+    """The parts' sets of beams as one: entry *k is that of channel k % nchan, polarisation k // nchan."""
     whole: dict[str, Any] = {"nChannels": nchan}
     for part in parts:
         with casa.opened_table(part.path) as table:
             beams = table.getkeyword("imageinfo")[BEAMS]
-        npol = int(beams["nStokes"])
-        whole["nStokes"] = npol
-        for i, channel in enumerate(part.channels):
-            for pol in range(npol):
-                whole[f"*{(part.start + i) * npol + pol}"] = beams[f"*{channel * npol + pol}"]
+        size, whole["nStokes"] = int(beams["nChannels"]), beams["nStokes"]
+        for pol in range(int(beams["nStokes"])):
+            for i, channel in enumerate(part.channels):
+                whole[f"*{pol * nchan + part.start + i}"] = beams[f"*{pol * size + channel}"]
     return whole
 
 
@@ -111,6 +135,9 @@ def cut_out(source: str, target: str, channels: range) -> None:
     with casa.opened_image(source) as image:
         shape = [int(size) for size in image.shape()]
         part = image.subimage(outfile=target, region=_box(shape, channels), dropdeg=False, overwrite=False)
+        information = part.miscinfo()
+        _scale_memory(information, len(channels) / shape[3])
+        part.setmiscinfo(information)
         part.done()
 
 

@@ -19,7 +19,7 @@ TABLES = 200 << 10  # what an image takes beside its pixels, and temporary copie
 UNITS = ((1 << 30, "GB"), (1 << 20, "MB"))
 
 
-def check_space(config: PcleanConfig, imagenames: Sequence[str]) -> None:
+def check_space(config: PcleanConfig, imagenames: Sequence[str], pieces: Sequence[Sequence[str]] = ()) -> None:
     """Raise OutputError where a disk has less room than the images that aren't there yet will surely take.
 
     Parameters
@@ -27,14 +27,17 @@ def check_space(config: PcleanConfig, imagenames: Sequence[str]) -> None:
     config : PcleanConfig
     imagenames : sequence of str
         Where each field's images are made, without suffixes; the folders need not be there yet.
+    pieces : sequence of sequence of str
+        For each field, the names of the pieces of which its images are put together at the end, where that is so.
     """
     needs: dict[int, int] = {}
     places: dict[int, Path] = {}
-    for field, name in zip(config.fields, imagenames, strict=True):
+    parted = pieces or [()] * len(imagenames)
+    for field, name, names in zip(config.fields, imagenames, parted, strict=True):
         place = next(parent for parent in Path(name).absolute().parents if parent.is_dir())
         disk = place.stat().st_dev
         places.setdefault(disk, place)
-        needs[disk] = needs.get(disk, 0) + bytes_to_come(config, field, name)
+        needs[disk] = needs.get(disk, 0) + bytes_to_come(config, field, name, names)
     for disk, need in needs.items():
         usage = shutil.disk_usage(places[disk])
         if usage.total and need > usage.free:  # some network disks don't know their size and say 0
@@ -44,12 +47,20 @@ def check_space(config: PcleanConfig, imagenames: Sequence[str]) -> None:
             )
 
 
-def bytes_to_come(config: PcleanConfig, field: ImageField, imagename: str) -> int:
-    """The least that the images of one field which aren't on disk yet will take [bytes]."""
-    there = {path.name.removeprefix(Path(imagename).name): _size(path) for path, _ in products(imagename)}
-    to_come = [suffix for suffix in planned(config, field) if suffix not in there]
+def bytes_to_come(config: PcleanConfig, field: ImageField, imagename: str, pieces: Sequence[str] = ()) -> int:
+    """The least that the images of one field which aren't on disk yet will take [bytes].
+
+    Pieces count as the image; but as many images as there are pieces are put together at once, before the pieces go.
+    """
+    there: dict[str, int] = {}
+    for name in (imagename, *pieces):
+        for path, _ in products(name):
+            suffix = path.name.removeprefix(Path(name).name)
+            there[suffix] = there.get(suffix, 0) + _size(path)
+    images = planned(config, field)
+    to_come = [suffix for suffix in images if suffix not in there]
     pixels = 4 * prod(size or 1 for size in config.image_shape(field))
-    return len(to_come) * (max([pixels, *there.values()]) + TABLES)
+    return (len(to_come) + min(len(pieces), len(images))) * (max([pixels, *there.values()]) + TABLES)
 
 
 def planned(config: PcleanConfig, field: ImageField) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from .. import casa, measurementsets, report
 from ..config import PcleanConfig
-from ..errors import ImagingError, OutputError, ParameterError, PcleanError
+from ..errors import ImagingError, OutputError, ParameterError
 from ..progress import NullProgress, Progress
 from ..toolrecords import Record, to_casa_iterpars
 from .iteration import IterationControl
@@ -18,13 +18,6 @@ from .psfcenter import replace_psf
 from .workshop import Parts, SerialWorkshop, Workshop
 
 Step = TypeVar("Step", bound=Callable[..., Any])
-
-
-def _named(error: BaseException) -> type[PcleanError] | None:
-    """The error to raise for one that may come up in mid-run and should name the work folder; None: leave it alone."""
-    if isinstance(error, ImagingError):
-        return ImagingError
-    return OutputError if isinstance(error, OSError) and not isinstance(error, ParameterError) else None
 
 
 def _step(method: Step) -> Step:
@@ -294,12 +287,15 @@ class SerialImager:
             yield
         except BaseException as error:
             noted, self.failed = self.failed and not noted_before, True
-            kind = _named(error)
-            if noted or kind is None:
+            if noted or not isinstance(error, ImagingError | OSError) or isinstance(error, ParameterError):
                 raise
             where = self._workshop.path
             is_kept = self._is_set_up and where.exists()
-            raise kind(f"{error}" + (f"\nThe unfinished images are in {str(where)!r}" if is_kept else "")) from error
+            message = f"{error}" + (f"\nThe unfinished images are in {str(where)!r}" if is_kept else "")
+            if isinstance(error, ImagingError):
+                error.args = (message,)  # the same error, as a worker's has its rank and host
+                raise
+            raise OutputError(message) from error
 
     # --- the loop ---
 

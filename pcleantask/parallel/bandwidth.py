@@ -16,6 +16,7 @@ from .. import casa
 from ..gridding.casa_gridder import CasaGridder
 from ..images.products import products
 from ..toolrecords import Record, ToolRecords
+from .partition import spectral_axis
 
 DUMMY_SIZE = 16  # pixels on a side
 DUMMY_CELL = 100  # times the part's: hardly any visibility falls on the dummy's grid, so that it costs next to nothing
@@ -24,7 +25,7 @@ DUMMY_CELL = 100  # times the part's: hardly any visibility falls on the dummy's
 def dummy_coordinates(coordinates: Record, nchan: int, size: int) -> Record:
     """Coordinates of a dummy with `size` channels from the first channel of a cube of `nchan` channels to its last."""
     record = copy.deepcopy(coordinates)
-    spectral = record[next(name for name in record if name.startswith("spectral"))]["wcs"]
+    spectral = spectral_axis(record)
     spectral["crval"] -= spectral["crpix"] * spectral["cdelt"]
     spectral["crpix"] = 0.0
     spectral["cdelt"] *= (nchan - 1) / (size - 1)

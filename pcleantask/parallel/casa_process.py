@@ -1,33 +1,34 @@
 """A CASA process: `python -m pcleantask.parallel.casa_process FD LIFELINE`. It computes what its parent calls for.
 
 A call names a method of `Worker` and carries plain data; it is never a program. The process ends when its parent does,
-however that ends: a thread watches the lifeline, a pipe whose other end only the parent holds, and casatools lets
-threads run while it computes.
+however that ends.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
+import stat
 import sys
-import threading
 import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
 from .. import casa
+from .lifeline import watch
 from .worker import Worker
-
-ORPHANED = 3  # exit status of a process whose parent is gone
 
 
 def main(arguments: list[str]) -> int:
     """Answer calls until the parent closes the connection."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's affair
     descriptor, lifeline = (int(word) for word in arguments)
-    threading.Thread(target=_end_with_parent, args=(lifeline,), daemon=True).start()
+    watch(lifeline)
     connection = Connection(descriptor)
     casa.use_log(os.devnull)
+    close_ports()
     worker = Worker()
     while True:
         try:
@@ -35,6 +36,18 @@ def main(arguments: list[str]) -> int:
         except EOFError:
             return 0
         connection.send(answer(worker, method, values))
+
+
+def close_ports() -> None:
+    """Stop listening to the network: casatools opens a port at its import, its registry of services, without asking."""
+    for name in os.listdir("/dev/fd"):
+        with contextlib.suppress(OSError):  # listdir's own descriptor is closed by now
+            if not stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+                continue
+            with socket.socket(fileno=os.dup(int(name))) as entry:
+                is_inet = entry.family in (socket.AF_INET, socket.AF_INET6)
+                if is_inet and entry.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                    entry.shutdown(socket.SHUT_RDWR)
 
 
 def answer(worker: Worker, method: str, values: tuple[Any, ...]) -> tuple[str, Any]:
@@ -47,11 +60,5 @@ def answer(worker: Worker, method: str, values: tuple[Any, ...]) -> tuple[str, A
         return "error", (type(error).__name__, str(error), traceback.format_exc())
 
 
-def _end_with_parent(lifeline: int) -> None:
-    """Exit, even in the middle of CASA's work, when the other end of the lifeline is closed."""
-    os.read(lifeline, 1)
-    os._exit(ORPHANED)
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    os._exit(main(sys.argv[1:]))  # at once: casatools takes seconds to shut down, and nothing of it is in use any more

@@ -38,7 +38,7 @@ class RowsWorkshop(TeamWorkshop):
         self._read_coordinates()
         rows = [measurementsets.selected_rows(entry) for entry in measurementsets.in_time_order(config.selections)]
         shares = row_shares(rows, self._nworkers)
-        shares = row_shares(rows, self._start_team(len(shares)))
+        self._shares = shares = row_shares(rows, self._start_team(len(shares)))
         self.part_names = [self._names_of_part(rank) for rank in range(self._npart)]
         self.call("open_part", [
             ("rows", str(self.path / f"part{rank}.log"), self._part_config.to_dict(), share, self.coordinates, names)
@@ -52,6 +52,9 @@ class RowsWorkshop(TeamWorkshop):
         ]
         self._add_deconvolvers(parts)
         return parts
+
+    def share_of(self, rank: int) -> str:
+        return "rows " + ", ".join(rows or "none" for rows in self._shares[rank])
 
     def _names_of_part(self, rank: int) -> list[str]:
         """Each field's partial image name; a single part writes the images themselves."""

@@ -8,25 +8,31 @@ sum of its mask, is gathered here and handed out.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import shutil
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from .. import report
+from .. import casa, measurementsets, report
 from ..config import PcleanConfig
 from ..errors import ParameterError
 from ..gridding.base import Gridder
 from ..images import planes
 from ..images.assemble import Part, beams_image
 from ..images.products import check_shapes
+from ..images.space import check_space
 from ..imaging.beam import mask_blocks
+from ..imaging.deconvolver import Deconvolver
 from ..imaging.workshop import Parts
 from ..toolrecords import Record, tool_records
 from .merge import merged_exec_record, merged_init_record
-from .partition import Slab, slabs
+from .partition import Slab, guards_needed, slabs, spectral_axis
 from .team_workshop import TeamMaker, TeamWorkshop
+
+# Changes to a deconvolver's record for images that have beams but no data.
+ONLY_BEAMS: Record = {"usemask": "user", "mask": "", "startmodel": "", "noRequireSumwt": True}
 
 
 class CubeWorkshop(TeamWorkshop):
@@ -54,12 +60,13 @@ class CubeWorkshop(TeamWorkshop):
         counts = self._read_coordinates()
         if len(set(counts)) > 1:
             raise ParameterError(f"fields with {counts} channels can't be imaged in parallel; use parallel=False")
-        size = len(slabs(counts[0], self._nworkers))
-        self.slabs = slabs(counts[0], self._start_team(size))
+        nguards = self._guards_needed(counts[0])
+        size = len(slabs(counts[0], self._nworkers, nguards))
+        self.slabs = slabs(counts[0], self._start_team(size), nguards)
         sources = [field.imagename for field in self._config.fields]
         self.call("open_part", [
             ("cube", str(self.path / f"part{rank}.log"), self._part_config.to_dict(),
-             (slab.start, slab.stop, slab.nchan), self.coordinates, sources, str(self.path / f"part{rank}"))
+             dataclasses.astuple(slab), self.coordinates, sources, str(self.path / f"part{rank}"))
             for rank, slab in enumerate(self.slabs)
         ])  # fmt: skip
         self.names = self.steps("names")
@@ -70,6 +77,23 @@ class CubeWorkshop(TeamWorkshop):
                 parts.deconvolvers.append(deconvolver)
                 parts.masks.append(TeamMask(self, number, self._config, deconvolver))
         return parts
+
+    def _guards_needed(self, nchan: int) -> int:
+        """How many guard channels the parts need: as the widest channel of the data wants."""
+        needed = []
+        for axis in map(spectral_axis, self.coordinates):
+            ends = sorted(axis["crval"] + (channel - axis["crpix"]) * axis["cdelt"] for channel in (-1, nchan))
+            widest = max(measurementsets.widest_channel(entry, tuple(ends)) for entry in self._config.selections)
+            needed.append(guards_needed(self._config.gridding.interpolation, widest / abs(axis["cdelt"])))
+        return max(needed)
+
+    def check_space(self) -> None:
+        pieces = [[names[number] for names in self.names] for number in range(len(self.imagenames))]
+        check_space(self._config, self.imagenames, pieces)
+
+    def share_of(self, rank: int) -> str:
+        slab = self.slabs[rank]
+        return f"channels {slab.start}~{slab.stop - 1}"
 
     def check_former_shapes(self) -> None:
         nchan = self.slabs[-1].nchan
@@ -93,10 +117,14 @@ class CubeWorkshop(TeamWorkshop):
             self._save_model()
         super().publish(history)
 
+    def restoring_record(self, number: int) -> Record:
+        """The record for a deconvolver that restores field `number`."""
+        return self._records.decpars[number]
+
     def parts_of(self, number: int, suffix: str) -> list[Part]:
         """The parts' images of one kind, of field `number`."""
         return [
-            Part(names[number] + suffix, slab.own, slab.start)
+            Part(names[number] + suffix, slab.own, slab.start, slab.size)
             for names, slab in zip(self.names, self.slabs, strict=True)
         ]
 
@@ -106,7 +134,7 @@ class CubeWorkshop(TeamWorkshop):
         for number, imagename in enumerate(self.imagenames):
             for suffix in self.suffixes[number]:
                 parts = [
-                    (part.path, (part.channels.start, part.channels.stop), part.start)
+                    (part.path, (part.channels.start, part.channels.stop), part.start, part.size)
                     for part in self.parts_of(number, suffix)
                 ]
                 jobs.append((imagename + suffix, parts, self.coordinates[number], self.slabs[-1].nchan))
@@ -211,16 +239,35 @@ class TeamDeconvolver:
         self._workshop.steps("write_guards", self._number)
 
     @contextlib.contextmanager
-    def beams_of_cube(self) -> Iterator[planes.Planes]:
-        """An image of the whole cube's channels that has nothing but their beams."""
+    def beams_of_cube(self) -> Iterator[str]:
+        """An image of the whole cube's channels that has nothing but their beams: its path, which ends in .psf."""
         parts = self._workshop.parts_of(self._number, ".psf")
-        scratch = str(self._workshop.path / f"beams{self._number}.im")
-        beams_image(scratch, parts, self._workshop.slabs[-1].nchan)
+        folder = self._workshop.path / f"beams{self._number}"
+        folder.mkdir()
         try:
-            with planes.opened(scratch) as image:
-                yield image
+            path = str(folder / "cube.psf")
+            beams_image(path, parts, self._workshop.slabs[-1].nchan)
+            yield path
         finally:
-            shutil.rmtree(scratch)
+            shutil.rmtree(folder)
+
+    def _common_beam(self) -> list[str]:
+        """The beam of restoringbeam='common', axes and angle in the units in which CASA writes them.
+
+        A restoration of empty images finds it, as `image.commonbeam` changes the unit and with it the last bit.
+        """
+        with self.beams_of_cube() as psf:
+            imagename = psf.removesuffix(".psf")
+            for kind in ("residual", "model"):
+                shutil.copytree(psf, f"{imagename}.{kind}")
+            deconvolver = Deconvolver(imagename, {**self._workshop.restoring_record(self._number), **ONLY_BEAMS})
+            try:
+                deconvolver.restore()
+            finally:
+                deconvolver.close()
+            with casa.opened_image(f"{imagename}.image") as image:
+                beam = image.restoringbeam()
+        return [f"{beam[part]['value']!r}{beam[part]['unit']}" for part in ("major", "minor", "positionangle")]
 
     def check_beam(self) -> None:
         """The workers have checked theirs."""
@@ -228,10 +275,7 @@ class TeamDeconvolver:
     def restore(self) -> None:
         beam = None
         if self._config.deconvolution.restoringbeam in ("common", ("common",)):
-            with self.beams_of_cube() as image:
-                record = image.common_beam_record(0, image.shape[3])
-            angle = record["pa"] if "pa" in record else record["positionangle"]
-            beam = [f"{part['value']!r}{part['unit']}" for part in (record["major"], record["minor"], angle)]
+            beam = self._common_beam()
         self._workshop.steps("restore", self._number, beam)
 
     def pbcor(self) -> None:
@@ -269,7 +313,7 @@ class TeamMask:
         """Hand out the blocks with their common beams, each to the parts that have channels of it."""
         nx, ny = self._field.imsize
         self._blocks = mask_blocks(nx, ny, self._workshop.slabs[-1].nchan)
-        with self._deconvolver.beams_of_cube() as image:
+        with self._deconvolver.beams_of_cube() as path, planes.opened(path) as image:
             beams = [image.common_beam(start, stop) for start, stop in self._blocks]
         self._shares = [
             [

@@ -76,9 +76,10 @@ class PartWorkshop(SerialWorkshop):
     def _part_of_field(self, number: int) -> Any:
         """The field with its masks and start models cut to the slab."""
         field = self._config.fields[number]
+        coordinates = self._coordinates[number]
         given = [field.mask] if isinstance(field.mask, str) else list(field.mask)
         masks = [
-            part_of_mask(mask, str(self._folder / f"{number}-given{entry}.mask"), self._slab)
+            part_of_mask(mask, str(self._folder / f"{number}-given{entry}.mask"), self._slab, coordinates)
             for entry, mask in enumerate(given)
             if mask and field.usemask == "user"
         ]
@@ -86,7 +87,7 @@ class PartWorkshop(SerialWorkshop):
         self.has_empty_mask[number] = bool(masks) and not kept
         model = field.startmodel
         if isinstance(model, str) and model:
-            model = part_of_image(model, str(self._folder / f"{number}-start.model"), self._slab)
+            model = part_of_image(model, str(self._folder / f"{number}-start.model"), self._slab, coordinates)
         return dataclasses.replace(field, mask=kept[0] if len(kept) == 1 else kept or "", startmodel=model)
 
     def _clear_guards(self, mask: str) -> None:
@@ -123,7 +124,7 @@ class PartWorkshop(SerialWorkshop):
 
     def restoring_deconvolver(self, number: int, beam: list[str] | None) -> Deconvolver:
         """A new deconvolver, which reads the beams as they now stand, or restores with one beam for all channels."""
-        record = dict(self._records.decpars[number])
+        record = {**self._records.decpars[number], "usemask": "user", "mask": ""}  # CASA refuses to be given .mask anew
         if beam is not None:
             record["restoringbeam"] = beam
         return Deconvolver(self.imagenames[number], record)
@@ -139,13 +140,13 @@ class CubePart:
     """The steps that a lead calls for; plain data in, plain data out.
 
     Channels in arguments and results are counted in the part unless said otherwise. For the constructor's parameters
-    see `PartWorkshop`; `config` is a `PcleanConfig.to_dict`, `slab` its (start, stop, nchan).
+    see `PartWorkshop`; `config` is a `PcleanConfig.to_dict`, `slab` the fields of a `Slab`.
     """
 
     def __init__(
         self,
         config: dict[str, Any],
-        slab: tuple[int, int, int],
+        slab: tuple[int, int, int, int],
         coordinates: list[Record],
         sources: list[str],
         folder: str,
@@ -248,12 +249,17 @@ class CubePart:
         """Clean field `number`; the record's channels are those of the whole cube, without guards."""
         record = dict(self._workshop.parts.deconvolvers[number].minor_cycle(controls))
         self._workshop.parts.masks[number].keep()
-        summary = np.asarray(record["summaryminor"])
-        row = report.SHORT_ROWS.index("chan")
-        own = np.isin(summary[row].astype(int), list(self._slab.own))
-        record["summaryminor"] = summary[:, own]
-        record["summaryminor"][row] += self._slab.first
+        record["summaryminor"] = self._summary_of_cube(np.asarray(record["summaryminor"]))
         return record
+
+    def _summary_of_cube(self, summary: np.ndarray) -> np.ndarray:
+        """Own channels' columns; channels counted in the cube (short summaries have chan + pol * nchan for them)."""
+        row = report.SHORT_ROWS.index("chan")
+        pol, chan = np.divmod(summary[row].astype(int), self._slab.size)
+        own = np.isin(chan, list(self._slab.own))
+        found = summary[:, own]
+        found[row] = (chan + self._slab.first + pol * self._slab.nchan)[own]
+        return found
 
     def read_guards(self, neighbours: list[tuple[int, str, int]]) -> None:
         """Read the guards' models: (guard channel, image of the neighbour's model, its channel there) each.

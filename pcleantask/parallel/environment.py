@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import sys
+from collections import Counter
+from collections.abc import Mapping, MutableMapping
+from fractions import Fraction
 from pathlib import Path
 
 # Variables by which a launcher tells a process that it is a rank. casatools carries an MPI of its own, which must not
@@ -12,7 +15,16 @@ LAUNCHER_PREFIXES = (
     *("OMPI_", "OPAL_", "PMIX_", "PRTE_", "ORTE_", "PMI_", "PMI2_", "MPI_", "MPIR_", "MPIEXEC_", "MPICH_", "HYDRA_"),
     *("HYDI_", "I_MPI_", "MV2_", "SLURM_", "PBS_", "LSB_", "LSF_", "JSM_", "FLUX_", "ALPS_", "PALS_"),
 )
+# Those that tell a script about the batch job, and nothing about ranks.
+JOB_PREFIXES = ("SLURM_JOB", "SLURM_ARRAY_", "SLURM_SUBMIT_", "SLURM_CPUS_", "PBS_", "LSB_JOB")
 LIBRARY_PATH = "LD_LIBRARY_PATH"
+PYTHON_PATH = "PYTHONPATH"
+KEPT_PATH = "PCLEANTASK_PYTHONPATH"  # the user's own, while the lead starts with the hub's
+
+# Variables by which launchers say how many ranks they have started. Open MPI's is there under its own mpirun alone;
+# the others also in a shell that is itself a job's only rank, where nothing is parallel.
+OPEN_MPI_SIZE = "OMPI_COMM_WORLD_SIZE"
+SIZES = ("PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS", "JSM_NAMESPACE_SIZE", "PALS_SIZE", "FLUX_JOB_SIZE")
 
 # glibc keeps large blocks instead of handing them back to the kernel on each free: a fifth of CASA's time.
 MALLOC = {
@@ -20,6 +32,16 @@ MALLOC = {
     "MALLOC_TRIM_THRESHOLD_": "4294967296",
     "MALLOC_TOP_PAD_": "67108864",
 }
+
+QUIET = {"GRPC_VERBOSITY": "NONE"}  # the library behind casatools' registry of services, whose port a worker closes
+
+
+def launched_ranks(environment: Mapping[str, str]) -> int:
+    """How many ranks an MPI launcher says it has started, of which this process is one; 0 where there is none."""
+    if environment.get(OPEN_MPI_SIZE, "").isdecimal():
+        return int(environment[OPEN_MPI_SIZE])
+    sizes = [int(environment[name]) for name in SIZES if environment.get(name, "").isdecimal()]
+    return max(sizes, default=0) if max(sizes, default=0) > 1 else 0
 
 
 def without_mpi(environment: Mapping[str, str]) -> dict[str, str]:
@@ -39,9 +61,44 @@ def _has_mpi(folder: str) -> bool:
 
 def worker_environment(environment: Mapping[str, str], threads: int) -> dict[str, str]:
     """The environment of a worker that may use `threads` cores."""
-    return {**without_mpi(environment), **MALLOC, "OMP_NUM_THREADS": str(max(1, threads))}
+    return {**without_mpi(environment), **MALLOC, **QUIET, "OMP_NUM_THREADS": str(max(1, threads))}
+
+
+def lead_environment(environment: Mapping[str, str], threads: int) -> dict[str, str]:
+    """The environment of the lead of an MPI job on `threads` cores; what is known of the batch job stays in it."""
+    job = {name: value for name, value in environment.items() if name.startswith(JOB_PREFIXES)}
+    clean = {"OMP_NUM_THREADS": str(max(1, threads)), **without_mpi(environment), **job, **MALLOC}
+    return importable({**clean, KEPT_PATH: environment.get(PYTHON_PATH, "")})
+
+
+def importable(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment, with which a child finds the modules that this process finds."""
+    return {**environment, PYTHON_PATH: os.pathsep.join(entry for entry in sys.path if entry)}
+
+
+def restore_python_path(environment: MutableMapping[str, str]) -> None:
+    """Set PYTHONPATH as it was before `lead_environment`, for the programs that a script starts."""
+    path = environment.pop(KEPT_PATH, "")
+    if path:
+        environment[PYTHON_PATH] = path
+    else:
+        environment.pop(PYTHON_PATH, None)
+
+
+def cores_of_this_process() -> set[int]:
+    """The cores that this process may use."""
+    return set(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
 
 
 def usable_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """How many cores this process may use."""
+    return len(cores_of_this_process())
+
+
+def shares(places: Mapping[int, tuple[str, set[int]]]) -> dict[int, int]:
+    """Threads for each rank, at least one, given its host and the cores that it may use, some of them with others."""
+    users = Counter((host, core) for host, cores in places.values() for core in cores)
+    return {
+        rank: max(1, int(sum(Fraction(1, users[host, core]) for core in cores)))
+        for rank, (host, cores) in places.items()
+    }

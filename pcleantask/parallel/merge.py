@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import report
+
 Record = dict[str, Any]
 UNCHANGED = -1.0  # a mask sum that is as it was, or isn't there
 LARGEST = ("peakresidualnomask", "maxpsfsidelobe", "madrms")
@@ -50,5 +52,18 @@ def merged_exec_record(records: Sequence[Record]) -> Record:
     merged["maxcycleiterdone"] = max(int(record["maxcycleiterdone"]) for record in records)
     merged["peakresidual"] = max(float(record["peakresidual"]) for record in records)
     merged["updatedmodelflag"] = any(record.get("updatedmodelflag", False) for record in records)
-    merged["summaryminor"] = np.concatenate([record["summaryminor"] for record in records], axis=1)
+    merged["summaryminor"] = np.concatenate(_with_running_counts(records), axis=1)
     return merged
+
+
+def _with_running_counts(records: Sequence[Record]) -> list[np.ndarray]:
+    """The summaries; in full ones each plane starts with the count of iterations of all planes before it."""
+    row = report.FULL_ROWS.index("startIterDone")
+    summaries, before = [], 0
+    for record in records:
+        summary = np.array(record["summaryminor"])
+        if len(summary) > row:
+            summary[row] += before
+        summaries.append(summary)
+        before += int(record["iterdone"])
+    return summaries

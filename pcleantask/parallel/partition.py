@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+# How much wider a data channel may be in the cube's frame than in its own: the Doppler shift by Earth and Sun, rounded up.
+DOPPLER = 1e-3
+
 
 @dataclass(frozen=True)
 class Slab:
     """The channels of one part of a cube.
 
-    A part images its own channels and one *guard channel* beyond each inner edge: degridding interpolates between image
-    channels, so that the own channels at the edge need their neighbour's model. Guards are never cleaned.
+    A part images its own channels and some *guard channels* beyond each inner edge: degridding interpolates between
+    image channels, so that the own channels at the edge need their neighbours' models. Guards are never cleaned.
 
     Attributes
     ----------
@@ -24,21 +28,24 @@ class Slab:
         The part's own channels in the whole cube: start <= channel < stop.
     nchan : int
         Number of channels of the whole cube.
+    nguards : int
+        Guard channels beyond each inner edge; fewer where the cube ends.
     """
 
     start: int
     stop: int
     nchan: int
+    nguards: int = 1
 
     @property
     def first(self) -> int:
         """Channel of the whole cube that is the part's channel 0."""
-        return max(0, self.start - 1)
+        return max(0, self.start - self.nguards)
 
     @property
     def last(self) -> int:
         """One beyond the channel of the whole cube that is the part's last."""
-        return min(self.nchan, self.stop + 1)
+        return min(self.nchan, self.stop + self.nguards)
 
     @property
     def size(self) -> int:
@@ -56,24 +63,50 @@ class Slab:
         return tuple(channel for channel in range(self.size) if channel not in self.own)
 
 
-def slabs(nchan: int, nparts: int) -> list[Slab]:
+def guards_needed(interpolation: str, ratio: float) -> int:
+    """Guard channels that make the parts of a cube exact.
+
+    With linear interpolation an own channel reads the data less than one data channel away, and the model at those is
+    read from the image channels to both sides. Cubic interpolation reads two to each side, nearest the nearest.
+
+    Where the data have the cube's channels (ratio 1) that makes two guards: the motion of Earth makes the data's a bit
+    wider at times, and a weight of 1e-7 beyond the first guard changes the last bit.
+
+    Parameters
+    ----------
+    interpolation : str
+        tclean's parameter: nearest, linear or cubic.
+    ratio : float
+        The widest channel of the data, in channels of the cube.
+    """
+    reach = ratio + DOPPLER
+    if interpolation == "nearest":
+        return max(1, math.floor(reach / 2 + 0.5))
+    return math.floor(2 * reach) + 2 if interpolation == "cubic" else math.floor(reach) + 1
+
+
+def slabs(nchan: int, nparts: int, nguards: int = 1) -> list[Slab]:
     """Share `nchan` channels out among `nparts` parts, or one a channel where there are fewer channels.
 
-    Inner parts have two guards, the outer ones one, and all cost alike: sizes with guards differ by one at most where
-    that can be.
+    Inner parts have guards on both sides, the outer ones on one, and all cost alike: sizes with guards differ by one at
+    most where that can be.
     """
     nparts = max(1, min(nparts, nchan))
     if nparts == 1:
-        return [Slab(0, nchan, nchan)]
-    total = nchan + 2 * (nparts - 1)  # channels to image, guards included
+        return [Slab(0, nchan, nchan, nguards)]
+    total = nchan + 2 * nguards * (nparts - 1)  # channels to image, guards included
     sizes = []
     for part in range(nparts):
-        guards = 1 if part in (0, nparts - 1) else 2
+        guards = nguards if part in (0, nparts - 1) else 2 * nguards
         share = total * (part + 1) // nparts - total * part // nparts
         sizes.append(max(1, share - guards))
-    sizes[sizes.index(max(sizes))] += nchan - sum(sizes)
+    while sum(sizes) != nchan:
+        if sum(sizes) > nchan:
+            sizes[sizes.index(max(sizes))] -= 1
+        else:
+            sizes[sizes.index(min(sizes))] += 1
     edges = [sum(sizes[:part]) for part in range(nparts + 1)]
-    return [Slab(start, stop, nchan) for start, stop in itertools.pairwise(edges)]
+    return [Slab(start, stop, nchan, nguards) for start, stop in itertools.pairwise(edges)]
 
 
 def shifted(coordinates: dict[str, Any], channels: int) -> dict[str, Any]:
@@ -86,15 +119,15 @@ def shifted(coordinates: dict[str, Any], channels: int) -> dict[str, Any]:
     coordinates : dict
         The record `coordsys` of what `synthesisimager.getcsys` gives.
 
-    Raises
-    ------
-    KeyError
-        There is no spectral axis with a reference pixel.
     """
     record = copy.deepcopy(coordinates)
-    name = next(name for name in record if name.startswith("spectral"))
-    record[name]["wcs"]["crpix"] -= channels
+    spectral_axis(record)["crpix"] -= channels
     return record
+
+
+def spectral_axis(coordinates: dict[str, Any]) -> dict[str, Any]:
+    """The part of a coordinate system's record that has the spectral axis' crval and cdelt [Hz] and crpix."""
+    return next(entry for name, entry in coordinates.items() if name.startswith("spectral"))["wcs"]
 
 
 def row_shares(rows: Sequence[np.ndarray], nparts: int) -> list[list[str | None]]:

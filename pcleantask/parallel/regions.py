@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
+from .. import casa
 from ..images import planes
 from ..images.assemble import cut_out
-from .partition import Slab
+from .partition import Slab, spectral_axis
 
-RANGE = re.compile(r"range\s*=\s*\[\s*(\d+)\s*chan\s*,\s*(\d+)\s*chan\s*\]")
-REGION_HEADER = "#CRTF"
+RANGE = re.compile(r"range\s*=\s*\[\s*([\d.]+)\s*(chan|pix)\s*,\s*([\d.]+)\s*(?:chan|pix)\s*\]", re.IGNORECASE)
+UNSHIFTED = ("#", "global")  # how lines of a region file begin that are no regions
+SAME_CHANNEL = 1e-3  # channels by which two spectral axes may differ and be the same
 
 
 def shift_line(line: str, slab: Slab) -> str | None:
@@ -18,30 +21,57 @@ def shift_line(line: str, slab: Slab) -> str | None:
     match = RANGE.search(line)
     if not match:
         return line
-    first = max(int(match[1]) - slab.first, 0)
-    last = min(int(match[2]) - slab.first, slab.size - 1)
-    return None if first > last else RANGE.sub(f"range=[{first}chan,{last}chan]", line)
+    first, last = sorted((float(match[1]), float(match[3])))
+    if last < slab.first or first > slab.last - 1:
+        return None
+    first, last = max(first - slab.first, 0), min(last - slab.first, slab.size - 1)
+    return RANGE.sub(f"range=[{first:g}{match[2]},{last:g}{match[2]}]", line)
 
 
-def part_of_image(path: str, target: str, slab: Slab) -> str:
-    """An image of the whole cube's channels cut to the part's; other images serve any part as they are."""
-    if planes.image_geometry(path).shape[3] != slab.nchan or slab.nchan == 1:
+def shift_text(text: str, slab: Slab) -> str | None:
+    """The text of a region file with its channel ranges counted in the part; None where all regions lie outside.
+
+    A range in a line that begins with `global` stays, as CASA pays no heed to it.
+    """
+    lines = [(line, line.startswith(UNSHIFTED) or not line.strip()) for line in text.splitlines()]
+    kept = [(line if is_kept else shift_line(line, slab), is_kept) for line, is_kept in lines]
+    if all(is_kept or line is None for line, is_kept in kept):
+        return None
+    return "".join(f"{line}\n" for line, _ in kept if line is not None)
+
+
+def part_of_image(path: str, target: str, slab: Slab, coordinates: dict[str, Any]) -> str:
+    """An image of the whole cube's channels cut to the part's; others serve any part as they are: CASA regrids them."""
+    with casa.opened_image(path) as image:
+        nchan, system = int(image.shape()[3]), image.coordsys()
+        record = system.torecord()
+        system.done()
+    if nchan != slab.nchan or nchan == 1 or not _same_axis(spectral_axis(record), spectral_axis(coordinates), nchan):
         return path
     cut_out(path, target, range(slab.first, slab.last))
     return target
 
 
-def part_of_mask(mask: str, target: str, slab: Slab) -> str | None:
+def _same_axis(one: dict[str, Any], other: dict[str, Any], nchan: int) -> bool:
+    """Whether both ends of two spectral axes are at the same frequencies."""
+    return all(
+        abs((channel - one["crpix"]) * one["cdelt"] + one["crval"]
+            - (channel - other["crpix"]) * other["cdelt"] - other["crval"]) < SAME_CHANNEL * abs(other["cdelt"])
+        for channel in (0, nchan - 1)
+    )  # fmt: skip
+
+
+def part_of_mask(mask: str, target: str, slab: Slab, coordinates: dict[str, Any]) -> str | None:
     """One entry of tclean's `mask` for a part: text, the path of an image or region file, or None where it is empty."""
     if planes.is_image(mask):
-        return part_of_image(mask, target, slab)
+        return part_of_image(mask, target, slab, coordinates)
     if not Path(mask).is_file():
         return shift_line(mask, slab)
     text = Path(mask).read_text(encoding="utf-8")
     if not RANGE.search(text):
         return mask
-    lines = [shifted for line in text.splitlines() if (shifted := shift_line(line, slab)) is not None]
-    if not any(line.strip() and not line.startswith("#") for line in lines):
+    shifted = shift_text(text, slab)
+    if shifted is None:
         return None
-    Path(target).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    Path(target).write_text(shifted, encoding="utf-8")
     return target

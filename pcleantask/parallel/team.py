@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -14,8 +15,8 @@ from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Any, Protocol
 
-from ..errors import WorkerError
-from .environment import usable_cores, worker_environment
+from ..errors import ImagingError, WorkerError
+from .environment import importable, usable_cores, worker_environment
 
 MODULE = "pcleantask.parallel.casa_process"
 PATIENCE = 5.0  # seconds that a worker has to end by itself
@@ -60,22 +61,24 @@ class LocalWorker:
 
     def __init__(self, rank: int, threads: int) -> None:
         self.rank = rank
-        self.words = tempfile.TemporaryFile(mode="w+b")  # noqa: SIM115  closed by `end`
-        ours, theirs = socket.socketpair()
-        watched, self._lifeline = os.pipe()
-        try:
+        with contextlib.ExitStack() as parent_ends, contextlib.ExitStack() as child_ends:
+            self.words = parent_ends.enter_context(tempfile.TemporaryFile(mode="w+b"))
+            ours, theirs = socket.socketpair()
+            parent_ends.callback(ours.close)
+            child_ends.callback(theirs.close)
+            watched, self._lifeline = os.pipe()
+            parent_ends.callback(os.close, self._lifeline)
+            child_ends.callback(os.close, watched)
             self.process = subprocess.Popen(
                 [sys.executable, "-m", MODULE, str(theirs.fileno()), str(watched)],
                 pass_fds=(theirs.fileno(), watched),
-                env=_importable(worker_environment(os.environ, threads)),
+                env=importable(worker_environment(os.environ, threads)),
                 stdin=subprocess.DEVNULL,
                 stdout=self.words,
                 stderr=self.words,
             )
-        finally:
-            theirs.close()
-            os.close(watched)
-        self.connection = Connection(ours.detach())
+            self.connection = Connection(ours.detach())
+            parent_ends.pop_all()  # `end` closes them
 
     def last_words(self) -> str:
         """The end of what the process has written to its output."""
@@ -93,6 +96,11 @@ class LocalWorker:
             self.process.wait()
         os.close(self._lifeline)
         self.words.close()
+
+    def kill(self) -> None:
+        """End the process at once, whatever it is at."""
+        self.process.kill()
+        self.end(patience=PATIENCE)
 
 
 class LocalTeam:
@@ -127,12 +135,14 @@ class LocalTeam:
         return len(self._workers)
 
     def call_each(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+        if len(arguments) > self.size:
+            raise ImagingError(f"{len(arguments)} calls of {method} are too many for a team of {self.size}")
         chosen = self._workers[: len(arguments)]
         try:
             for worker, values in zip(chosen, arguments, strict=True):
-                with contextlib.suppress(BrokenPipeError):  # a dead worker is found, with its last words, below
+                with contextlib.suppress(ConnectionError):  # a dead worker is found, with its last words, below
                     worker.connection.send((method, values))
-            return self._collect(chosen, method)
+            return self._collect(chosen, call_name(method, arguments))
         except BaseException:
             self.kill()
             raise
@@ -167,14 +177,19 @@ def call_all(team: Team, method: str, *values: Any) -> list[Any]:
     return team.call_each(method, [values] * team.size)
 
 
+def call_name(method: str, arguments: Sequence[tuple[Any, ...]]) -> str:
+    """What a user is told that was called: the step, where the method does a step of a part."""
+    return str(arguments[0][0]) if method == "part" and arguments else method
+
+
 def _received(worker: LocalWorker, method: str) -> Any:
     """The result that a worker has sent, or the error it reports or is."""
     try:
         kind, value = worker.connection.recv()
-    except (EOFError, ConnectionResetError) as error:
+    except (EOFError, OSError) as error:  # the worker has ended, maybe in the middle of an answer
         status = worker.process.wait()
         raise WorkerError(
-            worker.rank, socket.gethostname(), method, f"the process died ({_how(status)})", worker.last_words()
+            worker.rank, socket.gethostname(), method, f"the process died ({how_ended(status)})", worker.last_words()
         ) from error
     if kind == "error":
         name, message, trace = value
@@ -182,11 +197,9 @@ def _received(worker: LocalWorker, method: str) -> Any:
     return value
 
 
-def _how(status: int) -> str:
+def how_ended(status: int) -> str:
     """An exit status in words."""
-    return f"signal {-status}" if status < 0 else f"exit status {status}"
-
-
-def _importable(environment: dict[str, str]) -> dict[str, str]:
-    """The environment, with which a child finds the modules that this process finds."""
-    return {**environment, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+    if status >= 0:
+        return f"exit status {status}"
+    hint = ", sent by somebody else or by the system as memory ran out" if status == -signal.SIGKILL else ""
+    return f"signal {-status}, {signal.Signals(-status).name}{hint}"

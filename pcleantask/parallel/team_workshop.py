@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .. import casa
@@ -12,6 +12,7 @@ from ..errors import ImagingError
 from ..imaging.normalizer import Normalizer
 from ..imaging.workshop import SerialWorkshop
 from ..toolrecords import Record
+from . import worker_logs
 from .team import Team
 
 TeamMaker = Callable[[int], Team]
@@ -39,13 +40,34 @@ class TeamWorkshop(SerialWorkshop):
         self._part_config = dataclasses.replace(config, run=silent)
         self.coordinates: list[Record] = []
         self._npart = 0
+        self._hosts: list[str] = []
 
     def _start_team(self, size: int) -> int:
         """Start the team, if it isn't there yet; its size."""
         if self._team is None:
             self._team = self._make_team(size)
         self._npart = min(size, self._team.size)
+        self._hosts = [answer["host"] for answer in self.call("hello", [()] * self._npart)]
         return self._npart
+
+    def share_of(self, rank: int) -> str:
+        """What of the whole the worker of that rank images, for the log."""
+        raise NotImplementedError
+
+    def publish(self, history: Mapping[str, Any]) -> None:
+        self._tell_of_workers()
+        super().publish(history)
+
+    def _tell_of_workers(self) -> None:
+        """Write into the log who did what, and what the workers were warned of: their own logs go with the folder."""
+        logs = [self.path / f"part{rank}.log" for rank in range(self._npart)]
+        for warning in worker_logs.warnings(logs):
+            casa.post(warning, "WARN")
+        shares = [f"worker {rank} on {host}: {self.share_of(rank)}" for rank, host in enumerate(self._hosts)]
+        casa.post(
+            f"Imaged by {self._npart} workers ({'; '.join(shares)}). Their logs, {logs[0].name} and so on in "
+            f"{str(self.path)!r}, have gone with that folder; a run that fails leaves them there"
+        )
 
     def _read_coordinates(self) -> list[int]:
         """Find each field's coordinate system, and how many channels it has, as CASA makes them of the parameters."""
@@ -56,7 +78,7 @@ class TeamWorkshop(SerialWorkshop):
                 with casa.working_on("defining the image"):
                     for record in self._records.selpars:
                         tool.selectdata(record)
-                    tool.defineimage(impars, gridpars)
+                    tool.defineimage({**impars, "startmodel": ""}, gridpars)
                     self.coordinates.append(tool.getcsys()["coordsys"])
                     counts.append(int(tool.updatenchan()))
             finally:

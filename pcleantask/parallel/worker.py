@@ -24,6 +24,15 @@ class Worker:
         """Load CASA; where and what this process is."""
         return {"host": socket.gethostname(), "pid": os.getpid(), "casatools": casa.load().version_string()}
 
+    def enter(self, folder: str) -> None:
+        """Work in that folder, the caller's."""
+        try:
+            os.chdir(folder)
+        except OSError as error:
+            raise ImagingError(
+                f"can't work in {folder!r} ({error.strerror}): all workers must see the disk that the caller works on"
+            ) from error
+
     def open_part(self, kind: str, log: str, *values: Any) -> None:
         """Open a part, of a kind in PARTS, made with `values`; CASA's messages go to the file `log`."""
         self.close_part()
@@ -43,7 +52,7 @@ class Worker:
         from ..images.assemble import Part, assemble
 
         target, parts, coordinates, nchan = values
-        assemble(target, [Part(path, range(*channels), start) for path, channels, start in parts], coordinates, nchan)
+        assemble(target, [Part(path, range(*channels), start, size) for path, channels, start, size in parts], coordinates, nchan)
 
     def close_part(self) -> None:
         """Release the open part's tools, if there is one."""

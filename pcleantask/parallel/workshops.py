@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
+import functools
+
+from .. import casa
 from ..config import PcleanConfig
+from ..errors import ParameterError
 from ..imaging.workshop import Workshop
+from . import mpi_team
 from .continuum import RowsWorkshop
 from .cube import CubeWorkshop
 from .environment import usable_cores
 from .team import LocalTeam
+from .team_workshop import TeamMaker
 
 
-def make_workshop(config: PcleanConfig) -> Workshop:
-    """The workshop of a parallel run.
+def make_workshop(config: PcleanConfig) -> Workshop | None:
+    """The workshop of a parallel run; None where the run is to be done in one process.
+
+    In an MPI job every run is parallel that can be, whether that is asked for or not.
 
     Raises
     ------
     ParameterError
-        The run can't be split and stay exact; the message names the serial way.
+        The run is asked to be parallel, and can't be split and stay exact; the message names the serial way.
     """
+    link = mpi_team.link()
+    if link is None and not config.run.parallel:
+        return None
+    make_team: TeamMaker = LocalTeam
     nworkers = config.run.nworkers or usable_cores()
+    if link is not None:
+        make_team = functools.partial(mpi_team.MpiTeam, link)
+        nworkers = min(config.run.nworkers or link.size, link.size)
     kind = CubeWorkshop if config.fields[0].is_cube else RowsWorkshop
-    return kind(config, LocalTeam, nworkers)
+    try:
+        return kind(config, make_team, nworkers)
+    except ParameterError as error:
+        if config.run.parallel:
+            raise
+        casa.post(f"Imaged on one rank only: {error}", "WARN")
+        return None

@@ -13,6 +13,7 @@ from typing import Any
 
 from .. import casa, rules
 from ..errors import MissingInputError, ParameterError, ParameterTypeError
+from ..parallel.environment import launched_ranks
 from ..parameters import Parameter, definitions
 
 BAR = "#" * 42
@@ -24,6 +25,18 @@ PATH_NOTES = {"path not found", "path vector element not found"}  # the validato
 def check_unknown(unknown: Mapping[str, Any]) -> None:
     """Raise UnknownParameterError, with the nearest name, where a call had keywords that are no parameters."""
     rules.check_names(unknown, definitions())
+
+
+def is_rank() -> bool:
+    """Whether this process is a rank of an MPI job: it never loads CASA, but has the task run by those that do."""
+    return launched_ranks(os.environ) > 0
+
+
+def call_together(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Call the task together with the job's other ranks; the same result, or the same error, on all of them."""
+    from ..parallel import hub
+
+    return hub.call_together(document)
 
 
 def load_casa() -> None:

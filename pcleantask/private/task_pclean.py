@@ -28,6 +28,5 @@ def pclean(**parameters: Any) -> dict[str, Any]:
     for caution in rules.cautions(parameters):
         casa.post(caution, "WARN")
     progress = ScreenProgress(config.iteration.niter, casa.jansky(config.iteration.threshold))
-    workshop = make_workshop(config) if config.run.parallel else None
-    with SerialImager(config, progress=progress, history=parameters, workshop=workshop) as imager:
+    with SerialImager(config, progress=progress, history=parameters, workshop=make_workshop(config)) as imager:
         return imager.run()

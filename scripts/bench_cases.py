@@ -1,0 +1,128 @@
+"""What scripts/bench measures: the contestants, the cases they meet in, and the sizes of the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench_child import IMAGENAME
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A way to make the images.
+
+    Attributes
+    ----------
+    run : str
+        Which function makes them: a key of `bench_child.RUNS`.
+    parameters : dict
+        What it needs beside the case's parameters, such as parallel=True and nworkers=2.
+    option : str
+        The option of scripts/bench that gives its Python, where it lives in an environment of its own.
+    ranks : int
+        How many ranks of an MPI job it runs on; 0 for no MPI.
+    """
+
+    run: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    option: str = ""
+    ranks: int = 0
+
+
+TWO = {"parallel": True, "nworkers": 2}
+# A new contestant is one line here, and its name in the cases that it takes part in.
+CONTESTANTS = {
+    "tclean": Contestant("tclean"),
+    "pclean": Contestant("pclean"),
+    "pclean-2": Contestant("pclean", TWO),
+    "casa-pclean-2": Contestant("casa-pclean", TWO, "casa_pclean"),
+    "casa-pclean-2-by-channel": Contestant("casa-pclean", {**TWO, "cube_chunksize": 1}, "casa_pclean"),
+    "casampi-2": Contestant("casampi-tclean", {"parallel": True}, "casampi", ranks=3),  # one of them only leads
+    "casa-mask": Contestant("mask", {"automaskengine": "casa"}),
+    "numpy-mask": Contestant("mask", {"automaskengine": "numpy"}),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is made, and by whom; the first contestant is the one that the others are compared with.
+
+    Attributes
+    ----------
+    kind : str
+        'cube' or 'mfs': which of a size's parameters.
+    data : str
+        Which of a size's data.
+    whole_process : bool
+        Whether the time is that of the whole process, start and imports included, or of the call alone.
+    proof : tuple of str
+        Suffixes of the images that show that a run has done its work: they must be there and hold something.
+    compared : str
+        Which images are compared: suffix, or pattern of suffixes.
+    from_dirty : bool
+        Whether each run starts from the dirty images (residual, psf, pb) on disk.
+    """
+
+    title: str
+    contestants: tuple[str, ...]
+    parameters: dict[str, Any] = field(default_factory=dict)
+    kind: str = "cube"
+    data: str = "bench"
+    whole_process: bool = True
+    proof: tuple[str, ...] = (".image", ".model", ".mask")
+    compared: str = ".*"
+    from_dirty: bool = False
+
+
+AUTOMASK = {"usemask": "auto-multithresh"}
+OURS = ("tclean", "pclean", "pclean-2")
+CASES = {
+    "cube": Case("a cube, no mask", ("tclean", "pclean")),
+    "automask": Case("a cube with usemask='auto-multithresh'", ("tclean", "pclean"), AUTOMASK),
+    "mask-update": Case(
+        "one automask update of all planes, the call alone",
+        ("casa-mask", "numpy-mask"),
+        AUTOMASK,
+        whole_process=False,
+        proof=(".mask",),
+        compared=".mask",
+        from_dirty=True,
+    ),
+    "cube-2": Case("a cube, no mask, on two workers", (*OURS, "casa-pclean-2", "casampi-2")),
+    "automask-2": Case(
+        "a cube with usemask='auto-multithresh', on two workers", (*OURS, "casa-pclean-2-by-channel"), AUTOMASK
+    ),
+    "mfs": Case("a continuum image, on two workers", (*OURS, "casa-pclean-2", "casampi-2"), kind="mfs"),
+    "mfs-long": Case(
+        "a continuum image of three times the data, on two workers", (*OURS, "casampi-2"), kind="mfs", data="long"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Size:
+    """Arguments of simulate_ms by name of the data, and the parameters that go with them by kind of image."""
+
+    simulations: dict[str, dict[str, Any]]
+    parameters: dict[str, dict[str, Any]]
+
+
+COMMON = {"imagename": IMAGENAME, "datacolumn": "data", "weighting": "briggs", "robust": 0.5, "pblimit": 0.1}
+CUBE = {**COMMON, "specmode": "cube", "cell": "0.1arcsec", "threshold": "5mJy"}
+MFS = {**COMMON, "specmode": "mfs", "cell": "0.05arcsec", "threshold": "1mJy"}
+FULL = {"nintegrations": 60, "nchannels": 64, "seed": 1}
+SMALL = {"antennas": 30, "nintegrations": 6, "integration_s": 600.0, "nchannels": 6, "seed": 1}
+SIZES = {
+    "full": Size(
+        {"bench": FULL, "long": {**FULL, "nintegrations": 180}},
+        {"cube": {**CUBE, "imsize": 512, "niter": 5000}, "mfs": {**MFS, "imsize": 1024, "niter": 2000}},
+    ),
+    "small": Size(
+        {"bench": SMALL, "long": {**SMALL, "nintegrations": 18, "integration_s": 200.0}},
+        {
+            "cube": {**CUBE, "imsize": 160, "niter": 300},
+            "mfs": {**MFS, "cell": "0.1arcsec", "imsize": 160, "niter": 100},
+        },
+    ),
+}
