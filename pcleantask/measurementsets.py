@@ -43,14 +43,14 @@ def _chosen(selection: Selection) -> dict[str, str]:
     return {name: text for name, text in items.items() if text}
 
 
-def selected_rows(selection: Selection) -> np.ndarray:
-    """The numbers of the rows that the selection leaves, int [n], ascending, counted from 0."""
+def rows_of_fields(selection: Selection) -> dict[int, int]:
+    """How many rows the selection leaves of each field: number of the field -> number of rows."""
     chosen = _chosen(selection)
     with casa.opened_ms(selection.vis) as ms:
-        if not chosen:
-            return np.arange(int(ms.nrow()))
-        ms.msselect(chosen)
-        return np.sort(ms.range(["rows"])["rows"].astype(np.int64))
+        rows = ms.range(["rows"])["rows"] if chosen and ms.msselect(chosen) else slice(None)
+    with casa.opened_table(selection.vis) as table:
+        fields, counts = np.unique(table.getcol("FIELD_ID")[rows], return_counts=True)
+    return dict(zip(fields.tolist(), counts.tolist(), strict=True))
 
 
 FRAME_SHIFT = 0.003  # the largest part by which a frequency changes from one of CASA's frames to another

@@ -76,6 +76,7 @@ class Case:
 
 
 AUTOMASK = {"usemask": "auto-multithresh"}
+NO_SUMWT = ".[!s]*"  # a sum of 1e8 in single precision: in another order it differs by tens
 OURS = ("tclean", "pclean", "pclean-2")
 CASES = {
     "cube": Case("a cube, no mask", ("tclean", "pclean")),
@@ -93,9 +94,15 @@ CASES = {
     "automask-2": Case(
         "a cube with usemask='auto-multithresh', on two workers", (*OURS, "casa-pclean-2-by-channel"), AUTOMASK
     ),
-    "mfs": Case("a continuum image, on two workers", (*OURS, "casa-pclean-2", "casampi-2"), kind="mfs"),
+    "mfs": Case(
+        "a continuum image, on two workers", (*OURS, "casa-pclean-2", "casampi-2"), kind="mfs", compared=NO_SUMWT
+    ),
     "mfs-long": Case(
-        "a continuum image of three times the data, on two workers", (*OURS, "casampi-2"), kind="mfs", data="long"
+        "a continuum image of three times the data, on two workers",
+        (*OURS, "casampi-2"),
+        kind="mfs",
+        data="long",
+        compared=NO_SUMWT,
     ),
 }
 

@@ -7,19 +7,20 @@ ones within the rounding of float, not to the last bit.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import measurementsets
+import numpy as np
+
+from .. import casa, measurementsets
 from ..config import PcleanConfig
 from ..errors import ParameterError
 from ..gridding.base import Gridder
-from ..gridding.casa_gridder import CasaGridder
 from ..imaging.normalizer import Normalizer
 from ..imaging.workshop import Parts
-from ..toolrecords import ToolRecords, tool_records
-from .partition import row_shares
+from ..toolrecords import Record, ToolRecords, tool_records
+from .partition import field_shares, row_shares
 from .team_workshop import TeamMaker, TeamWorkshop
 
 WITHOUT_DENSITY = ("natural", "radial")  # weighting types
@@ -31,14 +32,14 @@ class RowsWorkshop(TeamWorkshop):
     def __init__(self, config: PcleanConfig, make_team: TeamMaker, nworkers: int) -> None:
         check_splittable(config)
         super().__init__(config, make_team, nworkers)
+        self.shares_density = False
 
     def make_parts(self) -> Parts:
         config = self._config
         self._records = tool_records(config, self.imagenames)
         self._read_coordinates()
-        rows = [measurementsets.selected_rows(entry) for entry in measurementsets.in_time_order(config.selections)]
-        shares = row_shares(rows, self._nworkers)
-        self._shares = shares = row_shares(rows, self._start_team(len(shares)))
+        shares = self._split(self._nworkers)
+        self._shares = shares = self._split(self._start_team(len(shares)))
         self.part_names = [self._names_of_part(rank) for rank in range(self._npart)]
         self.call("open_part", [
             ("rows", str(self.path / f"part{rank}.log"), self._part_config.to_dict(), share, self.coordinates, names)
@@ -55,6 +56,16 @@ class RowsWorkshop(TeamWorkshop):
 
     def share_of(self, rank: int) -> str:
         return "rows " + ", ".join(rows or "none" for rows in self._shares[rank])
+
+    def _split(self, nparts: int) -> list[list[str | None]]:
+        """Who grids which rows: with a density for each field, all rows of a field go to one part."""
+        ordered = measurementsets.in_time_order(self._config.selections)
+        fields = [measurementsets.rows_of_fields(selection) for selection in ordered]
+        weights = self._records.weightpars
+        by_field = weights["multifield"] and has_density(weights)
+        shares = field_shares(fields, nparts) if by_field else row_shares([sum(one.values()) for one in fields], nparts)
+        self.shares_density = has_density(weights) and not by_field and len(shares) > 1
+        return shares
 
     def _names_of_part(self, rank: int) -> list[str]:
         """Each field's partial image name; a single part writes the images themselves."""
@@ -78,24 +89,12 @@ class TeamRowGridder(Gridder):
         self._workshop, self._records = workshop, records
 
     def set_weighting(self) -> None:
-        """Set the weights by one density of all rows: summed of the parts' where that can be, else made here."""
-        weights = self._records.weightpars
-        if weights["multifield"] and weights["type"] not in WITHOUT_DENSITY:
-            self._workshop.steps("use_density", self._density_of_all_rows())
-            return
-        paths = self._workshop.steps("set_weighting")
-        if weights["type"] not in WITHOUT_DENSITY and len(paths) > 1:
-            self._workshop.steps("add_densities", paths)
-            self._workshop.each_step("use_sum", [(path,) for path in paths])
-
-    def _density_of_all_rows(self) -> str:
-        """The density by field, in which CASA's parts can't be told apart to be summed: made of all rows at once."""
-        gridder = CasaGridder(self._records)
-        try:
-            gridder.set_weighting()
-            return gridder.weight_density()
-        finally:
-            gridder.close()
+        """Set the weights by one density of all rows; densities by field are whole in each part."""
+        self._workshop.steps("set_weighting")
+        if self._workshop.shares_density:
+            paths = self._workshop.steps("weight_density")
+            paths = sum_densities(paths, self._workshop.path, self._records.weightpars)
+            self._workshop.each_step("use_density", [(path,) for path in paths])
 
     def make_psf(self) -> None:
         self._workshop.steps("make_psf")
@@ -118,6 +117,34 @@ class TeamRowGridder(Gridder):
 
     def close(self) -> None:
         self._workshop.close_parts()
+
+
+def has_density(weights: Record) -> bool:
+    """Whether the weights depend on how many visibilities there are in a cell of the uv plane."""
+    return weights["type"] not in WITHOUT_DENSITY
+
+
+def sum_densities(paths: Sequence[str], folder: Path, weights: Record) -> list[str]:
+    """Write the sum of the parts' densities to an image for each part, with the constants of all rows' weights.
+
+    CASA keeps with a density which data it is for, and the constant f2 of Briggs' weights, (5 / 10^R)^2 W / sum(g^2)
+    where g is the density and W the sum of weights.
+    """
+    total, scaled = np.zeros(1), 0.0
+    for path in paths:
+        with casa.opened_image(path) as image:
+            density, information = image.getchunk(), image.miscinfo()
+        scaled += information["f2"] * np.sum(density**2)
+        total = total + density
+    written = []
+    for rank, path in enumerate(paths):
+        written.append(str(folder / f"density{rank}.im"))
+        shutil.copytree(path, written[-1])
+        with casa.opened_image(written[-1]) as image:
+            image.putchunk(total)
+            if weights["rmode"] == "norm":
+                image.setmiscinfo({**image.miscinfo(), "f2": scaled / np.sum(total**2)})
+    return written
 
 
 def check_splittable(config: PcleanConfig) -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import copy
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 # How much wider a data channel may be in the cube's frame than in its own: the Doppler shift by Earth and Sun, rounded up.
 DOPPLER = 1e-3
@@ -130,30 +128,49 @@ def spectral_axis(coordinates: dict[str, Any]) -> dict[str, Any]:
     return next(entry for name, entry in coordinates.items() if name.startswith("spectral"))["wcs"]
 
 
-def row_shares(rows: Sequence[np.ndarray], nparts: int) -> list[list[str | None]]:
+def row_shares(counts: Sequence[int], nparts: int) -> list[list[str | None]]:
     """Share rows out evenly: for each part, a TaQL expression a MeasurementSet, None where the part has none of it.
 
     Parameters
     ----------
-    rows : sequence of array
-        The selected row numbers of each MeasurementSet, ascending, counted from 0.
+    counts : sequence of int
+        Number of selected rows of each MeasurementSet.
     nparts : int
         Parts wanted; there are never more than rows.
     """
-    counts = [len(entry) for entry in rows]
     nparts = max(1, min(nparts, sum(counts)))
-    starts = np.concatenate([[0], np.cumsum(counts)])
+    starts = [0, *itertools.accumulate(counts)]
     shares = []
     for part in range(nparts):
-        first, stop = (int(starts[-1]) * edge // nparts for edge in (part, part + 1))
+        first, stop = (starts[-1] * edge // nparts for edge in (part, part + 1))
         shares.append([
-            _row_range(entry, first - int(start), stop - int(start))
-            for entry, start in zip(rows, starts[:-1], strict=True)
+            _row_range(max(first - start, 0), min(stop - start, count))
+            for count, start in zip(counts, starts, strict=False)
         ])  # fmt: skip
     return shares
 
 
-def _row_range(rows: np.ndarray, first: int, stop: int) -> str | None:
-    """TaQL for the rows at places first <= place < stop of `rows`; TaQL counts rows from 1."""
-    first, stop = max(first, 0), min(stop, len(rows))
-    return None if first >= stop else f"ROWNUMBER() >= {rows[first] + 1} && ROWNUMBER() <= {rows[stop - 1] + 1}"
+def _row_range(first: int, stop: int) -> str | None:
+    """TaQL for the rows first <= row < stop; TaQL counts from 1, and only the rows that the selection has left."""
+    return None if first >= stop else f"ROWNUMBER() > {first} && ROWNUMBER() <= {stop}"
+
+
+def field_shares(fields: Sequence[Mapping[int, int]], nparts: int) -> list[list[str | None]]:
+    """Share rows out by field, so that all rows of a field are in one part; the result is like that of `row_shares`.
+
+    Parameters
+    ----------
+    fields : sequence of mapping
+        For each MeasurementSet, field number -> number of selected rows.
+    nparts : int
+        Parts wanted; there are never more than fields.
+    """
+    entries = [(count, number, field) for number, found in enumerate(fields) for field, count in found.items()]
+    nparts = max(1, min(nparts, len(entries)))
+    loads = [0] * nparts
+    chosen: list[list[list[int]]] = [[[] for _ in fields] for _ in range(nparts)]
+    for count, number, field in sorted(entries, reverse=True):
+        part = loads.index(min(loads))
+        loads[part] += count
+        chosen[part][number].append(field)
+    return [[f"FIELD_ID IN {sorted(numbers)}" if numbers else None for numbers in part] for part in chosen]

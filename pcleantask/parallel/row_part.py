@@ -8,7 +8,6 @@ from typing import Any
 
 from ..config import PcleanConfig
 from ..gridding.casa_gridder import CasaGridder
-from ..images import planes
 from ..toolrecords import Record, tool_records
 
 
@@ -41,27 +40,18 @@ class RowPart:
         impars = tuple(
             {**record, "csys": csys, "startmodel": ""} for record, csys in zip(records.impars, coordinates, strict=True)
         )
-        self._density: Any = 0.0
         self._gridder = CasaGridder(dataclasses.replace(records, selpars=selpars, impars=impars))
 
-    def set_weighting(self) -> str:
-        """Set the weights by these rows alone; where the image of their density is written ('' where there is none)."""
+    def set_weighting(self) -> None:
+        """Set the weights by these rows alone."""
         self._gridder.set_weighting()
+
+    def weight_density(self) -> str:
+        """Where the image of these rows' density is written."""
         return self._gridder.weight_density()
 
-    def add_densities(self, paths: list[str]) -> None:
-        """Sum the images of all parts' densities; apart from `use_sum`, as all must be read before one is changed."""
-        self._density = sum(planes.read_plane_double(path, 0, 0) for path in paths)
-
-    def use_sum(self, path: str) -> None:
-        """Set the weights by the sum, which takes the place of the part's own density at `path`."""
-        with planes.opened(path) as image:
-            image.write(self._density, 0, 0)
-        self._gridder.use_weight_density()
-
     def use_density(self, path: str) -> None:
-        """Set the weights by the density of all rows, an image that a gridder of all rows has written."""
-        self._gridder.set_weighting()
+        """Set the weights by the density of all rows, and its constants."""
         self._gridder.use_weight_density(path)
 
     def make_psf(self) -> None:

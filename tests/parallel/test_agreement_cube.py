@@ -1,0 +1,67 @@
+"""A cube on a team is tclean's to the last bit, with its return dictionary, on any number of workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cases import CUBE, Case
+from compare import compare_products, compare_saved_models, differences, listing, products
+from rows import CUBES, GO_ON, PARTLY, WHOLE
+from runner import Call, TaskProcess
+from test_agreement import check_errors, check_meaningful, images_in, prepare
+
+LIMIT_S = 180.0
+LONG = pytest.mark.long
+
+
+def compare(
+    case: Case, workers: list[int], oracle: TaskProcess, candidate: TaskProcess, folders: tuple[Path, Path],
+    dataset: Callable[[str], Path],
+) -> None:  # fmt: skip
+    """Run the case with tclean and with as many workers a call as `workers` says, and compare; 0 is one process."""
+    here, there = folders
+    for folder in folders:
+        prepare(case, folder, dataset)
+    expected = oracle.run([Call("tclean", call) for call in case.calls], here, LIMIT_S)
+    parallel = [{"parallel": True, "nworkers": number} if number else {} for number in workers]
+    calls = [Call("pclean", {**call, **case.own, **how}) for call, how in zip(case.calls, parallel, strict=True)]
+    found = candidate.run(calls, there, LIMIT_S)
+    check_meaningful(case, here, expected)
+    check_errors(case, "pclean", found)
+    problems = list(differences([one.value for one in expected], [one.value for one in found], "returned"))
+    problems += differences(listing(here), listing(there), "files left")
+    for name in images_in(here, case):
+        problems += [f"{name}{line}" for line in compare_products(products(here, name), products(there, name))]
+    for name in case.data:
+        problems += compare_saved_models(here / f"{name}.ms", there / f"{name}.ms")
+    assert not problems, f"{len(problems)} differences:\n" + "\n".join(problems)
+
+
+@pytest.mark.parametrize("case", [pytest.param(row, id=row.name, marks=[LONG] if row.long else []) for row in CUBES])
+def test_two_workers_give_tcleans_cube(
+    case: Case, oracle: TaskProcess, candidate: TaskProcess, folders: tuple[Path, Path],
+    dataset: Callable[[str], Path],
+) -> None:  # fmt: skip
+    compare(case, [2] * len(case.calls), oracle, candidate, folders, dataset)
+
+
+@pytest.mark.parametrize("workers", [1, pytest.param(3, marks=LONG), 5])
+@pytest.mark.parametrize("mask", ["", PARTLY], ids=["no mask", "mask in some channels"])
+def test_any_number_of_workers_gives_tcleans_cube(
+    mask: str, workers: int, oracle: TaskProcess, candidate: TaskProcess, folders: tuple[Path, Path],
+    dataset: Callable[[str], Path],
+) -> None:  # fmt: skip
+    case = Case("workers", ({**CUBE, **WHOLE, "mask": mask, "weighting": "briggs"},))
+    compare(case, [workers], oracle, candidate, folders, dataset)
+
+
+@pytest.mark.parametrize("workers", [[0, 2], [2, 0], [2, 3]], ids=["serial first", "parallel first", "other parts"])
+def test_a_run_goes_on_with_what_another_kind_of_run_has_left(
+    workers: list[int], oracle: TaskProcess, candidate: TaskProcess, folders: tuple[Path, Path],
+    dataset: Callable[[str], Path],
+) -> None:  # fmt: skip
+    base = {**CUBE, **WHOLE}
+    case = Case("goes-on", ({**base, "niter": 40, "mask": PARTLY}, {**base, **GO_ON, "niter": 100}))
+    compare(case, workers, oracle, candidate, folders, dataset)
