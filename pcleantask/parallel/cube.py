@@ -26,7 +26,7 @@ from ..images.space import check_space
 from ..imaging.beam import mask_blocks
 from ..imaging.deconvolver import Deconvolver
 from ..imaging.workshop import Parts
-from ..toolrecords import Record, tool_records
+from ..toolrecords import SELECTION_FRAMES, Record, tool_records
 from .merge import merged_exec_record, merged_init_record
 from .partition import Slab, guards_needed, slabs, spectral_axis
 from .team_workshop import TeamMaker, TeamWorkshop
@@ -355,6 +355,10 @@ def check_splittable(config: PcleanConfig) -> None:
             f"automaskengine='casa' masks by blocks of channels that it chooses by itself, so that parts of a cube get "
             f"other masks than the whole; use automaskengine='numpy', or {way_out}"
         )
+    if main.specmode in SELECTION_FRAMES:
+        raise ParameterError(f"specmode={main.specmode!r} can't be imaged in parallel; {way_out}")
+    if config.frame.veltype == "optical":
+        raise ParameterError(f"veltype='optical' has no regular channels to be imaged in parallel; {way_out}")
     if any(not field.is_cube for field in config.fields):
         raise ParameterError(f"a cube with outlier fields that are no cubes can't be imaged in parallel; {way_out}")
     if config.gridding.psfphasecenter != "" and "mosaic" in main.gridder:

@@ -174,7 +174,8 @@ class CubePart:
                 weights = np.array([[image.read(pol, chan).max() for pol in range(image.shape[2])]
                                     for chan in range(image.shape[3])])  # fmt: skip
             with planes.opened(name + ".psf") as psf:
-                found.append({"beams": psf.beam_records()[own], "blank": (weights == 0)[own]})
+                beams = psf.beam_records()[own] if weights.size > 1 else []  # a single plane has the image's beam
+                found.append({"beams": beams, "blank": (weights == 0)[own]})
         return found
 
     def make_pb(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# How much wider a data channel may be in the cube's frame than in its own: the Doppler shift by Earth and Sun, rounded up.
+# How much wider a data channel may be in the cube's frame than in its own: the Doppler shift by Earth and Sun.
 DOPPLER = 1e-3
 
 

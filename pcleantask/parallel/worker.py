@@ -52,7 +52,8 @@ class Worker:
         from ..images.assemble import Part, assemble
 
         target, parts, coordinates, nchan = values
-        assemble(target, [Part(path, range(*channels), start, size) for path, channels, start, size in parts], coordinates, nchan)
+        found = [Part(path, range(*channels), start, size) for path, channels, start, size in parts]
+        assemble(target, found, coordinates, nchan)
 
     def close_part(self) -> None:
         """Release the open part's tools, if there is one."""

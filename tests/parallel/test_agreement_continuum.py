@@ -62,13 +62,16 @@ def compare(
         for key in ("iterdone", "stopcode", "nmajordone"):
             assert one.value.get(key) == other.value.get(key), key
     assert listing(here) == listing(there)
-    problems = [line for name in images_in(here, case) for line in deviations(products(here, name), products(there, name))]
+    names = images_in(here, case)
+    problems = [line for name in names for line in deviations(products(here, name), products(there, name))]
     assert not problems, "\n".join(problems)
     for name in case.data:
         assert model_deviation(here / f"{name}.ms", there / f"{name}.ms") <= TOLERANCE
 
 
-@pytest.mark.parametrize("case", [pytest.param(row, id=row.name, marks=[LONG] if row.long else []) for row in CONTINUUM])
+@pytest.mark.parametrize(
+    "case", [pytest.param(row, id=row.name, marks=[LONG] if row.long else []) for row in CONTINUUM]
+)
 def test_two_workers_agree_with_tclean(
     case: Case, oracle: TaskProcess, candidate: TaskProcess, folders: tuple[Path, Path],
     dataset: Callable[[str], Path],

@@ -117,6 +117,20 @@ def check_next_run(folder: Path, parameters: dict[str, Any]) -> None:
     assert compare_products(kept, products(folder, "img")) == []
 
 
+# What is tried without --all.
+USUAL = {
+    "worker killed at first residual",
+    "full disk everywhere at PSF and primary beam",
+    "interrupt in casa at first residual",
+    signal.SIGKILL,
+}
+
+
+def marks(how: object) -> list[pytest.MarkDecorator]:
+    """The marks of one way to fail."""
+    return [] if how in USUAL else [pytest.mark.long]
+
+
 # How it fails, what the error says, and in which worker it was, where that is known.
 FAILURES = [
     ("worker killed at first residual", "failed in major_cycle: the process died (signal 9, SIGKILL", 1),
@@ -128,7 +142,9 @@ FAILURES = [
 
 
 @KINDS
-@pytest.mark.parametrize(("how", "message", "rank"), FAILURES, ids=[how for how, *_ in FAILURES])
+@pytest.mark.parametrize(
+    ("how", "message", "rank"), [pytest.param(*entry, id=entry[0], marks=marks(entry[0])) for entry in FAILURES]
+)
 def test_failure_of_a_worker_is_one_error_with_rank_host_and_cause(
     folder: Path, former: Former, parameters: dict[str, Any], how: str, message: str, rank: int | None
 ) -> None:
@@ -145,6 +161,7 @@ def test_failure_of_a_worker_is_one_error_with_rank_host_and_cause(
     check(folder, answer, before, parameters)
 
 
+@pytest.mark.long
 def test_images_that_vanish_from_a_part_are_an_error_of_its_worker(folder: Path, former: Former) -> None:
     before = former(CUBE)
     answer = fail("part removed at first residual", CUBE)
@@ -157,10 +174,13 @@ def test_images_that_vanish_from_a_part_are_an_error_of_its_worker(folder: Path,
 @pytest.mark.parametrize(
     "how",
     [
-        "interrupt at cycle 1",
-        "interrupt in casa at first residual",
-        "interrupt in a long wait at first residual",
-        "interrupt of all at cycle 1",
+        pytest.param(how, marks=marks(how))
+        for how in (
+            "interrupt at cycle 1",
+            "interrupt in casa at first residual",
+            "interrupt in a long wait at first residual",
+            "interrupt of all at cycle 1",
+        )
     ],
 )
 def test_interrupt_of_the_lead_ends_the_workers_and_leaves_the_session_usable(
@@ -172,7 +192,9 @@ def test_interrupt_of_the_lead_ends_the_workers_and_leaves_the_session_usable(
     check(folder, answer, before, parameters)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number", [pytest.param(number, marks=marks(number)) for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)]
+)
 @KINDS
 def test_death_of_the_lead_ends_the_workers(
     folder: Path, former: Former, parameters: dict[str, Any], number: signal.Signals
