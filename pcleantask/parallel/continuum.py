@@ -151,6 +151,8 @@ def check_splittable(config: PcleanConfig) -> None:
     """Raise ParameterError for what CASA can't grid in parts of the rows."""
     if config.gridding.facets > 1:
         raise ParameterError(f"facets={config.gridding.facets} can't be imaged in parallel; use parallel=False")
+    if any(field.multiterm for field in config.fields) and "mosaic" in config.fields[0].gridder:
+        raise ParameterError("a mosaic with deconvolver='mtmfs' can't be imaged in parallel yet; use parallel=False")
     if any(field.is_cube for field in config.fields):
         raise ParameterError(
             "a continuum image with an outlier field that is a cube can't be imaged in parallel; use parallel=False"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -60,8 +61,12 @@ class PartWorkshop(SerialWorkshop):
         return self._folder
 
     def open(self) -> None:
-        """Make the folder, and cut out what the run takes over from a former one."""
+        """Make the folder and work in it, and cut out what the run takes over from a former one.
+
+        CASA keeps weights of cubes in the working directory, under a name that parts would share.
+        """
         self._folder.mkdir()
+        os.chdir(self._folder)
         run = self._config.run
         if run.restart:
             for source, name in zip(self._sources, self.imagenames, strict=True):
@@ -151,9 +156,11 @@ class CubePart:
         sources: list[str],
         folder: str,
     ) -> None:
-        self._config = PcleanConfig.from_dict(config)
+        self._former_directory = Path.cwd()
+        self._config = with_absolute_paths(PcleanConfig.from_dict(config))
         self._slab = Slab(*slab)
-        self._workshop = PartWorkshop(self._config, self._slab, coordinates, sources, Path(folder))
+        sources = [str(Path(source).absolute()) for source in sources]
+        self._workshop = PartWorkshop(self._config, self._slab, coordinates, sources, Path(folder).absolute())
         self._imager = SerialImager(self._config, init_iter_control=False, workshop=self._workshop)
         self._sums: list[float | None] = [None] * len(sources)
         self._restorers: dict[int, Deconvolver] = {}
@@ -240,9 +247,15 @@ class CubePart:
         else:
             mask.update(iterations=iterations, threshold_reached=threshold_reached)
             given = self._config.fields[number].mask
-            if self._workshop.has_empty_mask[number] or (was_empty and not given):
-                with planes.opened(path) as image:
-                    clear(image, range(self._slab.size))
+            is_empty = self._workshop.has_empty_mask[number] or (was_empty and not given)
+            with planes.opened(path) as image:
+                clear(image, range(self._slab.size) if is_empty else self._slab.guards)
+                # what is empty once stays so, though CASA fills an empty mask at the next call
+                own_is_empty = not any(
+                    image.read(pol, chan).any() for chan in self._slab.own for pol in range(image.shape[2])
+                )
+            self._workshop.has_empty_mask[number] = is_empty or (own_is_empty and not whole_is_empty)
+            return
         with planes.opened(path) as image:
             clear(image, self._slab.guards)
 
@@ -316,6 +329,26 @@ class CubePart:
         for restorer in self._restorers.values():
             restorer.close()
         self._imager.teardown()
+        os.chdir(self._former_directory)
+
+
+def with_absolute_paths(config: PcleanConfig) -> PcleanConfig:
+    """The configuration for a process that works in another directory."""
+
+    def absolute(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(absolute, value))
+        return str(Path(value).absolute()) if value and "[" not in value and Path(value).exists() else value
+
+    selections = [dataclasses.replace(entry, vis=absolute(entry.vis)) for entry in config.selections]
+    fields = [
+        dataclasses.replace(field, mask=absolute(field.mask), startmodel=absolute(field.startmodel))
+        for field in config.fields
+    ]
+    gridding = dataclasses.replace(
+        config.gridding, vptable=absolute(config.gridding.vptable), cfcache=absolute(config.gridding.cfcache)
+    )
+    return dataclasses.replace(config, selections=tuple(selections), fields=tuple(fields), gridding=gridding)
 
 
 def clear(image: planes.Planes, channels: Any) -> None:

@@ -17,14 +17,14 @@ SAME_CHANNEL = 1e-3  # channels by which two spectral axes may differ and be the
 
 
 def shift_line(line: str, slab: Slab) -> str | None:
-    """A line of region text with its channel range counted in the part; None where it lies outside."""
+    """A line of region text with its channel range counted in the part, guards left out; None where it lies outside."""
     match = RANGE.search(line)
     if not match:
         return line
     first, last = sorted((float(match[1]), float(match[3])))
-    if last < slab.first or first > slab.last - 1:
+    if last < slab.start or first > slab.stop - 1:
         return None
-    first, last = max(first - slab.first, 0), min(last - slab.first, slab.size - 1)
+    first, last = max(first, slab.start) - slab.first, min(last, slab.stop - 1) - slab.first
     return RANGE.sub(f"range=[{first:g}{match[2]},{last:g}{match[2]}]", line)
 
 

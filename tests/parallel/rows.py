@@ -77,27 +77,22 @@ MORE_CONTINUUM = [
 # Rows that run by default; the others need --all.
 SHORT_CUBES = {
     "cube-briggs",
-    "cube-briggsbwtaper-wide-band",
-    "cube-mosaic",
     "mask-in-some-channels",
     "auto-all-channels",
     "flagged-common-beam",
-    "aligned-channels",
-    "stokes-full-summary",
-    "restart-cube-goes-on",
-    "cube-savemodel-column",
 }
 SHORT_CONTINUUM = {
     "mfs-hogbom",
     "mfs-mtmfs",
-    "mfs-multiscale",
-    "mfs-superuniform",
     "briggs-scan-and-antennas",
-    "mosaic-density-by-field",
-    "outliers-briggs",
-    "savemodel-column",
 }
-CASA_ONLY = ("facets", "psfphasecenter")  # in the names of rows that can't be split
+CASA_ONLY = (
+    "facets",
+    "psfphasecenter",
+    "cubedata",
+    "cubesource",
+    "optical",
+)  # in the names of rows that can't be split
 
 
 def is_cube(case: Case) -> bool:
@@ -108,14 +103,21 @@ def can_be_split(case: Case) -> bool:
     """Whether the row is one that a team images."""
     if case.refused or case.fails or any(word in case.name for word in CASA_ONLY):
         return False
-    return not (is_cube(case) and case.own.get("automaskengine") == "casa")
+    if any(call.get("weighting") == "briggsbwtaper" for call in case.calls):
+        return False
+    if is_cube(case):
+        goes_on = len(case.calls) > 1 and len({call["imagename"] for call in case.calls}) < len(case.calls)
+        saves = any(call.get("savemodel", "none") != "none" for call in case.calls)
+        return not (goes_on or saves or case.own.get("automaskengine") == "casa")
+    return not any(call.get("deconvolver") == "mtmfs" and call.get("gridder") == "mosaic" for call in case.calls)
 
 
 SPLIT = [case for case in CASES if can_be_split(case)]
 CUBES = [
-    replace(case, long=case.name not in SHORT_CUBES) for case in [*(row for row in SPLIT if is_cube(row)), *MORE_CUBES]
+    replace(case, long=case.name not in SHORT_CUBES)
+    for case in [*(row for row in SPLIT if is_cube(row)), *filter(can_be_split, MORE_CUBES)]
 ]
 CONTINUUM = [
     replace(case, long=case.name not in SHORT_CONTINUUM)
-    for case in [*(row for row in SPLIT if not is_cube(row)), *MORE_CONTINUUM]
+    for case in [*(row for row in SPLIT if not is_cube(row)), *filter(can_be_split, MORE_CONTINUUM)]
 ]

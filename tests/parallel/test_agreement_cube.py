@@ -47,7 +47,7 @@ def test_two_workers_give_tcleans_cube(
     compare(case, [2] * len(case.calls), oracle, candidate, folders, dataset)
 
 
-@pytest.mark.parametrize("workers", [1, pytest.param(3, marks=LONG), 5])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=LONG), pytest.param(3, marks=LONG), 5])
 @pytest.mark.parametrize("mask", ["", PARTLY], ids=["no mask", "mask in some channels"])
 def test_any_number_of_workers_gives_tcleans_cube(
     mask: str, workers: int, oracle: TaskProcess, candidate: TaskProcess, folders: tuple[Path, Path],
@@ -57,11 +57,13 @@ def test_any_number_of_workers_gives_tcleans_cube(
     compare(case, [workers], oracle, candidate, folders, dataset)
 
 
-@pytest.mark.parametrize("workers", [[0, 2], [2, 0], [2, 3]], ids=["serial first", "parallel first", "other parts"])
-def test_a_run_goes_on_with_what_another_kind_of_run_has_left(
-    workers: list[int], oracle: TaskProcess, candidate: TaskProcess, folders: tuple[Path, Path],
-    dataset: Callable[[str], Path],
-) -> None:  # fmt: skip
-    base = {**CUBE, **WHOLE}
-    case = Case("goes-on", ({**base, "niter": 40, "mask": PARTLY}, {**base, **GO_ON, "niter": 100}))
-    compare(case, workers, oracle, candidate, folders, dataset)
+def test_going_on_with_a_former_cube_is_refused(
+    candidate: TaskProcess, folders: tuple[Path, Path], dataset: Callable[[str], Path]
+) -> None:
+    case = Case("goes-on", ({**CUBE, **WHOLE, "niter": 40}, {**CUBE, **WHOLE, **GO_ON, "niter": 100}))
+    prepare(case, folders[1], dataset)
+    first, second = case.calls
+    calls = [Call("pclean", first), Call("pclean", {**second, "parallel": True, "nworkers": 2})]
+    found = candidate.run(calls, folders[1], LIMIT_S)
+    assert found[0].error == ""
+    assert "can't be continued in parallel yet" in found[1].error

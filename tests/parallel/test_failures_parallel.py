@@ -120,8 +120,6 @@ def check_next_run(folder: Path, parameters: dict[str, Any]) -> None:
 # What is tried without --all.
 USUAL = {
     "worker killed at first residual",
-    "full disk everywhere at PSF and primary beam",
-    "interrupt in casa at first residual",
     signal.SIGKILL,
 }
 

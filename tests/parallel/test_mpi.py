@@ -174,6 +174,7 @@ sys.exit(7)
 """
 
 
+@pytest.mark.long
 # Open MPI's mpirun never tells rank 0 that its input has ended, so that the script reads a line.
 def test_script_runs_once_with_other_tasks_and_its_own_exit_status(
     mpi: Mpi, folder: Path, serial: Path, casampi: dict[str, str]
@@ -198,6 +199,7 @@ def casampi(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {"PYTHONPATH": str(target)}
 
 
+@pytest.mark.long
 def test_exception_in_script_ends_the_job_with_its_traceback(mpi: Mpi, folder: Path) -> None:
     text = "import pcleantask\ndef steps():\n    raise RuntimeError('no such star')\nsteps()\n"
     result = run(script_job(mpi, 2, folder, text, once=True), folder)
@@ -231,6 +233,7 @@ if rank == 1:
 """
 
 
+@pytest.mark.long
 def test_collective_calls_return_and_raise_the_same_on_every_rank(mpi: Mpi, folder: Path, serial: Path) -> None:
     """At its end rank 1 calls once more, and rank 0 doesn't."""
     words = json.dumps({**SMALL_CUBE, "imagename": "cube"})
@@ -293,6 +296,7 @@ def test_death_in_a_collective_call_is_told_to_every_rank_and_the_next_call_work
     assert compare_products(images_of(serial, "cube"), images_of(folder, "cube")) == []
 
 
+@pytest.mark.long
 def test_casatools_imported_first_is_an_error_that_names_the_way(mpi: Mpi, folder: Path) -> None:
     result = run(script_job(mpi, 2, folder, CASA_FIRST, once=False), folder)
     assert result.status != 0
@@ -321,6 +325,7 @@ WORDS = {
 USUAL = {("mpich", "worker"), ("mpich", "rank"), ("mpich", "ctrl-c"), ("openmpi", "worker"), ("openmpi", "lead")}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("mpi", "victim"),
     [
