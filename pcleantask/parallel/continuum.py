@@ -48,7 +48,7 @@ class RowsWorkshop(TeamWorkshop):
         parts = Parts(TeamRowGridder(self, self._records))
         parts.gridder.set_weighting()
         parts.normalizers = [
-            Normalizer(record, [names[number] for names in self.part_names] if self._npart > 1 else None)
+            Normalizer(record, [names[number] for names in self.part_names])
             for number, record in enumerate(self._records.normpars)
         ]
         self._add_deconvolvers(parts)
@@ -68,9 +68,7 @@ class RowsWorkshop(TeamWorkshop):
         return shares
 
     def _names_of_part(self, rank: int) -> list[str]:
-        """Each field's partial image name; a single part writes the images themselves."""
-        if self._npart == 1:
-            return list(self.imagenames)
+        """Each field's partial image name."""
         folder = self.path / f"part{rank}"
         return [str(folder / f"{number}-{Path(name).name}") for number, name in enumerate(self.imagenames)]
 
