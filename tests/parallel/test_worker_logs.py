@@ -29,7 +29,7 @@ LOG = """2026-11-22 14:38:27\tINFO\tx::y\tall is well
 """
 PARALLEL = {"parallel": True, "nworkers": 2}
 SHARES = {
-    "mfs": r"worker 0 on \S+: rows ROWNUMBER\(\) >= 1 && .*worker 1 on \S+: rows ROWNUMBER\(\) >= ",
+    "mfs": r"worker 0 on \S+: rows ROWNUMBER\(\) .*worker 1 on \S+: rows ROWNUMBER\(\) ",
     "cube": r"worker 0 on \S+: channels 0~1; worker 1 on \S+: channels 2~3\)",
 }
 
