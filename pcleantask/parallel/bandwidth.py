@@ -1,38 +1,23 @@
 """briggsbwtaper in parts of a cube: the weights' fractional bandwidth must be that of the whole cube.
 
-`synthesisimager.setweighting` takes the bandwidth from the largest image defined at that moment, and images defined
-later change nothing in it. So a dummy image is defined first, whose channels run over the whole cube's band.
+`synthesisimager.setweighting` takes the bandwidth from the largest image that `defineimage` was called with, and keeps
+it. CASA notes an image's size and coordinates before it makes its gridding machine, so that an image whose machine
+can't be made leaves nothing behind but these. Such images, hardly larger than the part, tell CASA the whole cube's
+coordinates before the weights are set, and the part's again after it.
+Source: CASA's SynthesisImagerVi2.cc (defineImage, weight, nSubCubeFitInMemory).
 """
 
 from __future__ import annotations
 
-import copy
-import dataclasses
-import shutil
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 from .. import casa
+from ..errors import ImagingError
 from ..gridding.casa_gridder import CasaGridder
-from ..images.products import products
 from ..toolrecords import Record, ToolRecords
-from .partition import spectral_axis
 
-DUMMY_SIZE = 16  # pixels on a side
-DUMMY_CELL = 100  # times the part's: hardly any visibility falls on the dummy's grid, so that it costs next to nothing
-
-
-def dummy_coordinates(coordinates: Record, nchan: int, size: int) -> Record:
-    """Coordinates of a dummy with `size` channels from the first channel of a cube of `nchan` channels to its last."""
-    record = copy.deepcopy(coordinates)
-    spectral = spectral_axis(record)
-    spectral["crval"] -= spectral["crpix"] * spectral["cdelt"]
-    spectral["crpix"] = 0.0
-    spectral["cdelt"] *= (nchan - 1) / (size - 1)
-    direction = record[next(name for name in record if name.startswith("direction"))]
-    direction["cdelt"] = direction["cdelt"] * DUMMY_CELL
-    direction["crpix"] = direction["crpix"] * 0 + DUMMY_SIZE // 2
-    return record
+NO_MACHINE: Record = {"deconvolver": "mtmfs"}  # a gridding machine of taylor terms...
+NO_TERMS: Record = {"deconvolver": "mtmfs", "nterms": 0, "startmodel": ""}  # ...can't be made of none
 
 
 class WholeBandGridder(CasaGridder):
@@ -42,70 +27,37 @@ class WholeBandGridder(CasaGridder):
     ----------
     records : ToolRecords
         Of the part.
-    coordinates : dict
-        The main field's coordinate system of the whole cube.
+    coordinates : sequence of dict
+        Each field's coordinate system of the whole cube.
     nchan : int
         Number of the whole cube's channels.
-    psfcutoff : float
-        Level of the PSF down to which beams are fitted.
     """
 
-    def __init__(self, records: ToolRecords, coordinates: Record, nchan: int, psfcutoff: float) -> None:
-        self._psfcutoff = psfcutoff
-        self._part_names = [str(record["imagename"]) for record in records.impars]
-        self._dummy = self._part_names[0] + ".band"
-        impars = {
-            **records.impars[0],
-            "imagename": self._dummy,
-            "imsize": [DUMMY_SIZE, DUMMY_SIZE],
-            "startmodel": "",
-            "csys": dummy_coordinates(coordinates, nchan, records.impars[0]["nchan"]),
-        }
-        gridpars = {**records.gridpars[0], "imagename": self._dummy}
-        super().__init__(dataclasses.replace(records, impars=(impars,), gridpars=(gridpars,)))
-        try:
-            super().set_weighting()
-            self._records = records
-            with casa.working_on("defining the images"):
-                for record, grid in zip(records.impars, records.gridpars, strict=True):
-                    self._tool.defineimage(record, grid)
-                self._tool.normalizerinfo(records.normpars[0])
-        except BaseException:
-            self.close()
-            raise
+    def __init__(self, records: ToolRecords, coordinates: Sequence[Record], nchan: int) -> None:
+        super().__init__(records)
+        areas = [nx * ny for nx, ny in (record["imsize"] for record in records.impars)]
+        self._largest = areas.index(max(areas))
+        self._whole: Record = {"csys": coordinates[self._largest], "nchan": nchan}
 
     def set_weighting(self) -> None:
-        """The weights are set when the dummy alone is defined."""
+        self._tell_of_image(self._whole, rows=1)
+        super().set_weighting()
+        self._tell_of_image({}, rows=2)
 
-    def make_psf(self) -> None:
-        """Make the PSFs; CASA stores the beams of the first image, so the parts' are fitted here."""
-        super().make_psf()
-        with casa.tool("synthesisutils") as utilities, casa.working_on("fitting the beams"):
-            for name in self._part_names:
-                utilities.fitPsfBeam(imagename=name, nterms=1, psfcutoff=self._psfcutoff)
-
-    def major_cycle(self, *, last: bool) -> None:
-        self._make_dummy_model()
-        super().major_cycle(last=last)
-
-    def close(self) -> None:
-        super().close()
-        for path, _ in list(products(self._dummy)):
-            shutil.rmtree(path, ignore_errors=True)
-
-    def _make_dummy_model(self) -> None:
-        """As soon as the part has a model the dummy needs one, all zero; before that it must not have one."""
-        model = self._dummy + ".model"
-        if Path(model).exists() or not Path(self._part_names[0] + ".model").exists():
+    def _tell_of_image(self, changes: Record, rows: int) -> None:
+        """Have CASA note size and coordinates of the largest image, with changes and some more rows of pixels."""
+        impars, gridpars = (found[self._largest] for found in (self._records.impars, self._records.gridpars))
+        nx, ny = impars["imsize"]
+        try:
+            with casa.working_on("noting the band"):
+                self._tool.defineimage(
+                    {**impars, **changes, **NO_TERMS, "imsize": [nx, ny + rows]}, {**gridpars, **NO_MACHINE}
+                )
+        except ImagingError:
             return
-        with casa.opened_image(self._dummy + ".psf") as psf:
-            shape, coordinates = [int(size) for size in psf.shape()], psf.coordsys()
-        image = casa.load().image()
-        image.fromshape(outfile=model, shape=shape, csys=coordinates.torecord(), log=False)
-        image.close()
-        coordinates.done()
+        raise ImagingError("CASA has made an image that is only to tell it of a cube's band; use parallel=False")
 
 
-def is_needed(weightpars: dict[str, Any]) -> bool:
+def is_needed(records: ToolRecords) -> bool:
     """Whether the weights depend on the whole cube's bandwidth."""
-    return weightpars["rmode"] == "bwtaper"
+    return bool(records.weightpars["rmode"] == "bwtaper")

@@ -357,8 +357,6 @@ def check_splittable(config: PcleanConfig) -> None:
         )
     if main.specmode in SELECTION_FRAMES:
         raise ParameterError(f"specmode={main.specmode!r} can't be imaged in parallel; {way_out}")
-    if config.weighting.weighting == "briggsbwtaper":
-        raise ParameterError(f"weighting='briggsbwtaper' can't be imaged in parallel yet; {way_out}")
     if config.run.savemodel != "none":
         raise ParameterError(f"savemodel={config.run.savemodel!r} of a cube can't be done in parallel yet; {way_out}")
     if config.run.restart and any(

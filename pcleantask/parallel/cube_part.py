@@ -115,9 +115,8 @@ class PartWorkshop(SerialWorkshop):
         return dataclasses.replace(records, impars=impars)
 
     def _make_gridder(self, records: ToolRecords) -> Gridder:
-        if is_needed(records.weightpars):
-            psfcutoff = self._config.gridding.psfcutoff
-            return WholeBandGridder(records, self._coordinates[0], self._slab.nchan, psfcutoff)
+        if is_needed(records):
+            return WholeBandGridder(records, self._coordinates, self._slab.nchan)
         return super()._make_gridder(records)
 
     def make_parts(self) -> Parts:

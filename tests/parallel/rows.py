@@ -55,6 +55,13 @@ MORE_CUBES = [
     cube("niter-zero-mask", **{**WHOLE, "niter": 0}, mask=PARTLY),
     steps("startmodel-whole", {**CUBE, **WHOLE}, {"imagename": "first"}, {"startmodel": "first.model", "niter": 100}),
     cube("savemodel-virtual", savemodel="virtual"),
+    cube("mosaic-briggsbwtaper", **MOSAIC, nchan=4, start="229.999GHz", weighting="briggsbwtaper", mosweight=True),
+    steps(
+        "startmodel-briggsbwtaper",
+        {**CUBE, **WHOLE, "weighting": "briggsbwtaper"},
+        {"imagename": "first"},
+        {"startmodel": "first.model", "niter": 100},
+    ),
     cube("mosaic-auto", **{**AUTO, **MOSAIC}, nchan=4, start="229.999GHz", restoringbeam="common", pbcor=True),
 ]
 MORE_CONTINUUM = [
@@ -102,8 +109,6 @@ def is_cube(case: Case) -> bool:
 def can_be_split(case: Case) -> bool:
     """Whether the row is one that a team images."""
     if case.refused or case.fails or any(word in case.name for word in CASA_ONLY):
-        return False
-    if any(call.get("weighting") == "briggsbwtaper" for call in case.calls):
         return False
     if is_cube(case):
         goes_on = len(case.calls) > 1 and len({call["imagename"] for call in case.calls}) < len(case.calls)
