@@ -217,6 +217,7 @@ WEIGHTING = [
     cube("cube-briggsbwtaper", weighting="briggsbwtaper", robust=0.5, perchanweightdensity=True),
     cube("cube-briggs-wide-band", **WIDE_BAND, weighting="briggs"),
     cube("cube-briggsbwtaper-wide-band", **WIDE_BAND, weighting="briggsbwtaper"),
+    cube("cube-briggsbwtaper-all-channels", weighting="briggsbwtaper", nchan=-1, start="", width="", outframe=""),
     cube("cube-briggsbwtaper-uvtaper", weighting="briggsbwtaper", robust=0.5, uvtaper=["1arcsec"]),
 ]
 

@@ -55,6 +55,7 @@ MORE_CUBES = [
     cube("niter-zero-mask", **{**WHOLE, "niter": 0}, mask=PARTLY),
     steps("startmodel-whole", {**CUBE, **WHOLE}, {"imagename": "first"}, {"startmodel": "first.model", "niter": 100}),
     cube("savemodel-virtual", savemodel="virtual"),
+    cube("mosaic-briggs", **MOSAIC, nchan=4, start="229.999GHz", weighting="briggs"),
     cube("mosaic-briggsbwtaper", **MOSAIC, nchan=4, start="229.999GHz", weighting="briggsbwtaper", mosweight=True),
     steps(
         "startmodel-briggsbwtaper",
