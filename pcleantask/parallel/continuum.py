@@ -37,9 +37,9 @@ class RowsWorkshop(TeamWorkshop):
     def make_parts(self) -> Parts:
         config = self._config
         self._records = tool_records(config, self.imagenames)
-        self._read_coordinates()
         shares = self._split(self._nworkers)
         self._shares = shares = self._split(self._start_team(len(shares)))
+        self._read_coordinates()
         self.part_names = [self._names_of_part(rank) for rank in range(self._npart)]
         self.call("open_part", [
             ("rows", str(self.path / f"part{rank}.log"), self._part_config.to_dict(), share, self.coordinates, names)

@@ -57,12 +57,13 @@ class CubeWorkshop(TeamWorkshop):
 
     def make_parts(self) -> Parts:
         self._records = tool_records(self._config, self.imagenames)
+        self._start_team(min([self._nworkers, *self._known_channel_counts()]))
         counts = self._read_coordinates()
         if len(set(counts)) > 1:
             raise ParameterError(f"fields with {counts} channels can't be imaged in parallel; use parallel=False")
         nguards = self._guards_needed(counts[0])
-        size = len(slabs(counts[0], self._nworkers, nguards))
-        self.slabs = slabs(counts[0], self._start_team(size), nguards)
+        self.slabs = slabs(counts[0], self._npart, nguards)
+        self._use_workers(len(self.slabs))
         sources = [field.imagename for field in self._config.fields]
         self.call("open_part", [
             ("cube", str(self.path / f"part{rank}.log"), self._part_config.to_dict(),
@@ -77,6 +78,11 @@ class CubeWorkshop(TeamWorkshop):
                 parts.deconvolvers.append(deconvolver)
                 parts.masks.append(TeamMask(self, number, self._config, deconvolver))
         return parts
+
+    def _known_channel_counts(self) -> list[int]:
+        """The numbers of channels that the parameters give; the others are the data's."""
+        shapes = map(self._config.image_shape, self._config.fields)
+        return [shape[3] for shape in shapes if shape[3] is not None]
 
     def _guards_needed(self, nchan: int) -> int:
         """How many guard channels the parts need: as the widest channel of the data wants."""

@@ -50,6 +50,10 @@ class TeamWorkshop(SerialWorkshop):
         self._hosts = [answer["host"] for answer in self.call("hello", [()] * self._npart)]
         return self._npart
 
+    def _use_workers(self, size: int) -> None:
+        """Leave those of the team alone that there is nothing to do for."""
+        self._npart, self._hosts = size, self._hosts[:size]
+
     def share_of(self, rank: int) -> str:
         """What of the whole the worker of that rank images, for the log."""
         raise NotImplementedError
@@ -70,20 +74,11 @@ class TeamWorkshop(SerialWorkshop):
         )
 
     def _read_coordinates(self) -> list[int]:
-        """Find each field's coordinate system, and how many channels it has, as CASA makes them of the parameters."""
-        self.coordinates, counts = [], []
-        for impars, gridpars in zip(self._records.impars, self._records.gridpars, strict=True):
-            tool = casa.load().synthesisimager()
-            try:
-                with casa.working_on("defining the image"):
-                    for record in self._records.selpars:
-                        tool.selectdata(record)
-                    tool.defineimage({**impars, "startmodel": ""}, gridpars)
-                    self.coordinates.append(tool.getcsys()["coordsys"])
-                    counts.append(int(tool.updatenchan()))
-            finally:
-                tool.done()
-        return counts
+        """Find each field's coordinate system, and how many channels it has."""
+        arguments = (self._part_config.to_dict(), list(self.imagenames))
+        found = self.call("coordinates", [arguments])[0]
+        self.coordinates = [coordinates for coordinates, _ in found]
+        return [nchan for _, nchan in found]
 
     def call(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Call a method of the workers, each with its own arguments."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import casa
 from ..errors import ImagingError
+from .coordinates import image_coordinates
 from .cube_part import CubePart
 from .row_part import RowPart
 
@@ -32,6 +33,10 @@ class Worker:
             raise ImagingError(
                 f"can't work in {folder!r} ({error.strerror}): all workers must see the disk that the caller works on"
             ) from error
+
+    def coordinates(self, *values: Any) -> list[Any]:
+        """Each field's coordinate system and number of channels; see `coordinates.image_coordinates`."""
+        return image_coordinates(*values)
 
     def open_part(self, kind: str, log: str, *values: Any) -> None:
         """Open a part, of a kind in PARTS, made with `values`; CASA's messages go to the file `log`."""

@@ -14,6 +14,7 @@ from test_agreement import check_errors, check_meaningful, images_in, prepare
 
 LIMIT_S = 180.0
 LONG = pytest.mark.long
+imaged_last: list[str] = []  # the data of the case before
 
 
 def compare(
@@ -24,6 +25,10 @@ def compare(
     here, there = folders
     for folder in folders:
         prepare(case, folder, dataset)
+    if case.data != imaged_last:  # other data's times and places change the last bits of frequencies in a process
+        oracle.close()
+        candidate.close()
+        imaged_last[:] = case.data
     expected = oracle.run([Call("tclean", call) for call in case.calls], here, LIMIT_S)
     parallel = [{"parallel": True, "nworkers": number} if number else {} for number in workers]
     calls = [Call("pclean", {**call, **case.own, **how}) for call, how in zip(case.calls, parallel, strict=True)]

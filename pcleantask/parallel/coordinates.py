@@ -1,0 +1,33 @@
+"""The coordinate systems of a run's images, as CASA makes them of the parameters and the data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import casa
+from ..config import PcleanConfig
+from ..toolrecords import Record, tool_records
+
+
+def image_coordinates(config: dict[str, Any], names: list[str]) -> list[tuple[Record, int]]:
+    """Each field's coordinate system and number of channels.
+
+    Called in a worker: the last bits of frequencies that CASA's measures give depend on what its process has converted
+    before, and the workers' must be those of the images' axis.
+
+    Parameters
+    ----------
+    config : dict
+        A `PcleanConfig.to_dict`.
+    names : list of str
+        Each field's image name.
+    """
+    records = tool_records(PcleanConfig.from_dict(config), tuple(names))
+    found = []
+    for impars, gridpars in zip(records.impars, records.gridpars, strict=True):
+        with casa.tool("synthesisimager") as tool, casa.working_on("defining the image"):
+            for record in records.selpars:
+                tool.selectdata(record)
+            tool.defineimage({**impars, "startmodel": ""}, gridpars)
+            found.append((tool.getcsys()["coordsys"], int(tool.updatenchan())))
+    return found
