@@ -16,7 +16,7 @@ from ..errors import ImagingError
 from ..gridding.casa_gridder import CasaGridder
 from ..toolrecords import Record, ToolRecords
 
-COMPLAINT = "Error in setting up FTMachine()"
+COMPLAINTS = ("Error in setting up FTMachine()", "is not an efficient imagesize")
 NO_MACHINE: Record = {"deconvolver": "mtmfs"}  # a gridding machine of taylor terms...
 NO_TERMS: Record = {"deconvolver": "mtmfs", "nterms": 0, "startmodel": ""}  # ...can't be made of none
 
@@ -50,7 +50,7 @@ class WholeBandGridder(CasaGridder):
         impars, gridpars = (found[self._largest] for found in (self._records.impars, self._records.gridpars))
         nx, ny = impars["imsize"]
         try:
-            with casa.working_on("noting the band"), casa.without_messages(COMPLAINT):
+            with casa.working_on("noting the band"), casa.without_messages(*COMPLAINTS):
                 self._tool.defineimage(
                     {**impars, **changes, **NO_TERMS, "imsize": [nx, ny + rows]}, {**gridpars, **NO_MACHINE}
                 )

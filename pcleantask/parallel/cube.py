@@ -21,7 +21,7 @@ from ..errors import ParameterError
 from ..gridding.base import Gridder
 from ..images import planes
 from ..images.assemble import Part, beams_image
-from ..images.products import carried_over, check_shapes
+from ..images.products import check_shapes
 from ..images.space import check_space
 from ..imaging.beam import mask_blocks
 from ..imaging.deconvolver import Deconvolver
@@ -363,15 +363,6 @@ def check_splittable(config: PcleanConfig) -> None:
         )
     if main.specmode in SELECTION_FRAMES:
         raise ParameterError(f"specmode={main.specmode!r} can't be imaged in parallel; {way_out}")
-    if config.run.savemodel != "none":
-        raise ParameterError(f"savemodel={config.run.savemodel!r} of a cube can't be done in parallel yet; {way_out}")
-    if config.run.restart and any(
-        carried_over(field.imagename, calcpsf=config.run.calcpsf, calcres=config.run.calcres) for field in config.fields
-    ):
-        raise ParameterError(
-            f"imagename {main.imagename!r}: a former run's cube can't be continued in parallel yet; {way_out}, "
-            "remove the old images, or set restart=False"
-        )
     if config.frame.veltype == "optical":
         raise ParameterError(f"veltype='optical' has no regular channels to be imaged in parallel; {way_out}")
     if any(not field.is_cube for field in config.fields):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -199,9 +199,20 @@ class CubePart:
     def init_record(self, number: int) -> dict[str, Any]:
         """CASA's record of field `number`, with the sum of its mask (None where there is none) and the largest rms."""
         record = dict(self._workshop.parts.deconvolvers[number].init_record())
+        peak = self._peak_of_own(number, float(record["peakresidualnomask"]))
+        if record["peakresidual"] == record["peakresidualnomask"]:  # there is no mask, or the peak is in it
+            record["peakresidual"] = peak
+        record["peakresidualnomask"] = peak
         if record["masksum"] != NO_MASK_SUM:
             self._sums[number] = float(record["masksum"])
         return {"record": record, "masksum": self._sums[number], "rms": self._largest_rms(number)}
+
+    def _peak_of_own(self, number: int, peak: float) -> float:
+        """The largest absolute residual of own channels, of all channels' `peak`; guards' residuals are not exact."""
+        with planes.opened(self._workshop.imagenames[number] + ".residual") as residual:
+            if _peak(residual, self._slab.guards) < peak:
+                return peak
+            return _peak(residual, self._slab.own)
 
     def _largest_rms(self, number: int) -> float:
         """The largest robust rms of the planes, which decides whose n-sigma threshold counts; 0 without one."""
@@ -348,6 +359,16 @@ def with_absolute_paths(config: PcleanConfig) -> PcleanConfig:
         config.gridding, vptable=absolute(config.gridding.vptable), cfcache=absolute(config.gridding.cfcache)
     )
     return dataclasses.replace(config, selections=tuple(selections), fields=tuple(fields), gridding=gridding)
+
+
+def _peak(residual: planes.Planes, channels: Iterable[int]) -> float:
+    """The largest absolute value of valid pixels; 0 where there are none."""
+    found = [0.0]
+    for chan in channels:
+        for pol in range(residual.shape[2]):
+            valid = residual.read_double(pol, chan)[residual.read_valid(pol, chan)]
+            found.append(float(np.abs(valid).max(initial=0.0)))
+    return max(found)
 
 
 def clear(image: planes.Planes, channels: Any) -> None:

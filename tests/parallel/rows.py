@@ -112,9 +112,7 @@ def can_be_split(case: Case) -> bool:
     if case.refused or case.fails or any(word in case.name for word in CASA_ONLY):
         return False
     if is_cube(case):
-        goes_on = len(case.calls) > 1 and len({call["imagename"] for call in case.calls}) < len(case.calls)
-        saves = any(call.get("savemodel", "none") != "none" for call in case.calls)
-        return not (goes_on or saves or case.own.get("automaskengine") == "casa")
+        return case.own.get("automaskengine") != "casa"
     return not any(call.get("deconvolver") == "mtmfs" and call.get("gridder") == "mosaic" for call in case.calls)
 
 

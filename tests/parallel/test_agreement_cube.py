@@ -62,13 +62,12 @@ def test_any_number_of_workers_gives_tcleans_cube(
     compare(case, [workers], oracle, candidate, folders, dataset)
 
 
-def test_going_on_with_a_former_cube_is_refused(
-    candidate: TaskProcess, folders: tuple[Path, Path], dataset: Callable[[str], Path]
-) -> None:
-    case = Case("goes-on", ({**CUBE, **WHOLE, "niter": 40}, {**CUBE, **WHOLE, **GO_ON, "niter": 100}))
-    prepare(case, folders[1], dataset)
-    first, second = case.calls
-    calls = [Call("pclean", first), Call("pclean", {**second, "parallel": True, "nworkers": 2})]
-    found = candidate.run(calls, folders[1], LIMIT_S)
-    assert found[0].error == ""
-    assert "can't be continued in parallel yet" in found[1].error
+@pytest.mark.parametrize("workers", [[0, 2], pytest.param([2, 0], marks=LONG), pytest.param([3, 2], marks=LONG)])
+@pytest.mark.parametrize("mask", ["", pytest.param(PARTLY, marks=LONG)], ids=["no mask", "mask in some channels"])
+def test_a_run_goes_on_with_another_number_of_workers(
+    mask: str, workers: list[int], oracle: TaskProcess, candidate: TaskProcess, folders: tuple[Path, Path],
+    dataset: Callable[[str], Path],
+) -> None:  # fmt: skip
+    first = {**CUBE, **WHOLE, "mask": mask, "niter": 40}
+    case = Case("goes-on", (first, {**first, **GO_ON, "mask": "", "niter": 100}))
+    compare(case, workers, oracle, candidate, folders, dataset)
