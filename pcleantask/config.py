@@ -263,6 +263,12 @@ class PcleanConfig:
         return self.fields[0].specmode == "mfs" or self.fields[0].multiterm
 
     @property
+    def grids_by_channel(self) -> bool:
+        """Whether CASA grids a cube with the data near its channels alone (SynthesisImagerVi2::defineImage)."""
+        main = self.fields[0]
+        return main.is_cube and main.deconvolver != "mtmfs" and not main.gridder.startswith("awp")
+
+    @property
     def saves_model_late(self) -> bool:
         """True where the last major cycle can't be foreseen, so that the model is predicted after the loop."""
         auto = self.fields[0].usemask == "auto-multithresh"

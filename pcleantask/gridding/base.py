@@ -23,8 +23,11 @@ class Gridder(Protocol):
     def major_cycle(self, *, last: bool) -> None:
         """Predict the models, subtract them from the data and grid what is left: write .residual of every field."""
 
-    def predict(self) -> None:
-        """Predict the models and save them with the visibilities, as `savemodel` says."""
+    def predict(self, *, tuned: bool = False) -> None:
+        """Predict the models and save them with the visibilities, as `savemodel` says.
+
+        `tuned` leaves out data whose frequencies are far from the images'.
+        """
 
     def estimate_memory(self) -> float:
         """Memory that gridding will take [kB]."""

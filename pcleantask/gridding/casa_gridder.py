@@ -100,8 +100,10 @@ class CasaGridder:
         with casa.working_on("running a major cycle"):
             self._tool.executemajorcycle(controls={"lastcycle": last, "usemask": self._records.decpars[0]["usemask"]})
 
-    def predict(self) -> None:
+    def predict(self, *, tuned: bool = False) -> None:
         with casa.working_on("predicting the model visibilities"):
+            if tuned:
+                self._tool.tuneselectdata()
             self._tool.predictmodel()
 
     def make_image(self, kind: str, path: str) -> None:

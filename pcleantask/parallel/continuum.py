@@ -16,12 +16,11 @@ import numpy as np
 from .. import casa, measurementsets
 from ..config import PcleanConfig
 from ..errors import ParameterError
-from ..gridding.base import Gridder
 from ..imaging.normalizer import Normalizer
 from ..imaging.workshop import Parts
 from ..toolrecords import Record, ToolRecords, tool_records
 from .partition import field_shares, row_shares
-from .team_workshop import TeamMaker, TeamWorkshop
+from .team_workshop import TeamGridder, TeamMaker, TeamWorkshop
 
 WITHOUT_DENSITY = ("natural", "radial")  # weighting types
 
@@ -75,21 +74,21 @@ class RowsWorkshop(TeamWorkshop):
     def publish(self, history: Mapping[str, Any]) -> None:
         for rank in range(self._npart):
             shutil.rmtree(self.path / f"part{rank}", ignore_errors=True)
-        if self.saves_model:
-            self._save_model()
+        self.save_model()
         super().publish(history)
 
 
-class TeamRowGridder(Gridder):
+class TeamRowGridder(TeamGridder):
     """A Gridder whose calls run on every worker, each on its rows."""
 
     def __init__(self, workshop: RowsWorkshop, records: ToolRecords) -> None:
-        self._workshop, self._records = workshop, records
+        super().__init__(workshop)
+        self._rows, self._records = workshop, records
 
     def set_weighting(self) -> None:
         """Set the weights by one density of all rows; densities by field are whole in each part."""
         self._workshop.steps("set_weighting")
-        if self._workshop.shares_density:
+        if self._rows.shares_density:
             paths = self._workshop.steps("weight_density")
             paths = sum_densities(paths, self._workshop.path, self._records.weightpars)
             self._workshop.each_step("use_density", [(path,) for path in paths])
@@ -103,18 +102,6 @@ class TeamRowGridder(Gridder):
 
     def check_pb(self) -> None:
         """tclean doesn't check it in parallel, as its image is not there yet."""
-
-    def major_cycle(self, *, last: bool) -> None:
-        self._workshop.steps("major_cycle", last)
-
-    def predict(self) -> None:
-        """The model is saved at the end, in one process."""
-
-    def estimate_memory(self) -> float:
-        return sum(self._workshop.steps("estimate_memory"))
-
-    def close(self) -> None:
-        self._workshop.close_parts()
 
 
 def has_density(weights: Record) -> bool:

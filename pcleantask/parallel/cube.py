@@ -18,7 +18,6 @@ import numpy as np
 from .. import casa, measurementsets, report
 from ..config import PcleanConfig
 from ..errors import ParameterError
-from ..gridding.base import Gridder
 from ..images import planes
 from ..images.assemble import Part, beams_image
 from ..images.products import check_shapes
@@ -29,7 +28,7 @@ from ..imaging.workshop import Parts
 from ..toolrecords import SELECTION_FRAMES, Record, tool_records
 from .merge import merged_exec_record, merged_init_record
 from .partition import Slab, guards_needed, slabs, spectral_axis
-from .team_workshop import TeamMaker, TeamWorkshop
+from .team_workshop import TeamGridder, TeamMaker, TeamWorkshop
 
 # Changes to a deconvolver's record for images that have beams but no data.
 ONLY_BEAMS: Record = {"usemask": "user", "mask": "", "startmodel": "", "noRequireSumwt": True}
@@ -71,7 +70,7 @@ class CubeWorkshop(TeamWorkshop):
             for rank, slab in enumerate(self.slabs)
         ])  # fmt: skip
         self.names = self.steps("names")
-        parts = Parts(TeamGridder(self))
+        parts = Parts(TeamCubeGridder(self))
         if self._config.iteration.niter > 0 or self._config.deconvolution.restoration:
             for number in range(len(self._config.fields)):
                 deconvolver = TeamDeconvolver(self, number, self._config)
@@ -119,8 +118,7 @@ class CubeWorkshop(TeamWorkshop):
         self._assemble()
         for rank in range(len(self.slabs)):
             shutil.rmtree(self.path / f"part{rank}")
-        if self.saves_model:
-            self._save_model()
+        self.save_model()
         super().publish(history)
 
     def restoring_record(self, number: int) -> Record:
@@ -154,12 +152,12 @@ class CubeWorkshop(TeamWorkshop):
         super().close_parts()
 
 
-class TeamGridder(Gridder):
+class TeamCubeGridder(TeamGridder):
     """A Gridder whose calls run on every worker, each on its channels."""
 
     def __init__(self, workshop: CubeWorkshop) -> None:
-        self._workshop = workshop
-        self.beams: list[np.ndarray] = []
+        super().__init__(workshop)
+        self._slabs = workshop.slabs
 
     def set_weighting(self) -> None:
         """The workers have set them when they opened their parts."""
@@ -180,7 +178,7 @@ class TeamGridder(Gridder):
         chan, pol = np.unravel_index(areas.argmax(), areas.shape)
         largest = beams[chan][pol]
         arguments: list[tuple[int, list[Any]]] = []
-        for slab in self._workshop.slabs:
+        for slab in self._slabs:
             planes_of_part = [
                 (chan - slab.first, int(pol), largest)
                 for chan in range(slab.first, slab.last)
@@ -194,18 +192,6 @@ class TeamGridder(Gridder):
 
     def check_pb(self) -> None:
         self._workshop.steps("check_pb")
-
-    def major_cycle(self, *, last: bool) -> None:
-        self._workshop.steps("major_cycle", last)
-
-    def predict(self) -> None:
-        """The model is saved when the whole of it is assembled."""
-
-    def estimate_memory(self) -> float:
-        return sum(self._workshop.steps("estimate_memory"))
-
-    def close(self) -> None:
-        self._workshop.close_parts()
 
 
 class TeamDeconvolver:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -18,7 +19,28 @@ from .team import Team
 TeamMaker = Callable[[int], Team]
 
 
-class TeamWorkshop(SerialWorkshop):
+class TeamGridder:
+    """What Gridders on a team have in common: their calls run on every worker."""
+
+    def __init__(self, workshop: TeamWorkshop) -> None:
+        self._workshop = workshop
+
+    def major_cycle(self, *, last: bool) -> None:
+        self._workshop.steps("major_cycle", last)
+        self._workshop.saved_in_cycle = last
+
+    def predict(self, *, tuned: bool = False) -> None:
+        """The model is saved when the whole of it is there."""
+        self._workshop.is_predicted = True
+
+    def estimate_memory(self) -> float:
+        return sum(self._workshop.steps("estimate_memory"))
+
+    def close(self) -> None:
+        self._workshop.close_parts()
+
+
+class TeamWorkshop(SerialWorkshop, abc.ABC):
     """A workshop whose parts run on a team of workers.
 
     Parameters
@@ -36,6 +58,8 @@ class TeamWorkshop(SerialWorkshop):
         self._make_team, self._nworkers = make_team, nworkers
         self._team: Team | None = None
         self.saves_model = config.run.savemodel != "none"
+        self.saved_in_cycle = False
+        self.is_predicted = config.saves_model_late
         silent = dataclasses.replace(config.run, savemodel="none")
         self._part_config = dataclasses.replace(config, run=silent)
         self.coordinates: list[Record] = []
@@ -54,9 +78,9 @@ class TeamWorkshop(SerialWorkshop):
         """Leave those of the team alone that there is nothing to do for."""
         self._npart, self._hosts = size, self._hosts[:size]
 
+    @abc.abstractmethod
     def share_of(self, rank: int) -> str:
         """What of the whole the worker of that rank images, for the log."""
-        raise NotImplementedError
 
     def publish(self, history: Mapping[str, Any]) -> None:
         self._tell_of_workers()
@@ -99,14 +123,20 @@ class TeamWorkshop(SerialWorkshop):
         if self._team is not None and self._team.size:
             self.call("close_part", [()] * self._npart)
 
-    def _save_model(self) -> None:
-        """Predict the whole model and save it with the data, in this process: the MeasurementSet is one for all."""
+    def save_model(self) -> None:
+        """Predict the whole model and save it with the data, in this process: the MeasurementSet is one for all.
+
+        It is saved where tclean would save it, by a last major cycle or afterwards; such a cycle of a cube writes only
+        to channels of the data that are near the cube's.
+        """
+        if not (self.saves_model and (self.is_predicted or self.saved_in_cycle)):
+            return
         gridder = self.make_saving_gridder()
         normalizers = [Normalizer(record) for record in self._records.normpars]
         try:
             for normalizer in normalizers:
                 normalizer.divide_model()
-            gridder.predict()
+            gridder.predict(tuned=self._config.grids_by_channel and not self.is_predicted)
             for normalizer in normalizers:
                 normalizer.restore_model()
         finally:

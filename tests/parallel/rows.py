@@ -55,6 +55,9 @@ MORE_CUBES = [
     cube("niter-zero-mask", **{**WHOLE, "niter": 0}, mask=PARTLY),
     steps("startmodel-whole", {**CUBE, **WHOLE}, {"imagename": "first"}, {"startmodel": "first.model", "niter": 100}),
     cube("savemodel-virtual", savemodel="virtual"),
+    cube("savemodel-column-late", savemodel="modelcolumn", nsigma=3.0),
+    cube("savemodel-column-niter-zero", savemodel="modelcolumn", niter=0),
+    cube("savemodel-column-threshold", savemodel="modelcolumn", niter=5000, threshold="0.15Jy"),
     cube("mosaic-briggs", **MOSAIC, nchan=4, start="229.999GHz", weighting="briggs"),
     cube("mosaic-briggsbwtaper", **MOSAIC, nchan=4, start="229.999GHz", weighting="briggsbwtaper", mosweight=True),
     steps(
