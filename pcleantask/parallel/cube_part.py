@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,8 @@ class PartWorkshop(SerialWorkshop):
                 for path in carried_over(source, calcpsf=run.calcpsf, calcres=run.calcres):
                     target = name + path.name.removeprefix(Path(source).name)
                     cut_out(str(path), target, range(self._slab.first, self._slab.last))
-                self._clear_guards(name + ".mask")
+                self.clear_guards(name + ".mask")
+                self.clear_guards(name + ".residual")
         self._config = dataclasses.replace(
             self._config, fields=tuple(self._part_of_field(number) for number in range(len(self._sources)))
         )
@@ -95,9 +96,10 @@ class PartWorkshop(SerialWorkshop):
             model = part_of_image(model, str(self._folder / f"{number}-start.model"), self._slab, coordinates)
         return dataclasses.replace(field, mask=kept[0] if len(kept) == 1 else kept or "", startmodel=model)
 
-    def _clear_guards(self, mask: str) -> None:
-        if planes.is_image(mask):
-            with planes.opened(mask) as image:
+    def clear_guards(self, path: str) -> None:
+        """Set the guard channels of an image, if it is there, to zero."""
+        if planes.is_image(path):
+            with planes.opened(path) as image:
                 clear(image, self._slab.guards)
 
     def check_space(self) -> None:
@@ -191,7 +193,10 @@ class CubePart:
         self._workshop.parts.gridder.check_pb()
 
     def major_cycle(self, last: bool) -> None:
+        """Make the residuals; those of guards are not exact, and zero counts in no peak or noise."""
         self._imager.run_major_cycle(last=last)
+        for name in self._workshop.imagenames:
+            self._workshop.clear_guards(name + ".residual")
 
     def estimate_memory(self) -> float:
         return self._workshop.parts.gridder.estimate_memory()
@@ -199,20 +204,9 @@ class CubePart:
     def init_record(self, number: int) -> dict[str, Any]:
         """CASA's record of field `number`, with the sum of its mask (None where there is none) and the largest rms."""
         record = dict(self._workshop.parts.deconvolvers[number].init_record())
-        peak = self._peak_of_own(number, float(record["peakresidualnomask"]))
-        if record["peakresidual"] == record["peakresidualnomask"]:  # there is no mask, or the peak is in it
-            record["peakresidual"] = peak
-        record["peakresidualnomask"] = peak
         if record["masksum"] != NO_MASK_SUM:
             self._sums[number] = float(record["masksum"])
         return {"record": record, "masksum": self._sums[number], "rms": self._largest_rms(number)}
-
-    def _peak_of_own(self, number: int, peak: float) -> float:
-        """The largest absolute residual of own channels, of all channels' `peak`; guards' residuals are not exact."""
-        with planes.opened(self._workshop.imagenames[number] + ".residual") as residual:
-            if _peak(residual, self._slab.guards) < peak:
-                return peak
-            return _peak(residual, self._slab.own)
 
     def _largest_rms(self, number: int) -> float:
         """The largest robust rms of the planes, which decides whose n-sigma threshold counts; 0 without one."""
@@ -359,16 +353,6 @@ def with_absolute_paths(config: PcleanConfig) -> PcleanConfig:
         config.gridding, vptable=absolute(config.gridding.vptable), cfcache=absolute(config.gridding.cfcache)
     )
     return dataclasses.replace(config, selections=tuple(selections), fields=tuple(fields), gridding=gridding)
-
-
-def _peak(residual: planes.Planes, channels: Iterable[int]) -> float:
-    """The largest absolute value of valid pixels; 0 where there are none."""
-    found = [0.0]
-    for chan in channels:
-        for pol in range(residual.shape[2]):
-            valid = residual.read_double(pol, chan)[residual.read_valid(pol, chan)]
-            found.append(float(np.abs(valid).max(initial=0.0)))
-    return max(found)
 
 
 def clear(image: planes.Planes, channels: Any) -> None:

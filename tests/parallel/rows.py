@@ -32,7 +32,7 @@ REGIONS = f"#CRTFv0\nglobal coord=J2000\n{PARTLY}\ncircle[[39pix,56pix],5pix], r
 MORE_CUBES = [
     cube("mask-in-some-channels", **WHOLE, mask=PARTLY),
     cube("mask-in-some-channels-threshold", **{**WHOLE, "niter": 5000}, threshold="0.05Jy", mask=f"{CIRCLE}, {OTHERS}"),
-    cube("mask-in-some-channels-nsigma", vis="noisy.ms", **{**WHOLE, "niter": 5000}, nsigma=5.0, mask=PARTLY),
+    cube("mask-in-some-channels-nsigma", vis="noisy.ms", **{**WHOLE, "niter": 5000}, nsigma=3.0, mask=PARTLY),
     with_files(cube("mask-file-in-some-channels", **WHOLE, mask="region.crtf"), region_crtf=REGIONS),
     with_files(
         cube("mask-file-frequencies", **WHOLE, mask="region.crtf"),
