@@ -347,8 +347,6 @@ def check_splittable(config: PcleanConfig) -> None:
             f"automaskengine='casa' masks by blocks of channels that it chooses by itself, so that parts of a cube get "
             f"other masks than the whole; use automaskengine='numpy', or {way_out}"
         )
-    if main.specmode in SELECTION_FRAMES:
-        raise ParameterError(f"specmode={main.specmode!r} can't be imaged in parallel; {way_out}")
     if config.frame.veltype == "optical":
         raise ParameterError(f"veltype='optical' has no regular channels to be imaged in parallel; {way_out}")
     if any(not field.is_cube for field in config.fields):

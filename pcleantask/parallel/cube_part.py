@@ -29,6 +29,10 @@ from .regions import part_of_image, part_of_mask
 
 NO_MASK_SUM = -1.0  # what CASA's records say where the mask is as it was, or isn't there
 
+# An image with given coordinates takes the data's frequencies as they are only if its frame is this one
+# (SynthesisParamsImage::buildCoordinateSystem), as CASA does of itself for a cubedata image whose axis it makes.
+FRAMES_OF_PARTS = {"cubedata": "REST"}
+
 
 class PartWorkshop(SerialWorkshop):
     """CASA's parts on a slab of channels; the images stay where they are made, for the lead to assemble.
@@ -110,9 +114,10 @@ class PartWorkshop(SerialWorkshop):
 
     def _make_records(self) -> ToolRecords:
         records = super()._make_records()
+        frame = FRAMES_OF_PARTS.get(self._config.fields[0].specmode, self._config.frame.outframe)
         impars = tuple(
-            {**record, "csys": shifted(coordinates, self._slab.first), "nchan": self._slab.size}
-            for record, coordinates in zip(records.impars, self._coordinates, strict=True)
+            {**record, "csys": shifted(whole, self._slab.first), "nchan": self._slab.size, "outframe": frame}
+            for record, whole in zip(records.impars, self._coordinates, strict=True)
         )
         return dataclasses.replace(records, impars=impars)
 

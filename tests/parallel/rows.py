@@ -100,8 +100,6 @@ SHORT_CONTINUUM = {
 CASA_ONLY = (
     "facets",
     "psfphasecenter",
-    "cubedata",
-    "cubesource",
     "optical",
 )  # in the names of rows that can't be split
 
