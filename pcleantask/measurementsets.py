@@ -120,3 +120,16 @@ def add_missing_weight_spectra(paths: Sequence[str]) -> None:
         with casa.tool("calibrater") as calibrater:
             calibrater.open(path, addcorr=False, addmodel=False)
             calibrater.initweights(wtmode="weight", dowtsp=True)
+
+
+def observatory_position(vis: str) -> dict[str, Any]:
+    """Where the data were taken, as a measure: the observatory's place, that of the first antenna if it is unknown."""
+    with casa.opened_table(f"{vis}/OBSERVATION") as table:
+        telescope = table.getcell("TELESCOPE_NAME", 0)
+    with casa.tool("measures") as measures:
+        known = measures.observatory(telescope)
+        if known.get("type") == "position":
+            return dict(known)
+        with casa.opened_table(f"{vis}/ANTENNA") as table:
+            x, y, z = (f"{value!r}m" for value in map(float, table.getcell("POSITION", 0)))
+        return dict(measures.position("ITRF", x, y, z))

@@ -85,11 +85,6 @@ BAD_PARAMETERS: list[tuple[Params, type[PcleanError], tuple[str, ...]]] = [
     ({"imagename": "/proc/pclean-img"}, OutputError, ("imagename '/proc/pclean-img'",)),
     ({"interactive": True}, ParameterError, ("interactive", "usemask='auto-multithresh'")),
     ({"nworkers": -1}, ParameterError, ("nworkers", "-1", "not below 0")),
-    (
-        {"parallel": True, "specmode": "cube", "usemask": "auto-multithresh", "automaskengine": "casa"},
-        ParameterError,
-        ("automaskengine='casa'", "parallel=False"),
-    ),
     ({"specmode": "mvc"}, ParameterError, ("specmode='mvc'", "use specmode='mfs'")),
     ({"gridder": "awphpg"}, ParameterError, ("gridder='awphpg'", "use 'awproject'")),
     ({"nchan": 0, "specmode": "cube"}, ParameterError, ("nchan must be positive or -1, got 0",)),

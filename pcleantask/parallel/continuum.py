@@ -15,11 +15,10 @@ import numpy as np
 
 from .. import casa, measurementsets
 from ..config import PcleanConfig
-from ..errors import ParameterError
 from ..imaging.normalizer import Normalizer
 from ..imaging.workshop import Parts
 from ..toolrecords import Record, ToolRecords, tool_records
-from .partition import field_shares, row_shares
+from .partition import NotSplittableError, field_shares, row_shares
 from .team_workshop import TeamGridder, TeamMaker, TeamWorkshop
 
 WITHOUT_DENSITY = ("natural", "radial")  # weighting types
@@ -133,12 +132,10 @@ def sum_densities(paths: Sequence[str], folder: Path, weights: Record) -> list[s
 
 
 def check_splittable(config: PcleanConfig) -> None:
-    """Raise ParameterError for what CASA can't grid in parts of the rows."""
+    """Raise NotSplittableError for what CASA can't grid in parts of the rows."""
     if config.gridding.facets > 1:
-        raise ParameterError(f"facets={config.gridding.facets} can't be imaged in parallel; use parallel=False")
+        raise NotSplittableError("facets are imaged together")
     if any(field.multiterm for field in config.fields) and "mosaic" in config.fields[0].gridder:
-        raise ParameterError("a mosaic with deconvolver='mtmfs' can't be imaged in parallel yet; use parallel=False")
+        raise NotSplittableError("the taylor terms of a mosaic differ if they are gridded in parts")
     if any(field.is_cube for field in config.fields):
-        raise ParameterError(
-            "a continuum image with an outlier field that is a cube can't be imaged in parallel; use parallel=False"
-        )
+        raise NotSplittableError("an outlier field is a cube")

@@ -25,9 +25,9 @@ from ..images.space import check_space
 from ..imaging.beam import mask_blocks
 from ..imaging.deconvolver import Deconvolver
 from ..imaging.workshop import Parts
-from ..toolrecords import SELECTION_FRAMES, Record, tool_records
+from ..toolrecords import Record, tool_records
 from .merge import merged_exec_record, merged_init_record
-from .partition import Slab, guards_needed, slabs, spectral_axis
+from .partition import NotSplittableError, Slab, guards_needed, slabs, spectral_axis
 from .team_workshop import TeamGridder, TeamMaker, TeamWorkshop
 
 # Changes to a deconvolver's record for images that have beams but no data.
@@ -339,21 +339,19 @@ class TeamMask:
 
 
 def check_splittable(config: PcleanConfig) -> None:
-    """Raise ParameterError for what can't be split among workers and stay exact."""
-    way_out = "use parallel=False, which gives tclean's image"
-    main = config.fields[0]
-    if main.usemask == "auto-multithresh" and config.run.automaskengine == "casa":
-        raise ParameterError(
-            f"automaskengine='casa' masks by blocks of channels that it chooses by itself, so that parts of a cube get "
-            f"other masks than the whole; use automaskengine='numpy', or {way_out}"
-        )
-    if config.frame.veltype == "optical":
-        raise ParameterError(f"veltype='optical' has no regular channels to be imaged in parallel; {way_out}")
-    if any(not field.is_cube for field in config.fields):
-        raise ParameterError(f"a cube with outlier fields that are no cubes can't be imaged in parallel; {way_out}")
-    if config.gridding.psfphasecenter != "" and "mosaic" in main.gridder:
-        raise ParameterError(f"psfphasecenter with a cube can't be imaged in parallel; {way_out}")
-    if main.gridder.startswith("aw") and "cube" in main.specmode:
-        raise ParameterError(f"gridder={main.gridder!r} with a cube can't be imaged in parallel; {way_out}")
-    if config.gridding.facets > 1:
-        raise ParameterError(f"facets={config.gridding.facets} can't be imaged in parallel; {way_out}")
+    """Raise NotSplittableError for what can't be split among workers and stay exact."""
+    main, gridding = config.fields[0], config.gridding
+    counts = {config.image_shape(field)[3] for field in config.fields}
+    reasons = {
+        "automaskengine='casa' masks by blocks of channels that it chooses by itself, and they differ in parts of a "
+        "cube; use automaskengine='numpy'": main.usemask == "auto-multithresh" and config.run.automaskengine == "casa",
+        "with veltype='optical' the channels are not regular": config.frame.veltype == "optical",
+        "outlier fields are no cubes, or have other channels": len(counts) > 1
+        or any(not field.is_cube for field in config.fields),
+        "psfphasecenter makes the PSF of a mosaic anew": gridding.psfphasecenter != "" and "mosaic" in main.gridder,
+        f"gridder={main.gridder!r} fills its cache for the whole cube": main.gridder.startswith("aw"),
+        "facets are imaged together": gridding.facets > 1,
+    }
+    for reason, is_so in reasons.items():
+        if is_so:
+            raise NotSplittableError(reason)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import report
+from .. import measurementsets, report
 from ..config import PcleanConfig
 from ..gridding.base import Gridder
 from ..images import planes
@@ -115,8 +115,10 @@ class PartWorkshop(SerialWorkshop):
     def _make_records(self) -> ToolRecords:
         records = super()._make_records()
         frame = FRAMES_OF_PARTS.get(self._config.fields[0].specmode, self._config.frame.outframe)
+        place = measurementsets.observatory_position(records.selpars[0]["msname"])
+        changes = {"nchan": self._slab.size, "outframe": frame, "obslocation_rec": place}
         impars = tuple(
-            {**record, "csys": shifted(whole, self._slab.first), "nchan": self._slab.size, "outframe": frame}
+            {**record, **changes, "csys": shifted(whole, self._slab.first)}
             for record, whole in zip(records.impars, self._coordinates, strict=True)
         )
         return dataclasses.replace(records, impars=impars)

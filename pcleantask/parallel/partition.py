@@ -13,6 +13,10 @@ from typing import Any
 DOPPLER = 1e-3
 
 
+class NotSplittableError(Exception):
+    """A run that one part of it can't do alone; the message is the reason, without a full stop."""
+
+
 @dataclass(frozen=True)
 class Slab:
     """The channels of one part of a cube.

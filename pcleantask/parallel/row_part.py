@@ -8,6 +8,7 @@ from typing import Any
 
 from ..config import PcleanConfig
 from ..gridding.casa_gridder import CasaGridder
+from ..measurementsets import observatory_position
 from ..toolrecords import Record, tool_records
 
 
@@ -37,8 +38,9 @@ class RowPart:
             for record, expression in zip(records.selpars, rows, strict=True)
             if expression is not None
         )
+        changes = {"startmodel": "", "obslocation_rec": observatory_position(records.selpars[0]["msname"])}
         impars = tuple(
-            {**record, "csys": csys, "startmodel": ""} for record, csys in zip(records.impars, coordinates, strict=True)
+            {**record, **changes, "csys": csys} for record, csys in zip(records.impars, coordinates, strict=True)
         )
         self._gridder = CasaGridder(dataclasses.replace(records, selpars=selpars, impars=impars))
 

@@ -6,12 +6,12 @@ import functools
 
 from .. import casa
 from ..config import PcleanConfig
-from ..errors import ParameterError
 from ..imaging.workshop import Workshop
 from . import mpi_team
 from .continuum import RowsWorkshop
 from .cube import CubeWorkshop
 from .environment import usable_cores
+from .partition import NotSplittableError
 from .team import LocalTeam
 from .team_workshop import TeamMaker
 
@@ -19,12 +19,8 @@ from .team_workshop import TeamMaker
 def make_workshop(config: PcleanConfig) -> Workshop | None:
     """The workshop of a parallel run; None where the run is to be done in one process.
 
-    In an MPI job every run is parallel that can be, whether that is asked for or not.
-
-    Raises
-    ------
-    ParameterError
-        The run is asked to be parallel, and can't be split and stay exact; the message names the serial way.
+    In an MPI job every run is parallel that can be, whether that is asked for or not. What can't be split and stay
+    exact is done in one process, and the log says so.
     """
     link = mpi_team.link()
     if link is None and not config.run.parallel:
@@ -37,8 +33,6 @@ def make_workshop(config: PcleanConfig) -> Workshop | None:
     kind = CubeWorkshop if config.fields[0].is_cube else RowsWorkshop
     try:
         return kind(config, make_team, nworkers)
-    except ParameterError as error:
-        if config.run.parallel:
-            raise
-        casa.post(f"Imaged on one rank only: {error}", "WARN")
+    except NotSplittableError as reason:
+        casa.post(f"Imaged in one process: {reason}", "WARN")
         return None

@@ -32,7 +32,7 @@ REGIONS = f"#CRTFv0\nglobal coord=J2000\n{PARTLY}\ncircle[[39pix,56pix],5pix], r
 MORE_CUBES = [
     cube("mask-in-some-channels", **WHOLE, mask=PARTLY),
     cube("mask-in-some-channels-threshold", **{**WHOLE, "niter": 5000}, threshold="0.05Jy", mask=f"{CIRCLE}, {OTHERS}"),
-    cube("mask-in-some-channels-nsigma", vis="noisy.ms", **{**WHOLE, "niter": 5000}, nsigma=3.0, mask=PARTLY),
+    cube("mask-in-some-channels-nsigma", vis="noisy.ms", **WHOLE, nsigma=3.0, mask=f"{CIRCLE}, {OTHERS}"),
     with_files(cube("mask-file-in-some-channels", **WHOLE, mask="region.crtf"), region_crtf=REGIONS),
     with_files(
         cube("mask-file-frequencies", **WHOLE, mask="region.crtf"),
@@ -97,32 +97,20 @@ SHORT_CONTINUUM = {
     "mfs-mtmfs",
     "briggs-scan-and-antennas",
 }
-CASA_ONLY = (
-    "facets",
-    "psfphasecenter",
-    "optical",
-)  # in the names of rows that can't be split
-
-
 def is_cube(case: Case) -> bool:
     return "cube" in case.calls[-1]["specmode"]
 
 
-def can_be_split(case: Case) -> bool:
-    """Whether the row is one that a team images."""
-    if case.refused or case.fails or any(word in case.name for word in CASA_ONLY):
-        return False
-    if is_cube(case):
-        return case.own.get("automaskengine") != "casa"
-    return not any(call.get("deconvolver") == "mtmfs" and call.get("gridder") == "mosaic" for call in case.calls)
+def is_imaged(case: Case) -> bool:
+    return not (case.refused or case.fails)
 
 
-SPLIT = [case for case in CASES if can_be_split(case)]
+IMAGED = [case for case in CASES if is_imaged(case)]
 CUBES = [
     replace(case, long=case.name not in SHORT_CUBES)
-    for case in [*(row for row in SPLIT if is_cube(row)), *filter(can_be_split, MORE_CUBES)]
+    for case in [*(row for row in IMAGED if is_cube(row)), *filter(is_imaged, MORE_CUBES)]
 ]
 CONTINUUM = [
     replace(case, long=case.name not in SHORT_CONTINUUM)
-    for case in [*(row for row in SPLIT if not is_cube(row)), *filter(can_be_split, MORE_CONTINUUM)]
+    for case in [*(row for row in IMAGED if not is_cube(row)), *filter(is_imaged, MORE_CONTINUUM)]
 ]

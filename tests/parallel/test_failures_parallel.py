@@ -29,10 +29,8 @@ MFS = {**SMALL_MFS, **PARALLEL}
 CUBE = {**SMALL_CUBE, **PARALLEL, "nchan": 4}
 MASKED_CUBE = {**AUTO_CUBE, **PARALLEL, "nchan": 4}
 PROMPT_S = 10.0  # the longest time from a failure to its error, and from a lead's death to that of its workers
-# A cube's former run can't be continued in parallel yet, and these tests keep a former run's products in the way.
-NO_FORMER_CUBE = pytest.mark.skip(reason="a former run's cube is refused in parallel")
 KINDS = pytest.mark.parametrize(
-    "parameters", [pytest.param(MFS, id="mfs"), pytest.param(CUBE, id="cube", marks=NO_FORMER_CUBE)]
+    "parameters", [pytest.param(MFS, id="mfs"), pytest.param(CUBE, id="cube")]
 )
 
 Former = Callable[[dict[str, Any]], dict[str, str]]
@@ -163,7 +161,6 @@ def test_failure_of_a_worker_is_one_error_with_rank_host_and_cause(
     check(folder, answer, before, parameters)
 
 
-@NO_FORMER_CUBE
 @pytest.mark.long
 def test_images_that_vanish_from_a_part_are_an_error_of_its_worker(folder: Path, former: Former) -> None:
     before = former(CUBE)
@@ -174,7 +171,7 @@ def test_images_that_vanish_from_a_part_are_an_error_of_its_worker(folder: Path,
 
 
 @pytest.mark.parametrize(
-    "parameters", [pytest.param(MFS, id="mfs"), pytest.param(MASKED_CUBE, id="cube", marks=NO_FORMER_CUBE)]
+    "parameters", [pytest.param(MFS, id="mfs"), pytest.param(MASKED_CUBE, id="cube")]
 )
 @pytest.mark.parametrize(
     "how",

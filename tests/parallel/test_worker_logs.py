@@ -52,8 +52,8 @@ def test_each_warning_is_told_once_with_its_workers(folder: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("parameters", [SMALL_MFS, {**SMALL_CUBE, "nchan": 4}], ids=["mfs", "cube"])
-def test_log_says_who_imaged_what(folder: Path, dataset: Callable[[str], Path], parameters: dict[str, Any]) -> None:
+def log_of_run(folder: Path, dataset: Callable[[str], Path], parameters: dict[str, Any]) -> list[str]:
+    """The lines of the CASA log of a parallel run in a process of its own."""
     vis = str(dataset("line" if "nchan" in parameters else "continuum"))
     call = CALL.format(parameters=repr({**parameters, **PARALLEL, "vis": vis, "imagename": "img"}))
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -69,10 +69,31 @@ def test_log_says_who_imaged_what(folder: Path, dataset: Callable[[str], Path], 
     )
     assert process.returncode == 0, process.stderr
     (log,) = (folder / "run").glob("casa*.log")
-    lines = [line for line in log.read_text().splitlines() if "Imaged by 2 workers" in line]
+    return log.read_text().splitlines()
+
+
+@pytest.mark.parametrize("parameters", [SMALL_MFS, {**SMALL_CUBE, "nchan": 4}], ids=["mfs", "cube"])
+def test_log_says_who_imaged_what(folder: Path, dataset: Callable[[str], Path], parameters: dict[str, Any]) -> None:
+    lines = [line for line in log_of_run(folder, dataset, parameters) if "Imaged by 2 workers" in line]
     assert len(lines) == 1
     assert re.search(SHARES[parameters["specmode"]], lines[0])
     assert "part0.log and so on in 'img.workdirectory'" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({**SMALL_MFS, "gridder": "widefield", "facets": 2}, "facets are imaged together"),
+        ({**SMALL_CUBE, "nchan": 4, "veltype": "optical"}, "the channels are not regular"),
+    ],
+)
+def test_log_says_why_a_run_is_not_split(
+    folder: Path, dataset: Callable[[str], Path], parameters: dict[str, Any], reason: str
+) -> None:
+    lines = [line for line in log_of_run(folder, dataset, parameters) if "Imaged in one process: " in line]
+    assert len(lines) == 1
+    assert reason in lines[0]
+    assert "WARN" in lines[0]
 
 
 def descriptors() -> list[str]:
