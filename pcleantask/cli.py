@@ -10,6 +10,7 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,12 @@ from .images.products import products
 from .parallel.environment import launched_ranks
 from .parallel.script_run import run_script
 from .parameters import Parameter, definitions, groups
+from .standin import replace_tclean
 from .version import __version__
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130  # exit statuses
 RUN = "run"  # the command whose words are a script's
+REPLACE = "--replace-tclean"
 SHELL_ONLY = {"taskname"}  # names in a saved .last file that are no parameters
 NEGATIVE = re.compile(r"-[\d.]")  # argparse takes -1e-3 and -15km/s for options, unless a space comes first
 
@@ -34,13 +37,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if launched_ranks(os.environ):
         return _on_all_ranks(words)
-    if len(words) > 1 and words[0] == RUN and not words[1].startswith("-"):
-        return run_script(words[1], words[2:])
+    flags = list(takewhile(lambda word: word.startswith("-"), words[1:]))
+    script = words[1 + len(flags) :]
+    if words[:1] == [RUN] and script and set(flags) <= {REPLACE, "--"}:
+        if REPLACE in flags:
+            replace_tclean()
+        return run_script(script[0], script[1:])
     parser = _parser()
     try:
         words, saved = _read_files(words)
         options, strange = parser.parse_known_args([f" {word}" if NEGATIVE.match(word) else word for word in words])
-        _refuse_unknown(strange, parser)
+        _refuse_unknown(strange, parser, options.command)
         return _image({**saved, **_given(options)}, as_json=options.json)
     except ParameterError as error:
         print(f"pclean: {error}", file=sys.stderr)
@@ -64,10 +71,11 @@ def _on_all_ranks(words: list[str]) -> int:
         return USAGE if isinstance(error, ParameterError) else FAILED
 
 
-def _refuse_unknown(words: Sequence[str], parser: argparse.ArgumentParser) -> None:
-    """Refuse what the parser couldn't place; an unknown option with the nearest name there is."""
+def _refuse_unknown(words: Sequence[str], parser: argparse.ArgumentParser, command: str) -> None:
+    """Refuse what the parser couldn't place; an unknown parameter with the nearest name there is."""
     options = {word.removeprefix("--").partition("=")[0]: word for word in words if word.startswith("--")}
-    rules.check_names(options, definitions())
+    if command != RUN:
+        rules.check_names(options, definitions())
     if words:
         parser.error(f"can't place {shlex.join(words)!r}; options begin with --, values that begin with -: --X=-value")
 
@@ -115,8 +123,9 @@ def _parser() -> argparse.ArgumentParser:
         help="run a script, under mpirun once for all ranks",
         description="Run a Python script. Under mpirun it runs once, and every pclean call in it uses all ranks; other "
         "CASA tasks work in it as ever. Its arguments, input and exit status are its own.",
-        usage="[mpirun -n N] pclean run SCRIPT [ARGUMENT ...]",
+        usage=f"[mpirun -n N] pclean run [{REPLACE}] SCRIPT [ARGUMENT ...]",
     )
+    run.add_argument(REPLACE, action="store_true", help="casatasks.tclean is pclean in this run; see the CASA log")
     run.add_argument("script", metavar="SCRIPT", help="the path of the script; what follows it is the script's")
     return parser
 

@@ -31,6 +31,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("parallel",),
     ("private",),
     ("pclean",),
+    ("standin",),
     ("", "cli", "shell"),
     ("__main__", "lead"),
 )

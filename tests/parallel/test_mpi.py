@@ -191,6 +191,26 @@ def test_script_runs_once_with_other_tasks_and_its_own_exit_status(
     check_continuum(folder / "deeper", serial)
 
 
+PIPELINE = """
+import json, sys
+from casatasks import tclean
+print("iterations", tclean(**json.loads(sys.argv[1]))["iterdone"])
+"""
+
+
+def test_unedited_tclean_script_images_on_the_ranks(mpi: Mpi, folder: Path, serial: Path) -> None:
+    command = script_job(mpi, 2, folder, PIPELINE, json.dumps({**SMALL_CUBE, "imagename": "cube"}), once=True)
+    command.insert(command.index("run") + 1, "--replace-tclean")
+    result = run(command, folder)
+    check_clean_end(result, folder)
+    expected = json.loads((serial / "cube.json").read_text(encoding="utf-8"))["iterdone"]
+    assert result.out.splitlines()[-1] == f"iterations {expected}"
+    assert compare_products(images_of(serial, "cube"), images_of(folder, "cube")) == []
+    log = "".join(path.read_text(encoding="utf-8") for path in folder.glob("casa-*.log"))
+    assert log.count("tclean is pclean in this run") == 1
+    assert "Imaged by 2 workers" in log
+
+
 @pytest.fixture(scope="session")
 def casampi(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment in which casampi is installed; on rank 1, importing casatasks would never return with it."""

@@ -1,0 +1,187 @@
+"""pclean in tclean's place: under its name, with its positional arguments, and in scripts that don't know of pclean."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cases import MFS
+from compare import compare_products, peak, products
+from runner import Call, TaskProcess
+
+from pcleantask import casa, parameters
+from pcleantask import pclean as tclean
+from pcleantask.parameters import Parameter
+from pcleantask.private import task_pclean
+from pcleantask.standin import NOTE
+
+ROOT = Path(__file__).resolve().parent.parent
+LIMIT_S = 120.0
+SMALL = {**MFS, "niter": 20, "cycleniter": 20}
+
+
+def another(number: int, parameter: Parameter) -> Any:
+    """A value that is not the parameter's default, and that no other parameter of its type has."""
+    if parameter.name == "vis":
+        return str(Path(__file__).parent)
+    if parameter.choices:
+        return parameter.choices[-1]
+    if parameter.types == ("bool",):
+        return not parameter.default
+    if parameter.types == ("int",):
+        return number
+    if parameter.types == ("double",):
+        return (0.0 if parameter.low is None else parameter.low) + number / 1000
+    if "intVec" in parameter.types:
+        return [number]
+    return [str(number)] if parameter.is_list else str(number)
+
+
+def test_positional_arguments_are_tcleans_with_own_parameters_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both tasks, called with a value of its own for each parameter, get the same under the same name."""
+    casa.load()
+    import casatasks
+    from casatasks.private import task_tclean
+
+    got: dict[str, dict[str, Any]] = {}
+    signature = inspect.signature(task_tclean.tclean)
+    names = list(inspect.signature(casatasks.tclean.__call__).parameters)
+    values = [another(number, parameters.definitions()[name]) for number, name in enumerate(names, start=1)]
+
+    monkeypatch.setattr(
+        sys.modules["casatasks.tclean"],
+        "_tclean_t",
+        lambda *given: got.update(tclean=dict(signature.bind(*given).arguments)),
+    )
+    monkeypatch.setattr(task_pclean, "pclean", lambda **given: got.update(pclean=given))
+    casatasks.tclean(*values)
+    tclean(*values)
+    assert got["pclean"] == {**got["tclean"], "nworkers": 0, "engine": "casa", "automaskengine": "numpy"}
+    assert list(got["pclean"]) == [*names, "nworkers", "engine", "automaskengine"]
+    assert len(names) > 90
+    assert all(got["pclean"][name] != parameters.defaults()[name] for name in names)
+
+
+def pclean_run(folder: Path, text: str, *words: str, options: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    (folder / "script.py").write_text(text, encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, "-m", "pcleantask", "run", *options, "script.py", *words],
+        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=LIMIT_S,
+        check=False,
+    )  # fmt: skip
+
+
+def log_of(folder: Path) -> str:
+    return "".join(path.read_text(encoding="utf-8") for path in folder.glob("casa-*.log"))
+
+
+# How a script may come by a name -> the module whose task it must be in a run with --replace-tclean.
+FORMS = {
+    "from casatasks import tclean as found": "pcleantask.pclean",
+    "import casatasks; found = casatasks.tclean": "pcleantask.pclean",
+    "from casatasks.tclean import tclean as found": "pcleantask.pclean",
+    "from casatasks import *; found = tclean": "pcleantask.pclean",
+    "import casatasks.tclean; found = casatasks.tclean.tclean": None,  # not in CASA either: the task hides the module
+    "from casatasks.private.simutil import tclean as found": "pcleantask.pclean",
+    "from casatasks.private.task_tclean import tclean as found": "casatasks.private.task_tclean",
+    "from casatasks.private.imagerhelpers.imager_base import PySynthesisImager as found": (
+        "casatasks.private.imagerhelpers.imager_base"
+    ),
+    "from casatasks import deconvolve as found": "casatasks.deconvolve",
+}
+FORMS_SCRIPT = """
+import json
+found_in = {}
+for form in json.load(open("forms.json")):
+    names = {}
+    try:
+        exec(form, names)
+    except AttributeError:
+        found_in[form] = None
+    else:
+        found_in[form] = names["found"].__module__
+print(json.dumps(found_in))
+"""
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_tclean_is_pclean_however_it_is_imported_and_nothing_else_is(tmp_path: Path, replaced: bool) -> None:
+    (tmp_path / "forms.json").write_text(json.dumps(list(FORMS)), encoding="utf-8")
+    run = pclean_run(tmp_path, FORMS_SCRIPT, options=("--replace-tclean",) if replaced else ())
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout.splitlines()[-1])
+    in_casa = {
+        form: "casatasks.tclean" if module == "pcleantask.pclean" else module for form, module in FORMS.items()
+    }
+    assert found == (FORMS if replaced else in_casa)
+    assert log_of(tmp_path).count(NOTE) == (1 if replaced else 0)
+
+
+LATE_SCRIPT = """
+import casatasks
+from pcleantask.standin import replace_tclean
+assert casatasks.tclean.__module__ == "casatasks.tclean"
+replace_tclean()
+from casatasks.tclean import tclean
+assert casatasks.tclean.__module__ == tclean.__module__ == "pcleantask.pclean"
+"""
+
+
+def test_tclean_is_replaced_also_where_casatasks_is_loaded(tmp_path: Path) -> None:
+    run = pclean_run(tmp_path, LATE_SCRIPT, options=())
+    assert run.returncode == 0, run.stderr
+    assert log_of(tmp_path).count(NOTE) == 1
+
+
+PIPELINE = """
+import json, sys
+from casatasks import imhistory, tclean
+result = tclean(**json.loads(sys.argv[1]))
+print(result["iterdone"])
+"""
+
+
+def test_pipeline_makes_tcleans_images_by_pclean_without_an_edit(
+    tmp_path: Path, dataset: Callable[[str], Path]
+) -> None:
+    for name in ("by_tclean", "by_pclean"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / SMALL["vis"]).symlink_to(dataset(SMALL["vis"].removesuffix(".ms")))
+    with TaskProcess(tmp_path) as oracle:
+        (expected,) = oracle.run([Call("tclean", {**SMALL, "imagename": "img"})], tmp_path / "by_tclean")
+    words = json.dumps({**SMALL, "imagename": "img"})
+    run = pclean_run(tmp_path / "by_pclean", PIPELINE, words, options=("--replace-tclean",))
+    assert run.returncode == 0, run.stderr
+    assert int(run.stdout.splitlines()[-1]) == expected.value["iterdone"] == 20
+    theirs, ours = (products(tmp_path / name, "img") for name in ("by_tclean", "by_pclean"))
+    assert compare_products(theirs, ours) == []
+    assert peak(tmp_path / "by_pclean" / "img.image") > 0.1
+    log = log_of(tmp_path / "by_pclean")
+    assert NOTE in log
+    assert "Begin Task: pclean" in log
+    assert "Begin Task: tclean" not in log
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--replace-tclean"], "the following arguments are required: SCRIPT"),
+        (["--replace-tclean", "absent.py"], "can't read 'absent.py'"),
+        (["--replace-tcleen", "script.py"], "--replace-tcleen"),
+    ],
+)
+def test_wrong_use_is_told(tmp_path: Path, words: list[str], message: str) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "pcleantask", "run", *words],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=LIMIT_S,
+        check=False,
+    )  # fmt: skip
+    assert run.returncode == 2
+    assert message in run.stderr
