@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import json
 import os
 import re
@@ -19,6 +18,7 @@ import numpy as np
 from . import rules
 from .errors import MissingInputError, ParameterError, PcleanError
 from .images.products import products
+from .lastfile import read_last
 from .parallel.environment import launched_ranks
 from .parallel.script_run import run_script
 from .parameters import Parameter, definitions, groups
@@ -28,7 +28,6 @@ from .version import __version__
 FAILED, USAGE, INTERRUPTED = 1, 2, 130  # exit statuses
 RUN = "run"  # the command whose words are a script's
 REPLACE = "--replace-tclean"
-SHELL_ONLY = {"taskname"}  # names in a saved .last file that are no parameters
 NEGATIVE = re.compile(r"-[\d.]")  # argparse takes -1e-3 and -15km/s for options, unless a space comes first
 
 
@@ -178,26 +177,6 @@ def _read_files(arguments: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
         else:
             saved |= read_last(text, word[1:])
     return words, saved
-
-
-def read_last(text: str, where: str) -> dict[str, Any]:
-    """The parameters in a file that CASA's shell saved: a line `name = value` each, the call as a comment.
-
-    Raises
-    ------
-    ParameterError
-        A line is no assignment of a plain Python value; the message gives its number.
-    """
-    parameters = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        name, _, value = (part.strip() for part in line.partition("="))
-        if not line.strip() or line.lstrip().startswith("#") or name in SHELL_ONLY:
-            continue
-        try:
-            parameters[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError) as error:
-            raise ParameterError(f"{where}, line {number}: expected name = value, got {line.strip()!r}") from error
-    return parameters
 
 
 if __name__ == "__main__":

@@ -84,9 +84,7 @@ class Parameter:
     low, high : float or None
         Bounds of a number, inclusive.
     conditions : tuple of Condition
-        Empty for a parameter that is always in use.
-    hidden : bool
-        Left out of the CASA shell's `inp`.
+        Empty for a parameter that is always in use, whatever the definition's constraints say of it.
     """
 
     name: str
@@ -99,7 +97,6 @@ class Parameter:
     low: float | None = None
     high: float | None = None
     conditions: tuple[Condition, ...] = ()
-    hidden: bool = False
 
     @property
     def range(self) -> tuple[float | None, float | None] | None:
@@ -297,8 +294,7 @@ def _parameter(group: str, param: ET.Element, conditions: Sequence[Condition]) -
         description=inspect.cleandoc(_text(param.find(f"{NAMESPACE}description"))),
         group=group,
         choices=() if allowed is None or allowed.get("kind") != "enum" else tuple(map(_text, allowed)),
-        conditions=tuple(conditions),
-        hidden=param.get("visibility") == "hidden",
+        conditions=tuple(conditions) if param.get("subparam") == "true" else (),
         **_bounds(allowed),
     )
 

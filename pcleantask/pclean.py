@@ -477,10 +477,18 @@ class _pclean:
         if _task_call.is_rank():
             return _task_call.call_together(doc)
         _task_call.load_casa()
-        from casatools.coercetype import coerce as _coerce
         from casatools.typecheck import CasaValidator as _val_ctor
 
-        schema = {
+        document = _task_call.validate(_val_ctor(), doc, self._schema())
+        from .private.task_pclean import pclean as _task
+
+        return _task_call.run("pclean", _task, document)
+
+    @staticmethod
+    def _schema() -> dict[str, Any]:
+        from casatools.coercetype import coerce as _coerce
+
+        return {
             'vis': {'anyof': [{'type': 'cReqPath', 'coerce': _coerce.expand_path}, {'type': 'cReqPathVec', 'coerce': [_coerce.to_list, _coerce.expand_pathvec]}]},
             'selectdata': {'type': 'cBool'},
             'field': {'anyof': [{'type': 'cStr', 'coerce': _coerce.to_str}, {'type': 'cStrVec', 'coerce': [_coerce.to_list, _coerce.to_strvec]}]},
@@ -577,10 +585,6 @@ class _pclean:
             'engine': {'type': 'cStr', 'coerce': _coerce.to_str, 'allowed': ['casa']},
             'automaskengine': {'type': 'cStr', 'coerce': _coerce.to_str, 'allowed': ['numpy', 'casa']},
         }
-        document = _task_call.validate(_val_ctor(), doc, schema)
-        from .private.task_pclean import pclean as _task
-
-        return _task_call.run("pclean", _task, document)
 
 
 pclean = _pclean()

@@ -83,16 +83,20 @@ class _pclean:
         if _task_call.is_rank():
             return _task_call.call_together(doc)
         _task_call.load_casa()
-        from casatools.coercetype import coerce as _coerce
         from casatools.typecheck import CasaValidator as _val_ctor
 
-        schema = {{
-{schema}
-        }}
-        document = _task_call.validate(_val_ctor(), doc, schema)
+        document = _task_call.validate(_val_ctor(), doc, self._schema())
         from .private.task_pclean import pclean as _task
 
         return _task_call.run("pclean", _task, document)
+
+    @staticmethod
+    def _schema() -> dict[str, Any]:
+        from casatools.coercetype import coerce as _coerce
+
+        return {{
+{schema}
+        }}
 
 
 pclean = _pclean()

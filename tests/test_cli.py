@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 from pcleantask import casa, cli, parameters, pclean
-from pcleantask.errors import ParameterError
 from pcleantask.version import __version__
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -198,15 +197,6 @@ def test_last_file_that_casatasks_writes_is_read_whole(parsed: Callable[..., dic
 
     tclean(**values)
     assert parsed("@tclean.last") == values
-
-
-@pytest.mark.parametrize(
-    ("text", "place"),
-    [("vis = 'a.ms'\nniter = many\n", "line 2"), ("niter = print(1)\n", "line 1"), ("hello\n", "line 1")],
-)
-def test_file_that_holds_no_plain_values_is_an_error_with_the_line(text: str, place: str) -> None:
-    with pytest.raises(ParameterError, match=f"pclean.last, {place}: expected name = value"):
-        cli.read_last(text, "pclean.last")
 
 
 GOOD = ("--imagename", "img", "--imsize", "48", "--cell", "0.4arcsec", "--niter", "20", "--fullsummary", "True")

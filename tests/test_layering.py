@@ -16,8 +16,8 @@ PACKAGE = "pcleantask"
 # The levels, from the lowest: a module may import what stands below it, and within its level what is of its own folder.
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("errors", "version", "progress"),
-    ("parameters", "outliers"),
-    ("rules",),
+    ("parameters", "outliers", "lastfile"),
+    ("rules", "subparameters"),
     ("config",),
     ("casa",),
     ("measurementsets",),
@@ -42,6 +42,7 @@ DOORS = {
     "casatools": {"casa", "pclean", "shell"},
     "casatasks": {"casa", "pclean", "shell"},
     "casaconfig": {"casa"},
+    "casashell": {"shell"},
     "mpi4py": {"parallel.mpi"},
     "ducc0": {"gridding.ducc_gridder"},
 }
@@ -151,7 +152,7 @@ def test_what_is_heavy_is_imported_at_its_door_only(heavy: str) -> None:
     assert heavy not in ("casatools", "casaconfig") or "casa" in users
 
 
-@pytest.mark.parametrize("name", ["parameters", "errors", "rules", "outliers", "config"])
+@pytest.mark.parametrize("name", ["parameters", "errors", "rules", "outliers", "lastfile", "subparameters", "config"])
 def test_parameters_are_parsed_with_the_standard_library_alone(name: str) -> None:
     foreign = {full.split(".")[0] for full in imports(name)} - {PACKAGE} - set(sys.stdlib_module_names)
     assert foreign == set()

@@ -22,9 +22,9 @@ ORDER = (ParameterTypeError, ParameterError, MissingInputError)  # of several fa
 PATH_NOTES = {"path not found", "path vector element not found"}  # the validator files these under the path's name
 
 
-def check_unknown(unknown: Mapping[str, Any]) -> None:
-    """Raise UnknownParameterError, with the nearest name, where a call had keywords that are no parameters."""
-    rules.check_names(unknown, definitions())
+def check_unknown(names: Mapping[str, Any]) -> None:
+    """Raise UnknownParameterError, with the nearest name, where keywords are among these that are no parameters."""
+    rules.check_names(names, definitions())
 
 
 def is_rank() -> bool:
