@@ -309,11 +309,16 @@ def _pair(name: str, value: Any) -> tuple[Any, Any]:
     return entries[0], entries[-1]
 
 
+def _cell(value: Any) -> Any:
+    """A pixel size as a quantity: a bare number is one in arcsec, as in tclean."""
+    return f"{value}arcsec" if isinstance(value, int | float) else value
+
+
 def _main_field(values: Mapping[str, Any]) -> ImageField:
     entries = {field.name: _freeze(values[field.name]) for field in dataclasses.fields(ImageField)}
     entries["imagename"] = rules.image_name(values["imagename"])
     entries["imsize"] = tuple(int(size) for size in _pair("imsize", values["imsize"]))
-    entries["cell"] = _pair("cell", values["cell"])
+    entries["cell"] = tuple(map(_cell, _pair("cell", values["cell"])))
     return ImageField(**entries)
 
 

@@ -53,8 +53,9 @@ class _pclean:
     imsize               Number of pixels along right ascension and declination; one number makes a square image.
                          Even sizes made of the factors 2, 3 and 5 give the fastest FFTs.
                          Example: imsize=512, imsize=[640, 480]
-    cell                 Angular size of a pixel along each axis, about a fifth of the synthesized beam; a quantity with its unit.
-                         Example: cell='0.1arcsec', cell=['2arcsec', '2arcsec']
+    cell                 Angular size of a pixel along each axis, about a fifth of the synthesized beam; a quantity with its unit,
+                         or a number of arcsec.
+                         Example: cell='0.1arcsec', cell=['2arcsec', '2arcsec'], cell=0.1
     phasecenter          Direction of the central pixel, with its frame; or the id of a field; or a solar-system body, an ephemeris
                          table or 'TRACKFIELD' for a moving source. '' takes the centre of the first selected field.
                          Example: phasecenter='ICRS 12h22m54.9s +15d49m15s', phasecenter=2, phasecenter='MARS'

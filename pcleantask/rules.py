@@ -151,9 +151,9 @@ def _check_weighting(values: Mapping[str, Any]) -> None:
         raise ParameterError(f"weighting='briggsbwtaper' needs npixels=0, got {values['npixels']}")
 
 
-def cautions(values: Mapping[str, Any]) -> list[str]:
+def cautions(values: Mapping[str, Any], *, in_mpi_job: bool = False) -> list[str]:
     """What tclean warns of before it goes on, where these parameters call for it."""
-    taylor = values["specmode"] == "mfs" and values["deconvolver"] == "mtmfs"
+    taylor = values["specmode"] in ("mfs", "cont") and values["deconvolver"] == "mtmfs"
     found = []
     if taylor and values["gridder"] in ("standard", "mosaic") and values["pbcor"]:
         found.append(
@@ -166,6 +166,8 @@ def cautions(values: Mapping[str, Any]) -> list[str]:
             f"gridder={values['gridder']!r} has no conjugate beams: with deconvolver='mtmfs' it takes a few major "
             "cycles to converge towards the right spectrum"
         )
+    if in_mpi_job and not values["parallel"] and values["specmode"] not in ("mfs", "cont"):
+        found.append("parallel=False has no effect on a cube in an MPI job: the ranks share its channels")
     ignored = ignored_names(values["outlierfile"]) if values["outlierfile"] else []
     if ignored:
         found.append(f"outlierfile: fields can't differ in {', '.join(ignored)}; the main field's values hold")

@@ -65,6 +65,8 @@ def written(name: str, text: str) -> str:
         ({}, (100, 100)),
         ({"cell": "0.4arcsec"}, ("0.4arcsec", "0.4arcsec")),
         ({"cell": ["0.4arcsec"]}, ("0.4arcsec", "0.4arcsec")),
+        ({"cell": 0.4}, ("0.4arcsec", "0.4arcsec")),
+        ({"cell": [4, 5]}, ("4arcsec", "5arcsec")),
         ({"cell": ["0.4arcsec", "0.5arcsec"]}, ("0.4arcsec", "0.5arcsec")),
         ({"imagename": ["one"]}, "one"),
         ({"imagename": 7}, "7"),

@@ -55,7 +55,6 @@ BAD_PARAMETERS: list[tuple[Params, type[PcleanError], tuple[str, ...]]] = [
     ({"imsize": [64, 64, 3]}, ParameterError, ("imsize must have one entry or two", "[64, 64, 3]")),
     ({"cell": "0.4"}, ParameterError, ("cell '0.4' has no unit of angle", "give a quantity")),
     ({"cell": ["0.4arcsec", "0.4m"]}, ParameterError, ("cell '0.4m' has no unit of angle", "give a quantity")),
-    ({"cell": 0.4}, ParameterError, ("cell 0.4 has no unit of angle", "give a quantity")),
     ({"cell": []}, ParameterError, ("cell must have one entry or two", "[]")),
     ({"mask": "absent.mask"}, MissingInputError, ("mask 'absent.mask' is not there", "give an image")),
     ({"mask": ["circle[[9pix,9pix],3pix]", "no.crtf"]}, MissingInputError, ("mask 'no.crtf'", "give an image")),

@@ -24,7 +24,7 @@ from pcleantask.standin import NOTE
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT_S = 120.0
-SMALL = {**MFS, "niter": 20, "cycleniter": 20}
+SMALL = {**MFS, "niter": 20, "cycleniter": 20, "cell": 0.4}  # without a unit, as some scripts have it: arcsec
 
 
 def another(number: int, parameter: Parameter) -> Any:

@@ -26,9 +26,15 @@ def history_lines(parameters: Mapping[str, Any]) -> list[str]:
 
 
 def write_history(imagename: str, parameters: Mapping[str, Any]) -> None:
-    """Append the parameters to the history of every product of `imagename`."""
+    """Append the parameters to the history of every product of `imagename`.
+
+    A history that can't be written is told in the log, and is no failure of the run, as in tclean.
+    """
     lines = history_lines(parameters)
     for path, _ in products(imagename):
         if is_image(str(path)):
-            with casa.working_on("writing the history of the products"), casa.opened_image(str(path)) as image:
-                image.sethistory(origin=TASK, history=lines)
+            try:
+                with casa.opened_image(str(path)) as image:
+                    image.sethistory(origin=TASK, history=lines)
+            except RuntimeError as error:
+                casa.post(f"The history of {path.name} can't be written: {casa.first_line(error)}", "WARN")

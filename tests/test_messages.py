@@ -1,0 +1,216 @@
+"""Where tclean warns and goes on, pclean warns too; where tclean refuses by a warning and None, pclean raises.
+
+What tclean does with each call is tried, not remembered: a newer tclean that does otherwise fails the test.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cases import CUBE, MFS, MOSAIC
+from compare import products
+from runner import Call, TaskProcess
+
+from pcleantask import casa, errors, rules
+from pcleantask.images.history import write_history
+from pcleantask.parameters import defaults
+
+Params = dict[str, Any]
+
+LIMIT_S = 120.0
+GOOD: Params = {**MFS, "vis": "line.ms", "imsize": 32, "niter": 10}
+MTMFS: Params = {"deconvolver": "mtmfs"}
+MVC: Params = {"specmode": "mvc", **MTMFS}
+TAPER: Params = {"weighting": "briggsbwtaper"}
+BEAMS = "2arcsec"
+
+NONE, GOES_ON = "a warning and None", "goes on"
+# A call -> what tclean does of it, what pclean's error says. The README has the list.
+REFUSED: list[tuple[Params, str, str]] = [
+    ({**MTMFS, "specmode": "cube"}, NONE, "deconvolver='mtmfs' can't be used with specmode='cube'"),
+    ({**MTMFS, "specmode": "cubedata"}, NONE, "deconvolver='mtmfs' can't be used with specmode='cubedata'"),
+    ({**TAPER, "specmode": "mfs"}, NONE, "weighting='briggsbwtaper' is for cubes"),
+    ({**TAPER, "specmode": "cont"}, NONE, "weighting='briggsbwtaper' is for cubes"),
+    ({**TAPER, "specmode": "cube", "npixels": 3}, NONE, "weighting='briggsbwtaper' needs npixels=0, got 3"),
+    ({"nmajor": -2}, NONE, "nmajor must be -1 (no limit), 0 or positive, got -2"),
+    ({"specmode": "mvc"}, NONE, "specmode='mvc'"),
+    ({**MVC, "nterms": 1}, NONE, "specmode='mvc'"),
+    ({**MVC, "gridder": "awproject", "wbawp": False}, NONE, "specmode='mvc'"),
+    ({**MVC, "gridder": "awproject", "conjbeams": True}, NONE, "specmode='mvc'"),
+    ({**MVC, "gridder": "mosaic", "conjbeams": True}, NONE, "specmode='mvc'"),
+    ({"niter": -1}, GOES_ON, "niter must not be negative, got -1"),
+    ({"gain": 0.0}, GOES_ON, "gain must be positive, got 0.0"),
+    ({"gain": -0.1}, GOES_ON, "gain must be positive, got -0.1"),
+    ({"nsigma": -3.0}, GOES_ON, "nsigma must not be negative, got -3.0"),
+    ({"cyclefactor": -1.0}, GOES_ON, "cyclefactor must not be negative, got -1.0"),
+    ({"minpsffraction": -0.1}, GOES_ON, "minpsffraction must not be negative, got -0.1"),
+    ({"maxpsffraction": -0.1}, GOES_ON, "maxpsffraction must not be negative, got -0.1"),
+    ({"threshold": "5mK"}, GOES_ON, "threshold '5mK' is no flux density"),
+    ({"threshold": [1.0]}, GOES_ON, "threshold [1.0] is no flux density"),
+    ({"cell": "0.4"}, GOES_ON, "cell '0.4' has no unit of angle"),
+    ({"cell": ["0.4arcsec", "0.4m"]}, GOES_ON, "cell '0.4m' has no unit of angle"),
+    ({"mask": "absent.mask"}, GOES_ON, "mask 'absent.mask' is not there"),
+    ({"restoringbeam": [BEAMS] * 4}, GOES_ON, "is no beam"),
+    ({"vis": ["line.ms", "./line.ms"]}, GOES_ON, "'line.ms' more than once"),
+    ({"imagename": "out/"}, GOES_ON, "imagename 'out/' is a folder"),
+]
+
+
+def label(value: object) -> str | None:
+    return ",".join(f"{name}={entry}" for name, entry in value.items())[:50] if isinstance(value, dict) else None
+
+
+class Oracle:
+    """tclean or pclean in a process of its own, with its log."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self._folder, self._process, self._read = folder, TaskProcess(folder), 0
+        self._process.run([Call("version_string", {})], folder)  # CASA's log is where the first call finds itself
+
+    def call(self, task: str, folder: Path, parameters: Params) -> tuple[Any, str, list[str]]:
+        """Value, error, and the warnings that the call has put into the log."""
+        (outcome,) = self._process.run([Call(task, parameters)], folder, LIMIT_S)
+        lines = "".join(path.read_text(encoding="utf-8") for path in self._folder.glob("casa-*.log")).splitlines()
+        new, self._read = lines[self._read :], len(lines)
+        return outcome.value, outcome.error, [line for line in new if line.split("\t")[1:2] == ["WARN"]]
+
+    def close(self) -> None:
+        self._process.close()
+
+
+@pytest.fixture(scope="module")
+def oracles(session_dir: Path) -> Any:
+    """Task -> where it runs; both live as long as the module."""
+    (session_dir / "messages").mkdir()
+    tasks = {name: Oracle(session_dir / "messages" / name) for name in ("tclean", "pclean")}
+    yield tasks
+    for oracle in tasks.values():
+        oracle.close()
+
+
+@pytest.fixture
+def folders(tmp_path: Path, dataset: Callable[[str], Path]) -> dict[str, Path]:
+    """Task -> an empty folder with the data."""
+    found = {name: tmp_path / name for name in ("tclean", "pclean")}
+    for folder in found.values():
+        folder.mkdir()
+        for name in ("line", "continuum", "mosaic"):
+            (folder / f"{name}.ms").symlink_to(dataset(name))
+    return found
+
+
+@pytest.mark.parametrize(("changes", "answer", "message"), REFUSED, ids=label)
+def test_what_tclean_lets_pass_or_refuses_without_an_error_raises(
+    oracles: dict[str, Oracle], folders: dict[str, Path], changes: Params, answer: str, message: str
+) -> None:
+    value, error, warnings = oracles["tclean"].call("tclean", folders["tclean"], {**GOOD, **changes})
+    assert error == ""
+    assert (value is None) == (answer == NONE)
+    if answer == NONE:
+        assert len(warnings) == 1
+        assert products(folders["tclean"], "img") == {}
+
+    value, error, _ = oracles["pclean"].call("pclean", folders["pclean"], {**GOOD, **changes})
+    assert value is None
+    kind, _, text = error.strip().splitlines()[-1].partition(": ")
+    assert message in text
+    assert issubclass(getattr(errors, kind.rpartition(".")[2]), errors.ParameterError)
+    assert products(folders["pclean"], "img") == {}
+
+
+def test_readme_lists_what_is_refused() -> None:
+    text = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
+    table = text[text.index("| what raises here |") :].partition("\n\n")[0]
+    names = {name for changes, _, _ in REFUSED for name in changes}
+    assert {name for name in names if f"`{name}" not in table} <= {"deconvolver", "gridder", "nterms", "weighting"}
+
+
+def with_outliers(folder: Path) -> None:
+    (folder / "outliers.txt").write_text("imagename=far\nimsize=[16,16]\nrobust=0.5\n", encoding="utf-8")
+
+
+def with_mixed_weights(folder: Path) -> None:
+    """Two MeasurementSets, of which one has WEIGHT_SPECTRUM."""
+    for name in ("one.ms", "two.ms"):
+        shutil.copytree((folder / "line.ms").resolve(), folder / name)
+    with casa.tool("calibrater") as calibrater:
+        calibrater.open(str(folder / "one.ms"), addcorr=False, addmodel=False)
+        calibrater.initweights(wtmode="weight", dowtsp=True)
+    with casa.opened_table(str(folder / "two.ms"), writable=True) as table:
+        if "WEIGHT_SPECTRUM" in table.colnames():
+            table.removecols("WEIGHT_SPECTRUM")
+
+
+# A call -> what tclean's warning has in it (None: it is no warning there), and pclean's.
+WARNED: dict[str, tuple[Params, str | None, str, Callable[[Path], None] | None]] = {
+    "pbcor of Taylor terms": ({**MTMFS, "pbcor": True}, "pb.tt0", "pbcor=True with deconvolver='mtmfs'", None),
+    "the same in mode cont": (
+        {**MTMFS, "pbcor": True, "specmode": "cont"}, "pb.tt0", "pbcor=True with deconvolver='mtmfs'", None,
+    ),
+    "Taylor terms of a mosaic": (
+        {**MOSAIC, **MTMFS, "specmode": "mfs", "imsize": 128}, "conjbeams", "no conjugate beams", None,
+    ),
+    "primary beam at the edge": (
+        {**MOSAIC, "specmode": "mfs", "imsize": 96}, "at the edge of the .pb image", "is not zero at the edge", None,
+    ),
+    "one density for a tapered cube": (
+        {**CUBE, **TAPER, "nchan": 3, "perchanweightdensity": False}, "not compatable with perchanweightdensity",
+        "is meant for perchanweightdensity=True", None,
+    ),
+    "weight spectra in one of two": (
+        {"vis": ["one.ms", "two.ms"]}, "WEIGHT_SPECTRUM", "adding it to", with_mixed_weights,
+    ),
+    "outlier file with a shared parameter": (
+        {"outlierfile": "outliers.txt"}, None, "fields can't differ in robust", with_outliers,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WARNED)
+def test_where_tclean_warns_and_goes_on_pclean_does(
+    oracles: dict[str, Oracle], folders: dict[str, Path], case: str
+) -> None:
+    changes, theirs, ours, prepare = WARNED[case]
+    for task, text in (("tclean", theirs), ("pclean", ours)):
+        if prepare is not None:
+            prepare(folders[task])
+        value, error, warnings = oracles[task].call(task, folders[task], {**GOOD, "imsize": 32, **changes, "niter": 2})
+        assert error == ""
+        assert "iterdone" in value
+        assert products(folders[task], "img")
+        assert text is None or sum(text in line for line in warnings) >= 1, warnings
+
+
+def test_a_call_without_cause_is_not_warned_of(oracles: dict[str, Oracle], folders: dict[str, Path]) -> None:
+    for task in ("tclean", "pclean"):
+        assert oracles[task].call(task, folders[task], GOOD)[2] == []
+
+
+def test_serial_cube_in_an_mpi_job_is_warned_of() -> None:
+    """As tclean does under mpicasa."""
+    values = {**defaults(), "specmode": "cube"}
+    assert [text for text in rules.cautions(values, in_mpi_job=True) if "parallel=False has no effect" in text]
+    assert rules.cautions({**values, "parallel": True}, in_mpi_job=True) == rules.cautions(values) == []
+
+
+def test_history_that_cannot_be_written_is_told_and_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("img.image", "img.psf"):
+        with casa.tool("image") as image:
+            image.fromshape(str(tmp_path / name), [4, 4, 1, 1])
+    shutil.rmtree(tmp_path / "img.image" / "logtable")
+    (tmp_path / "img.image" / "logtable").write_text("no table", encoding="utf-8")
+    posted: list[tuple[str, ...]] = []
+    monkeypatch.setattr(casa, "post", lambda *words: posted.append(words))
+    write_history(str(tmp_path / "img"), {"niter": 5})
+    ((text, priority),) = posted
+    assert priority == "WARN"
+    assert "The history of img.image can't be written" in text
+    with casa.opened_image(str(tmp_path / "img.psf")) as image:
+        assert any("niter" in line for line in image.history(list=False))
