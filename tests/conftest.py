@@ -39,6 +39,16 @@ DATASETS: dict[str, dict] = {
     "full_stokes": {**SMALL, "nchannels": 4, "correlations": "XX XY YX YY", "sources": "polarised"},
     # Three pointings, 6 channels.
     "mosaic": {**SMALL, "nintegrations": 6, "nchannels": 6, "pointings": ((-8, -4), (8, -4), (0, 9))},
+    # The same three pointings over two wide spws.
+    "wide_mosaic": {
+        **SMALL,
+        "nintegrations": 6,
+        "nchannels": 2,
+        "channel_hz": 2e9,
+        "start_hz": (220e9, 240e9),
+        "sources": "continuum",
+        "pointings": ((-8, -4), (8, -4), (0, 9)),
+    },
     # VLA at 1.4 GHz, a wide field; beam 50 arcsec.
     "wide": {
         **SMALL,

@@ -135,7 +135,5 @@ def check_splittable(config: PcleanConfig) -> None:
     """Raise NotSplittableError for what CASA can't grid in parts of the rows."""
     if config.gridding.facets > 1:
         raise NotSplittableError("facets are imaged together")
-    if any(field.multiterm for field in config.fields) and "mosaic" in config.fields[0].gridder:
-        raise NotSplittableError("the taylor terms of a mosaic differ if they are gridded in parts")
     if any(field.is_cube for field in config.fields):
         raise NotSplittableError("an outlier field is a cube")

@@ -27,6 +27,7 @@ FOUR = {"nchan": 4, "start": 0, "width": 1, "outframe": ""}
 CIRCLE = "circle[[50pix,50pix],6pix]"
 SOME, OTHERS = "range=[1chan,3chan]", "range=[7chan,8chan]"
 PARTLY = f"{CIRCLE}, {SOME}"  # leaves whole parts of the cube empty
+WIDE_MOSAIC = {**MOSAIC, "vis": "wide_mosaic.ms", "deconvolver": "mtmfs"}
 REGIONS = f"#CRTFv0\nglobal coord=J2000\n{PARTLY}\ncircle[[39pix,56pix],5pix], range=[6chan,7chan]\n"
 
 MORE_CUBES = [
@@ -83,6 +84,18 @@ MORE_CONTINUUM = [
     ),
     mfs("wproject-briggs", **WIDE, gridder="wproject", wprojplanes=8, weighting="briggs"),
     steps("restart-briggs", {**MFS, "weighting": "briggs"}, {}, {**GO_ON, "niter": 60}),
+    steps(
+        "startmodel-mosaic",
+        {**MFS, **MOSAIC},
+        {"imagename": "first"},
+        {"startmodel": "first.model", "weighting": "briggs"},
+    ),
+    mfs("selection-fixed-beam", uvrange=">50klambda", antenna="0~9&", spw="1", restoringbeam=["1.5arcsec"]),
+    mfs("mosaic-mtmfs-wide-band", **WIDE_MOSAIC, weighting="briggs", pbcor=True, niter=300),
+    mfs("mosaic-mtmfs-flatsky", **WIDE_MOSAIC, nterms=3, normtype="flatsky", savemodel="modelcolumn"),
+    mfs("mosaic-mtmfs-save", **WIDE_MOSAIC, savemodel="modelcolumn"),
+    mfs("mosaic-save", **MOSAIC, savemodel="modelcolumn"),
+    mfs("briggs-save", weighting="briggs", vis=["continuum.ms", "late.ms"], savemodel="modelcolumn"),
 ]
 
 # Rows that run by default; the others need --all.
@@ -96,13 +109,18 @@ SHORT_CONTINUUM = {
     "mfs-hogbom",
     "mfs-mtmfs",
     "briggs-scan-and-antennas",
+    "mosaic-mtmfs-wide-band",
 }
+
+BEAMLESS = {"selection"}  # CASA's fit of the beam doesn't converge, so that rounding decides about it
+
+
 def is_cube(case: Case) -> bool:
     return "cube" in case.calls[-1]["specmode"]
 
 
 def is_imaged(case: Case) -> bool:
-    return not (case.refused or case.fails)
+    return not (case.refused or case.fails or case.name in BEAMLESS)
 
 
 IMAGED = [case for case in CASES if is_imaged(case)]
