@@ -37,7 +37,7 @@ class RowsWorkshop(TeamWorkshop):
         self._records = tool_records(config, self.imagenames)
         shares = self._split(self._nworkers)
         self._shares = shares = self._split(self._start_team(len(shares)))
-        self._read_coordinates()
+        self._read_coordinates(with_model=True)
         self.part_names = [self._names_of_part(rank) for rank in range(self._npart)]
         self.call("open_part", [
             ("rows", str(self.path / f"part{rank}.log"), self._part_config.to_dict(), share, self.coordinates, names)

@@ -9,7 +9,7 @@ from ..config import PcleanConfig
 from ..toolrecords import Record, tool_records
 
 
-def image_coordinates(config: dict[str, Any], names: list[str]) -> list[tuple[Record, int]]:
+def image_coordinates(config: dict[str, Any], names: list[str], with_model: bool = False) -> list[tuple[Record, int]]:
     """Each field's coordinate system and number of channels.
 
     Called in a worker: the last bits of frequencies that CASA's measures give depend on what its process has converted
@@ -21,13 +21,16 @@ def image_coordinates(config: dict[str, Any], names: list[str]) -> list[tuple[Re
         A `PcleanConfig.to_dict`.
     names : list of str
         Each field's image name.
+    with_model : bool
+        Copy the starting model, where there is one, to the image's .model on the way, as CASA does in serial runs.
     """
+    left_out = {} if with_model else {"startmodel": ""}
     records = tool_records(PcleanConfig.from_dict(config), tuple(names))
     found = []
     for impars, gridpars in zip(records.impars, records.gridpars, strict=True):
         with casa.tool("synthesisimager") as tool, casa.working_on("defining the image"):
             for record in records.selpars:
                 tool.selectdata(record)
-            tool.defineimage({**impars, "startmodel": ""}, gridpars)
+            tool.defineimage({**impars, **left_out}, gridpars)
             found.append((tool.getcsys()["coordsys"], int(tool.updatenchan())))
     return found

@@ -97,9 +97,9 @@ class TeamWorkshop(SerialWorkshop, abc.ABC):
             f"{str(self.path)!r}, have gone with that folder; a run that fails leaves them there"
         )
 
-    def _read_coordinates(self) -> list[int]:
-        """Find each field's coordinate system, and how many channels it has."""
-        arguments = (self._part_config.to_dict(), list(self.imagenames))
+    def _read_coordinates(self, *, with_model: bool = False) -> list[int]:
+        """Find each field's coordinate system, and how many channels it has; see `coordinates.image_coordinates`."""
+        arguments = (self._part_config.to_dict(), list(self.imagenames), with_model)
         found = self.call("coordinates", [arguments])[0]
         self.coordinates = [coordinates for coordinates, _ in found]
         return [nchan for _, nchan in found]
