@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import casa, measurementsets
 from ..config import PcleanConfig
+from ..images.products import products
 from ..imaging.normalizer import Normalizer
 from ..imaging.workshop import Parts
 from ..toolrecords import Record, ToolRecords, tool_records
@@ -94,6 +95,8 @@ class TeamRowGridder(TeamGridder):
 
     def make_psf(self) -> None:
         self._workshop.steps("make_psf")
+        for whole, part in zip(self._rows.imagenames, self._rows.part_names[0], strict=True):
+            lay_out(whole, part)
 
     def make_pb(self) -> None:
         """The primary beam does not depend on the rows: one worker makes it."""
@@ -101,6 +104,22 @@ class TeamRowGridder(TeamGridder):
 
     def check_pb(self) -> None:
         """tclean doesn't check it in parallel, as its image is not there yet."""
+
+
+def lay_out(whole: str, part: str) -> None:
+    """Make the whole image's .psf, .sumwt and .weight, for the parts' to be summed up in them.
+
+    CASA would make them itself, unless it finds a model: then it leaves open whether the image has weights
+    (SIImageStore's constructor for existing images). Weights it doesn't clear before it adds to them (resetImages).
+    """
+    for path, kind in list(products(part)):
+        if kind in ("psf", "sumwt", "weight"):
+            target = whole + path.name.removeprefix(Path(part).name)
+            if not Path(target).exists():
+                shutil.copytree(path, target)
+            if kind == "weight":
+                with casa.opened_image(target) as image:
+                    image.set(0.0)
 
 
 def has_density(weights: Record) -> bool:
