@@ -152,7 +152,15 @@ def sum_densities(paths: Sequence[str], folder: Path, weights: Record) -> list[s
 
 def check_splittable(config: PcleanConfig) -> None:
     """Raise NotSplittableError for what CASA can't grid in parts of the rows."""
-    if config.gridding.facets > 1:
-        raise NotSplittableError("facets are imaged together")
-    if any(field.is_cube for field in config.fields):
-        raise NotSplittableError("an outlier field is a cube")
+    main, gridding = config.fields[0], config.gridding
+    reasons = {
+        "facets are imaged together": gridding.facets > 1,
+        "with wprojplanes=-1 the planes depend on all rows; give a number": any(
+            field.wprojplanes < 1 and field.gridder.startswith(("w", "imagemosaic")) for field in config.fields
+        ),
+        "psfphasecenter makes the PSF of a mosaic anew": gridding.psfphasecenter != "" and "mosaic" in main.gridder,
+        "an outlier field is a cube": any(field.is_cube for field in config.fields),
+    }
+    for reason, is_so in reasons.items():
+        if is_so:
+            raise NotSplittableError(reason)

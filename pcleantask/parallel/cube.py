@@ -341,7 +341,7 @@ class TeamMask:
 def check_splittable(config: PcleanConfig) -> None:
     """Raise NotSplittableError for what can't be split among workers and stay exact."""
     main, gridding = config.fields[0], config.gridding
-    counts = {config.image_shape(field)[3] for field in config.fields}
+    counts = {config.image_shape(one)[3] or f"{one.specmode} {one.start} {one.width}" for one in config.fields}
     reasons = {
         "automaskengine='casa' masks by blocks of channels that it chooses by itself, and they differ in parts of a "
         "cube; use automaskengine='numpy'": main.usemask == "auto-multithresh" and config.run.automaskengine == "casa",

@@ -56,6 +56,11 @@ MORE_CUBES = [
     cube("niter-zero-mask", **{**WHOLE, "niter": 0}, mask=PARTLY),
     steps("startmodel-whole", {**CUBE, **WHOLE}, {"imagename": "first"}, {"startmodel": "first.model", "niter": 100}),
     cube("savemodel-virtual", savemodel="virtual"),
+    with_files(
+        cube("outlier-of-wider-channels", **{**WIDE, "imsize": 72}, **WHOLE, outlierfile="outliers.txt"),
+        outliers_txt=OUTLIERS + "nchan=-1\nwidth=2\nspecmode=cube\n",
+    ),
+    cube("wproject-auto-planes-cube", **WIDE, gridder="wproject", wprojplanes=-1, **{**FOUR, "nchan": 3}),
     cube("savemodel-column-late", savemodel="modelcolumn", nsigma=3.0),
     cube("savemodel-column-niter-zero", savemodel="modelcolumn", niter=0),
     cube("savemodel-column-threshold", savemodel="modelcolumn", niter=5000, threshold="0.15Jy"),

@@ -84,6 +84,7 @@ def test_log_says_who_imaged_what(folder: Path, dataset: Callable[[str], Path], 
     ("parameters", "reason"),
     [
         ({**SMALL_MFS, "gridder": "widefield", "facets": 2}, "facets are imaged together"),
+        ({**SMALL_MFS, "gridder": "wproject", "wprojplanes": -1}, "the planes depend on all rows"),
         ({**SMALL_CUBE, "nchan": 4, "veltype": "optical"}, "the channels are not regular"),
     ],
 )
