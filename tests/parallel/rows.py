@@ -58,7 +58,7 @@ MORE_CUBES = [
     cube("savemodel-virtual", savemodel="virtual"),
     with_files(
         cube("outlier-of-wider-channels", **{**WIDE, "imsize": 72}, **WHOLE, outlierfile="outliers.txt"),
-        outliers_txt=OUTLIERS + "nchan=-1\nwidth=2\nspecmode=cube\n",
+        outliers_txt=OUTLIERS + "nchan=-1\nwidth=2MHz\nspecmode=cube\n",
     ),
     cube("wproject-auto-planes-cube", **WIDE, gridder="wproject", wprojplanes=-1, **{**FOUR, "nchan": 3}),
     cube("savemodel-column-late", savemodel="modelcolumn", nsigma=3.0),
