@@ -52,7 +52,7 @@ def test_two_workers_give_tcleans_cube(
     compare(case, [2] * len(case.calls), oracle, candidate, folders, dataset)
 
 
-@pytest.mark.parametrize("workers", [pytest.param(1, marks=LONG), pytest.param(3, marks=LONG), 5, pytest.param(8, marks=LONG)])
+@pytest.mark.parametrize("workers", [5, *(pytest.param(number, marks=LONG) for number in (1, 3, 8))])
 @pytest.mark.parametrize("mask", ["", PARTLY], ids=["no mask", "mask in some channels"])
 def test_any_number_of_workers_gives_tcleans_cube(
     mask: str, workers: int, oracle: TaskProcess, candidate: TaskProcess, folders: tuple[Path, Path],
