@@ -266,7 +266,7 @@ class PcleanConfig:
     def grids_by_channel(self) -> bool:
         """Whether CASA grids a cube with the data near its channels alone (SynthesisImagerVi2::defineImage)."""
         main = self.fields[0]
-        return main.is_cube and main.deconvolver != "mtmfs" and not main.gridder.startswith("awp")
+        return main.is_cube and not main.multiterm and not main.gridder.startswith("awp")
 
     @property
     def saves_model_late(self) -> bool:

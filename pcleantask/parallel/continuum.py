@@ -19,7 +19,7 @@ from ..images.products import products
 from ..imaging.normalizer import Normalizer
 from ..imaging.workshop import Parts
 from ..toolrecords import Record, ToolRecords, tool_records
-from .partition import NotSplittableError, field_shares, row_shares
+from .partition import field_shares, refuse_to_split, row_shares
 from .team_workshop import TeamGridder, TeamMaker, TeamWorkshop
 
 WITHOUT_DENSITY = ("natural", "radial")  # weighting types
@@ -153,14 +153,11 @@ def sum_densities(paths: Sequence[str], folder: Path, weights: Record) -> list[s
 def check_splittable(config: PcleanConfig) -> None:
     """Raise NotSplittableError for what CASA can't grid in parts of the rows."""
     main, gridding = config.fields[0], config.gridding
-    reasons = {
+    refuse_to_split({
         "facets are imaged together": gridding.facets > 1,
         "with wprojplanes=-1 the planes depend on all rows; give a number": any(
             field.wprojplanes < 1 and field.gridder.startswith(("w", "imagemosaic")) for field in config.fields
         ),
         "psfphasecenter makes the PSF of a mosaic anew": gridding.psfphasecenter != "" and "mosaic" in main.gridder,
         "an outlier field is a cube": any(field.is_cube for field in config.fields),
-    }
-    for reason, is_so in reasons.items():
-        if is_so:
-            raise NotSplittableError(reason)
+    })  # fmt: skip

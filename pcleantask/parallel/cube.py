@@ -27,7 +27,7 @@ from ..imaging.deconvolver import Deconvolver
 from ..imaging.workshop import Parts
 from ..toolrecords import Record, tool_records
 from .merge import merged_exec_record, merged_init_record
-from .partition import NotSplittableError, Slab, guards_needed, slabs, spectral_axis
+from .partition import Slab, guards_needed, refuse_to_split, slabs, spectral_axis
 from .team_workshop import TeamGridder, TeamMaker, TeamWorkshop
 
 # Changes to a deconvolver's record for images that have beams but no data.
@@ -342,7 +342,7 @@ def check_splittable(config: PcleanConfig) -> None:
     """Raise NotSplittableError for what can't be split among workers and stay exact."""
     main, gridding = config.fields[0], config.gridding
     counts = {config.image_shape(one)[3] or f"{one.specmode} {one.start} {one.width}" for one in config.fields}
-    reasons = {
+    refuse_to_split({
         "automaskengine='casa' masks by blocks of channels that it chooses by itself, and they differ in parts of a "
         "cube; use automaskengine='numpy'": main.usemask == "auto-multithresh" and config.run.automaskengine == "casa",
         "with veltype='optical' the channels are not regular": config.frame.veltype == "optical",
@@ -351,7 +351,4 @@ def check_splittable(config: PcleanConfig) -> None:
         "psfphasecenter makes the PSF of a mosaic anew": gridding.psfphasecenter != "" and "mosaic" in main.gridder,
         f"gridder={main.gridder!r} fills its cache for the whole cube": main.gridder.startswith("aw"),
         "facets are imaged together": gridding.facets > 1,
-    }
-    for reason, is_so in reasons.items():
-        if is_so:
-            raise NotSplittableError(reason)
+    })  # fmt: skip

@@ -17,6 +17,13 @@ class NotSplittableError(Exception):
     """A run that one part of it can't do alone; the message is the reason, without a full stop."""
 
 
+def refuse_to_split(reasons: Mapping[str, bool]) -> None:
+    """Raise NotSplittableError for the first of the reasons that holds: reason -> whether it does."""
+    for reason, is_so in reasons.items():
+        if is_so:
+            raise NotSplittableError(reason)
+
+
 @dataclass(frozen=True)
 class Slab:
     """The channels of one part of a cube.
