@@ -15,6 +15,7 @@ from pcleantask import casa
 from pcleantask.images.assemble import Part, assemble, cut_out
 from pcleantask.parallel.partition import slabs
 
+pytestmark = pytest.mark.usefixtures("casa_folder")
 NCHAN = 7
 SHAPE = (12, 10, 2, NCHAN)
 PLANE_MB = 4.0
@@ -33,13 +34,6 @@ before = peak_mb()
 assemble("whole.image", [Part(f"part{rank}.image", range(32), 32 * rank, 32) for rank in range(2)], coordinates, 64)
 print(json.dumps(peak_mb() - before))
 """
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    casa.load()
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture

@@ -11,15 +11,9 @@ from pcleantask import casa
 from pcleantask.errors import PcleanError
 from pcleantask.images import planes
 
+pytestmark = pytest.mark.usefixtures("casa_folder")
 SHAPE = (12, 10, 2, 3)
 ARCSEC = np.pi / 180 / 3600
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    casa.load()
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture
