@@ -11,6 +11,7 @@ import ctypes
 import functools
 import importlib
 import importlib.util
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,10 @@ NO_DATA = (
     "(~/.casa/config.py: measurespath, datapath) nor the package casadata provides them. "
     "Way out: pip install 'pcleantask[data]'  (840 MB), or set measurespath in ~/.casa/config.py"
 )
+
+# casaconfig's settings that say where the data are, and whether casatools may fetch newer ones.
+DATA_SETTINGS = ("measurespath", "datapath", "measures_auto_update", "data_auto_update")
+DATA_VARIABLE = "PCLEANTASK_CASA_DATA"  # a parent's settings, as JSON
 
 # glibc's mallopt parameters and values: large arrays stay in the process instead of going back to the kernel on each
 # free, which saves CASA a fifth of its time in page faults.
@@ -58,6 +63,8 @@ def _set_up_data() -> None:
     """Point casaconfig to measures data, if the user's configuration does not."""
     from casaconfig import config
 
+    for name, value in json.loads(os.environ.get(DATA_VARIABLE, "{}")).items():
+        setattr(config, name, value)
     if _has_measures(config.measurespath) or any(_has_measures(path) for path in config.datapath):
         return
     path = _casadata_path()
@@ -69,6 +76,13 @@ def _set_up_data() -> None:
     config.datapath = [path]
     config.measures_auto_update = False
     config.data_auto_update = False
+
+
+def data_environment() -> dict[str, str]:
+    """The variable by which a child of this process finds CASA's data where this one does, set in Python or not."""
+    with _bare_command_line():
+        from casaconfig import config
+    return {DATA_VARIABLE: json.dumps({name: getattr(config, name) for name in DATA_SETTINGS})}
 
 
 def set_up() -> None:

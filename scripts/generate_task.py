@@ -82,13 +82,13 @@ class _pclean:
         }}
         if _task_call.is_rank():
             return _task_call.call_together(doc)
-        _task_call.load_casa()
-        from casatools.typecheck import CasaValidator as _val_ctor
+        with _task_call.casa_loaded(doc):
+            from casatools.typecheck import CasaValidator as _val_ctor
 
-        document = _task_call.validate(_val_ctor(), doc, self._schema())
-        from .private.task_pclean import pclean as _task
+            document = _task_call.validate(_val_ctor(), doc, self._schema())
+            from .private.task_pclean import pclean as _task
 
-        return _task_call.run("pclean", _task, document)
+            return _task_call.run("pclean", _task, document)
 
     @staticmethod
     def _schema() -> dict[str, Any]:

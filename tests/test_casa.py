@@ -56,6 +56,19 @@ def test_configuration_of_the_user_wins(tmp_path: Path) -> None:
     assert found.stdout.strip() == str(tmp_path / "own"), found.stderr
 
 
+def test_data_named_in_python_alone_reach_the_workers(tmp_path: Path) -> None:
+    """The package casadata is hidden from both processes, by a module of its name."""
+    package = python("import casadata; print(casadata.datapath)", tmp_path).stdout.strip()
+    (tmp_path / "casadata.py").write_text("")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from casaconfig import config; "
+    code += f"config.measurespath = {package!r}; config.measures_auto_update = config.data_auto_update = False; "
+    code += "from pcleantask.parallel.team import LocalTeam, call_all\n"
+    code += "with LocalTeam(1) as team: print(call_all(team, 'hello')[0]['casatools'])"
+    found = python(code, tmp_path)
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.strip().startswith("6."), "the worker's casatools"
+
+
 def test_options_of_the_command_line_are_not_taken_for_casas(tmp_path: Path) -> None:
     code = "import sys; sys.argv += ['--noconfig', '--configfile', 'x']; "
     code += "from pcleantask import casa; casa.load(); print(sys.argv[1:])"

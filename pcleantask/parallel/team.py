@@ -10,11 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Any, Protocol
 
+from .. import casa
 from ..errors import ImagingError, WorkerError
 from .environment import importable, usable_cores, worker_environment
 
@@ -72,7 +73,7 @@ class LocalWorker:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", MODULE, str(theirs.fileno()), str(watched)],
                 pass_fds=(theirs.fileno(), watched),
-                env=importable(worker_environment(os.environ, threads)),
+                env=importable({**worker_environment(os.environ, threads), **casa.data_environment()}),
                 stdin=subprocess.DEVNULL,
                 stdout=self.words,
                 stderr=self.words,
@@ -170,6 +171,36 @@ class LocalTeam:
         deadline = time.monotonic() + patience
         while self._workers:
             self._workers.pop().end(patience=max(0.1, deadline - time.monotonic()))
+
+
+_ahead: list[LocalTeam] = []
+
+
+@contextlib.contextmanager
+def team_ahead(size: int) -> Iterator[None]:
+    """Start the workers of a team of that size, of none if it is 0, for `local_team` in the block to find them ready.
+
+    They load CASA, which takes half a second, while the caller does.
+    """
+    _ahead.extend([LocalTeam(size)] if size else [])
+    try:
+        yield
+    finally:
+        dismiss_team_ahead()
+
+
+def dismiss_team_ahead() -> None:
+    """End the workers that nobody has asked for."""
+    while _ahead:
+        _ahead.pop().kill()
+
+
+def local_team(size: int) -> LocalTeam:
+    """A team on this machine: the one that `team_ahead` has started, where it has that size, or a new one."""
+    if _ahead and _ahead[-1].size == size:
+        return _ahead.pop()
+    dismiss_team_ahead()
+    return LocalTeam(size)
 
 
 def call_all(team: Team, method: str, *values: Any) -> list[Any]:

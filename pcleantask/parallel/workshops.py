@@ -12,7 +12,7 @@ from .continuum import RowsWorkshop
 from .cube import CubeWorkshop
 from .environment import usable_cores
 from .partition import NotSplittableError
-from .team import LocalTeam
+from .team import dismiss_team_ahead, local_team
 from .team_workshop import TeamMaker
 
 
@@ -25,7 +25,7 @@ def make_workshop(config: PcleanConfig) -> Workshop | None:
     link = mpi_team.link()
     if link is None and not config.run.parallel:
         return None
-    make_team: TeamMaker = LocalTeam
+    make_team: TeamMaker = local_team
     nworkers = config.run.nworkers or usable_cores()
     if link is not None:
         make_team = functools.partial(mpi_team.MpiTeam, link)
@@ -34,5 +34,6 @@ def make_workshop(config: PcleanConfig) -> Workshop | None:
     try:
         return kind(config, make_team, nworkers)
     except NotSplittableError as reason:
+        dismiss_team_ahead()
         casa.post(f"Imaged in one process: {reason}", "WARN")
         return None

@@ -6,14 +6,17 @@ those of casatasks.private.task_logging (casatasks 6.7), whose import would take
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from .. import casa, rules
 from ..errors import MissingInputError, ParameterError, ParameterTypeError
-from ..parallel.environment import launched_ranks
+from ..parallel import mpi_team
+from ..parallel.environment import launched_ranks, usable_cores
+from ..parallel.team import team_ahead
 from ..parameters import Parameter, definitions
 
 BAR = "#" * 42
@@ -39,9 +42,22 @@ def call_together(document: Mapping[str, Any]) -> dict[str, Any]:
     return hub.call_together(document)
 
 
-def load_casa() -> None:
-    """Make casatools importable: its data set up, its command-line parsing kept away."""
-    casa.load()
+@contextlib.contextmanager
+def casa_loaded(document: Mapping[str, Any]) -> Iterator[None]:
+    """A block in which casatools is importable; the workers of a parallel run load theirs while this process does."""
+    with team_ahead(_likely_team(document)):
+        casa.load()
+        yield
+
+
+def _likely_team(document: Mapping[str, Any]) -> int:
+    """How many workers on this machine these parameters, not yet checked, will ask for; 0 where none or unknown."""
+    nworkers, nchan = document["nworkers"], document["nchan"]
+    if document["parallel"] is not True or not isinstance(nworkers, int) or mpi_team.link() is not None:
+        return 0
+    size = nworkers or usable_cores()
+    is_known = str(document["specmode"]).startswith("cube") and isinstance(nchan, int) and nchan > 0
+    return max(0, min(size, nchan) if is_known else size)
 
 
 def validate(validator: Any, document: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:

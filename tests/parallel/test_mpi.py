@@ -95,7 +95,16 @@ def check_clean_end(result: Result, folder: Path) -> None:
 
 
 def test_command_makes_the_serial_cube_on_all_ranks(mpi: Mpi, folder: Path, serial: Path) -> None:
-    result = run([*image(mpi, 2, {**SMALL_CUBE, "imagename": "cube"}), "--json"], folder)
+    check_command(mpi, folder, serial, {})
+
+
+@pytest.mark.long
+def test_command_is_not_disturbed_by_casampi(mpi: Mpi, folder: Path, serial: Path, casampi: dict[str, str]) -> None:
+    check_command(mpi, folder, serial, casampi)
+
+
+def check_command(mpi: Mpi, folder: Path, serial: Path, env: dict[str, str]) -> None:
+    result = run([*image(mpi, 2, {**SMALL_CUBE, "imagename": "cube"}), "--json"], folder, env=env)
     check_clean_end(result, folder)
     assert compare_products(images_of(serial, "cube"), images_of(folder, "cube")) == []
     expected = json.loads((serial / "cube.json").read_text(encoding="utf-8"))
@@ -254,10 +263,14 @@ if rank == 1:
 
 
 @pytest.mark.long
-def test_collective_calls_return_and_raise_the_same_on_every_rank(mpi: Mpi, folder: Path, serial: Path) -> None:
+@pytest.mark.parametrize("surroundings", ["alone", "casampi"])
+def test_collective_calls_return_and_raise_the_same_on_every_rank(
+    mpi: Mpi, folder: Path, serial: Path, surroundings: str, request: pytest.FixtureRequest
+) -> None:
     """At its end rank 1 calls once more, and rank 0 doesn't."""
     words = json.dumps({**SMALL_CUBE, "imagename": "cube"})
-    result = run(script_job(mpi, 2, folder, COLLECTIVE, words, once=False), folder)
+    env = request.getfixturevalue("casampi") if surroundings == "casampi" else {}
+    result = run(script_job(mpi, 2, folder, COLLECTIVE, words, once=False), folder, env=env)
     assert result.status != 0, result.text
     assert result.left == {}
     answers = [json.loads((folder / f"rank{rank}.json").read_text(encoding="utf-8")) for rank in (0, 1)]

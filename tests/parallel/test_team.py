@@ -20,7 +20,7 @@ from cases import CUBE
 from pcleantask.errors import ImagingError, WorkerError
 from pcleantask.parallel.casa_process import answer
 from pcleantask.parallel.environment import usable_cores
-from pcleantask.parallel.team import LocalTeam, call_all
+from pcleantask.parallel.team import LocalTeam, call_all, local_team, team_ahead
 from pcleantask.parallel.worker import Worker
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -267,6 +267,25 @@ def test_close_and_kill_leave_neither_process_nor_descriptor() -> None:
         end(made)
         assert not any(Path(f"/proc/{pid}").exists() for pid in running)
     assert descriptors() == before
+
+
+def test_team_started_ahead_is_the_one_that_is_asked_for() -> None:
+    with team_ahead(2):
+        ahead = children(os.getpid())
+        assert len(ahead) == 2
+        with local_team(2) as team:
+            assert pids(team) == ahead
+    assert not any(Path(f"/proc/{pid}").exists() for pid in ahead)
+
+
+@pytest.mark.parametrize("asked", [0, 1], ids=["nobody asks", "of another size"])
+def test_team_started_ahead_in_vain_is_ended(asked: int) -> None:
+    with team_ahead(2):
+        ahead = children(os.getpid())
+        for team in [local_team(asked)] if asked else []:
+            assert not set(pids(team)) & set(ahead)
+            team.close()
+    assert not any(Path(f"/proc/{pid}").exists() for pid in ahead)
 
 
 def test_worker_that_does_not_start_leaves_no_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
