@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import casa
+from .products import is_gridded
 
 BEAMS = "perplanebeams"
 UNITS, MISCINFO = "units", "miscinfo"  # keywords of an image's table
@@ -60,8 +61,19 @@ def assemble(target: str, parts: Sequence[Part], coordinates: dict[str, Any], nc
         for part in parts:
             image.insert(infile=part.path, region=_box(shape, part.channels), locate=[0, 0, 0, part.start])
     _copy_keywords(target, parts, nchan)
+    if is_gridded(target):
+        _keep_pointing_center(target, coordinates)
     for part in parts:
         shutil.rmtree(part.path)
+
+
+def _keep_pointing_center(path: str, coordinates: dict[str, Any]) -> None:
+    """Undo what a conversion from a record adds to the last bits of the direction that was observed.
+
+    CASA's gridder writes the coordinates that it has made, its deconvolver those that it has read: one conversion more.
+    """
+    with casa.opened_table(path, writable=True) as table:
+        table.putkeyword("coords.pointingcenter", coordinates["pointingcenter"], makesubrecord=True)
 
 
 def _scale_memory(information: dict[str, Any], factor: float) -> None:

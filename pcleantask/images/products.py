@@ -43,6 +43,12 @@ def product_kind(name: str, imagename: str) -> str | None:
     return match[1] if match else None
 
 
+def is_gridded(path: str) -> bool:
+    """Whether the gridder makes the product at that path; the deconvolver makes the others."""
+    match = SUFFIX.search(path)
+    return match is not None and PRODUCTS[match[1]] in ("psf", "residual")
+
+
 def products(imagename: str) -> Iterator[tuple[Path, str]]:
     """The products of `imagename` on disk, each with its kind."""
     path = Path(imagename)

@@ -89,6 +89,21 @@ def test_parts_make_the_cube_that_they_were_cut_from(coordinates: dict[str, Any]
     assert sorted(path.name for path in Path().iterdir()) == ["cube.image", "whole.image"]
 
 
+@pytest.mark.parametrize(("name", "is_kept"), [("whole.psf", True), ("whole.residual", True), ("whole.model", False)])
+def test_what_the_gridder_makes_keeps_the_last_bit_of_the_pointing(
+    coordinates: dict[str, Any], name: str, is_kept: bool
+) -> None:
+    """This direction is changed by each conversion, as Uranus' was."""
+    coordinates["pointingcenter"] = {"value": np.array([0.5936348093230613, 0.22977027647381382]), "initial": False}
+    cut_out("cube.image", "part.image", range(NCHAN))
+    assemble(name, [Part("part.image", range(NCHAN), 0, NCHAN)], coordinates, NCHAN)
+    with casa.opened_table(name) as table:
+        found = table.getkeyword("coords")["pointingcenter"]
+    assert not found["initial"]
+    np.testing.assert_allclose(found["value"], coordinates["pointingcenter"]["value"], rtol=1e-14)
+    assert np.array_equal(found["value"], coordinates["pointingcenter"]["value"]) == is_kept
+
+
 def test_memory_is_that_of_a_few_planes() -> None:
     process = subprocess.run(
         [sys.executable, "-c", MEASURE], capture_output=True, text=True, timeout=120, check=True
