@@ -182,7 +182,7 @@ def _residual_plane(
             "startModelFlux": [flux],
             "startPeakResNM": [peak_unmasked],
             "peakResNM": [peak_unmasked],
-            "masksum": [np.sum(weights) if weights is not None else 0.0],
+            "masksum": [np.float64(0.0) if weights is None else np.sum(weights)],
             "mpiServer": [0.0],
             "stopCode": [3],
         }
