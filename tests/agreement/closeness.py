@@ -1,0 +1,71 @@
+"""Compare images whose sums were made in another order: within a part of the peak, or say which are further off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from compare import is_image, peak, read_image
+
+from pcleantask import casa
+
+TOLERANCE = 1e-5  # of the peak, see `scale`
+# Quotients of images down to a tenth of the peak residual, and terms that the data hardly determine.
+LOOSER = {".alpha": 1e-4, ".beta": 1e-3, ".image.tt2": 1e-3, ".model.tt2": 1e-3}
+COUNTS = ("iterdone", "stopcode", "nmajordone")  # entries of the return dictionary that rounding doesn't change
+
+
+def deviations(expected: dict[str, Path], found: dict[str, Path]) -> Iterator[str]:
+    """Which images deviate by more than the tolerance, or have another shape or pixel mask; suffix -> path each."""
+    for suffix, path in expected.items():
+        if not is_image(path):
+            continue
+        one, other = read_image(path), read_image(found[suffix])
+        assert np.array_equal(one.good, other.good), f"{suffix}: other pixel mask"
+        worst = np.abs(one.pixels - other.pixels)[one.good].max(initial=0.0)
+        allowed = limit(suffix, expected)
+        if worst > allowed:
+            yield f"{suffix}: {worst:.3g} off, {allowed:.3g} allowed"
+
+
+def limit(suffix: str, images: dict[str, Path]) -> float:
+    """The largest difference allowed for an image of a continuum run on several workers; a mask may not differ."""
+    if suffix == ".mask":
+        return 0.0
+    tolerance = next((value for part, value in LOOSER.items() if part in suffix), TOLERANCE)
+    return tolerance * scale(suffix, images)
+
+
+def scale(suffix: str, images: dict[str, Path]) -> float:
+    """What rounding is relative to: the image's own peak; a residual may be small beside what was cleaned from it.
+
+    Taylor terms differ by orders of magnitude. Of a narrow band the higher ones are all rounding, and large. In higher
+    terms' sums of weights, what lies below the reference frequency cancels what lies above it.
+    """
+    if suffix.startswith(".sumwt.tt"):
+        return peak(images[".sumwt.tt0"])
+    own = peak(images[suffix])
+    bright = images.get(".image.tt0", images.get(".image"))
+    if not suffix.startswith(".residual") or bright is None:
+        return own
+    return max(own, peak(bright) * peak(images[suffix.replace("residual", "psf")]))
+
+
+def other_counts(expected: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    """Which counts of two return dictionaries differ."""
+    return [
+        f"{key}: {expected.get(key)} expected, {found.get(key)} found"
+        for key in COUNTS
+        if expected.get(key) != found.get(key)
+    ]
+
+
+def model_deviation(expected: Path, found: Path) -> float:
+    """The largest difference between two MODEL_DATA columns, of the peak; 0 where neither has one."""
+    columns = []
+    for path in (expected, found):
+        with casa.opened_table(str(path)) as table:
+            columns.append(table.getcol("MODEL_DATA") if "MODEL_DATA" in table.colnames() else np.zeros(1))
+    return float(np.abs(columns[0] - columns[1]).max() / (np.abs(columns[0]).max() or 1.0))
