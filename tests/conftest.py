@@ -31,6 +31,26 @@ DATASETS: dict[str, dict] = {
     "flagged": {**SMALL, "nchannels": 12, "flagged_channels": (5,), "seed": 3},
     # Noise of 22 mJy a channel, which automask and nsigma reach, and an absorption line for negative masks.
     "noisy": {**SMALL, "nchannels": 12, "noise_jy": 0.5, "sources": (*LINE_SKY, ABSORBER), "seed": 4},
+    "late_noisy": {
+        **SMALL,
+        "nchannels": 12,
+        "noise_jy": 0.5,
+        "reference_time": "2021/01/28",
+        "hour_angle_h": 2.0,
+        "seed": 7,
+    },
+    # So many antennas that the PSF's sidelobes are low enough for the pipeline's masks of the 12 m array.
+    "dense": {**SMALL, "antennas": 30, "nchannels": 12, "noise_jy": 0.5, "seed": 8},
+    "dense_continuum": {
+        **SMALL,
+        "antennas": 30,
+        "nchannels": 4,
+        "channel_hz": 1e9,
+        "start_hz": (220e9, 240e9),
+        "sources": "continuum",
+        "noise_jy": 0.1,
+        "seed": 9,
+    },
     # Where Uranus was, for a cube that follows it.
     "planet": {**SMALL, "nchannels": 6, "direction": "J2000 02h17m12.5s 13d15m50.3s", "seed": 5},
     # Two spws, 220 and 240 GHz, 4 channels of 1 GHz each; three sources with spectral indices.
