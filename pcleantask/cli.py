@@ -9,7 +9,6 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from . import rules
 from .errors import MissingInputError, ParameterError, PcleanError
 from .images.products import products
 from .lastfile import read_last
+from .parallel.defaults import parallel_by_default
 from .parallel.environment import launched_ranks
 from .parallel.script_run import run_script
 from .parameters import Parameter, definitions, groups
@@ -27,7 +27,7 @@ from .version import __version__
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130  # exit statuses
 RUN = "run"  # the command whose words are a script's
-REPLACE = "--replace-tclean"
+REPLACE, NWORKERS = "--replace-tclean", "--nworkers"
 NEGATIVE = re.compile(r"-[\d.]")  # argparse takes -1e-3 and -15km/s for options, unless a space comes first
 
 
@@ -36,13 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if launched_ranks(os.environ):
         return _on_all_ranks(words)
-    flags = list(takewhile(lambda word: word.startswith("-"), words[1:]))
-    script = words[1 + len(flags) :]
-    if words[:1] == [RUN] and script and set(flags) <= {REPLACE, "--"}:
-        if REPLACE in flags:
-            replace_tclean()
-        return run_script(script[0], script[1:])
+    own, script = _split_at_script(words[1:])
     parser = _parser()
+    if words[:1] == [RUN] and script:
+        return _run(parser.parse_args([RUN, *own, script[0]]), script)
     try:
         words, saved = _read_files(words)
         options, strange = parser.parse_known_args([f" {word}" if NEGATIVE.match(word) else word for word in words])
@@ -57,6 +54,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("pclean: interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def _split_at_script(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words of `pclean run` that are its own, and those from the script on, which argparse mustn't touch."""
+    rest = list(words)
+    own = []
+    while rest and rest[0].startswith("-"):
+        own.append(rest.pop(0))
+        if own[-1] == "--":
+            break
+        if own[-1] == NWORKERS and rest:
+            own.append(rest.pop(0))
+    return own, rest
+
+
+def _run(options: argparse.Namespace, script: Sequence[str]) -> int:
+    """Run the script, given with its arguments; its exit status."""
+    if options.nworkers is not None:
+        parallel_by_default(options.nworkers)
+    if options.replace_tclean:
+        replace_tclean()
+    return run_script(script[0], script[1:])
 
 
 def _on_all_ranks(words: list[str]) -> int:
@@ -122,11 +141,26 @@ def _parser() -> argparse.ArgumentParser:
         help="run a script, under mpirun once for all ranks",
         description="Run a Python script. Under mpirun it runs once, and every pclean call in it uses all ranks; other "
         "CASA tasks work in it as ever. Its arguments, input and exit status are its own.",
-        usage=f"[mpirun -n N] pclean run [{REPLACE}] SCRIPT [ARGUMENT ...]",
+        usage=f"[mpirun -n N] pclean run [{REPLACE}] [{NWORKERS} N] SCRIPT [ARGUMENT ...]",
+        allow_abbrev=False,
     )
     run.add_argument(REPLACE, action="store_true", help="casatasks.tclean is pclean in this run; see the CASA log")
+    run.add_argument(
+        NWORKERS,
+        type=_worker_count,
+        metavar="N",
+        help="every pclean call in the script is parallel, on N workers, whatever its parallel says; 0 is one per core "
+        "(default: what each call says; in an MPI job all ranks, here N of them)",
+    )
     run.add_argument("script", metavar="SCRIPT", help="the path of the script; what follows it is the script's")
     return parser
+
+
+def _worker_count(word: str) -> int:
+    """The number of workers that a word of the command line stands for."""
+    if not word.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be a number of workers, or 0 for one per core, got {word!r}")
+    return int(word)
 
 
 def _add_option(group: argparse._ArgumentGroup, parameter: Parameter) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import MFS
+from cases import CUBE, MFS
 from compare import compare_products, peak, products
 from runner import Call, TaskProcess
 
 from pcleantask import casa, parameters
 from pcleantask import pclean as tclean
+from pcleantask.parallel.environment import usable_cores
 from pcleantask.parameters import Parameter
 from pcleantask.private import task_pclean
 from pcleantask.standin import NOTE
@@ -169,9 +171,57 @@ def test_pipeline_makes_tcleans_images_by_pclean_without_an_edit(
     assert "Begin Task: tclean" not in log
 
 
+TEAMS = """
+import sys
+from pathlib import Path
+from casatasks import tclean
+from pcleantask import pclean
+small = dict(vis="line.ms", specmode="cube", nchan=4, imsize=100, cell="0.4arcsec", niter=0)
+tclean(**small, imagename="edited", parallel=True)
+pclean(**small, imagename="own", nworkers=3)
+tclean(**{**small, "specmode": "mfs", "nchan": -1}, imagename="mfs", gridder="widefield", facets=2)
+print(*sys.argv[1:])
+"""
+
+
+def test_run_makes_every_image_parallel_where_it_is_told(tmp_path: Path, dataset: Callable[[str], Path]) -> None:
+    """The script passes parallel=False, and the images are those of tclean in one process."""
+    small = {**CUBE, "niter": 60, "cycleniter": 20, "imagename": "img", "parallel": False}
+    for name in ("by_tclean", "by_pclean"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "line.ms").symlink_to(dataset("line"))
+    with TaskProcess(tmp_path) as oracle:
+        (expected,) = oracle.run([Call("tclean", small)], tmp_path / "by_tclean")
+    folder = tmp_path / "by_pclean"
+    run = pclean_run(folder, PIPELINE, json.dumps(small), options=("--replace-tclean", "--nworkers", "2"))
+    assert run.returncode == 0, run.stderr
+    assert int(run.stdout.splitlines()[-1]) == expected.value["iterdone"] > 0
+    assert compare_products(products(tmp_path / "by_tclean", "img"), products(folder, "img")) == []
+    assert peak(folder / "img.model") > 0.1
+    log = log_of(folder)
+    assert log.count("Imaged by 2 workers") == 1
+    assert "parallel=False" in log
+
+
+@pytest.mark.parametrize("option", ["--nworkers=0", "--nworkers=2"])
+def test_call_has_as_many_workers_as_it_names_or_the_run_does(
+    tmp_path: Path, dataset: Callable[[str], Path], option: str
+) -> None:
+    (tmp_path / "line.ms").symlink_to(dataset("line"))
+    run = pclean_run(tmp_path, TEAMS, "--nworkers", "7", options=(option, "--replace-tclean"))
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines()[-1] == "--nworkers 7"
+    number = int(option[-1]) or min(usable_cores(), 4)
+    found = re.findall(r"Imaged by (\d+) workers|(Imaged in one process: facets)", log_of(tmp_path))
+    assert found == [(str(number), ""), ("3", ""), ("", "Imaged in one process: facets")]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["--nworkers", "two", "script.py"], "must be a number of workers, or 0 for one per core, got 'two'"),
+        (["--nworkers", "-1", "script.py"], "--nworkers: "),
+        (["--nworkers"], "argument --nworkers: expected one argument"),
         (["--replace-tclean"], "the following arguments are required: SCRIPT"),
         (["--replace-tclean", "absent.py"], "can't read 'absent.py'"),
         (["--replace-tcleen", "script.py"], "--replace-tcleen"),

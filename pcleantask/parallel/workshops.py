@@ -10,6 +10,7 @@ from ..imaging.workshop import Workshop
 from . import mpi_team
 from .continuum import RowsWorkshop
 from .cube import CubeWorkshop
+from .defaults import asked_workers, is_parallel
 from .environment import usable_cores
 from .partition import NotSplittableError
 from .team import dismiss_team_ahead, local_team
@@ -19,17 +20,18 @@ from .team_workshop import TeamMaker
 def make_workshop(config: PcleanConfig) -> Workshop | None:
     """The workshop of a parallel run; None where the run is to be done in one process.
 
-    In an MPI job every run is parallel that can be, whether that is asked for or not. What can't be split and stay
-    exact is done in one process, and the log says so.
+    In an MPI job, and after `parallel_by_default`, every run is parallel that can be, whether that is asked for or not.
+    What can't be split and stay exact is done in one process, and the log says so.
     """
     link = mpi_team.link()
-    if link is None and not config.run.parallel:
+    if link is None and not is_parallel(config.run.parallel):
         return None
+    asked_for = asked_workers(config.run.nworkers)
     make_team: TeamMaker = local_team
-    nworkers = config.run.nworkers or usable_cores()
+    nworkers = asked_for or usable_cores()
     if link is not None:
         make_team = functools.partial(mpi_team.MpiTeam, link)
-        nworkers = min(config.run.nworkers or link.size, link.size)
+        nworkers = min(asked_for or link.size, link.size)
     kind = CubeWorkshop if config.fields[0].is_cube else RowsWorkshop
     try:
         return kind(config, make_team, nworkers)

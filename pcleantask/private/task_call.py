@@ -15,6 +15,7 @@ from typing import Any
 from .. import casa, rules
 from ..errors import MissingInputError, ParameterError, ParameterTypeError
 from ..parallel import mpi_team
+from ..parallel.defaults import asked_workers, is_parallel
 from ..parallel.environment import launched_ranks, usable_cores
 from ..parallel.team import team_ahead
 from ..parameters import Parameter, definitions
@@ -53,9 +54,9 @@ def casa_loaded(document: Mapping[str, Any]) -> Iterator[None]:
 def _likely_team(document: Mapping[str, Any]) -> int:
     """How many workers on this machine these parameters, not yet checked, will ask for; 0 where none or unknown."""
     nworkers, nchan = document["nworkers"], document["nchan"]
-    if document["parallel"] is not True or not isinstance(nworkers, int) or mpi_team.link() is not None:
+    if not is_parallel(document["parallel"] is True) or not isinstance(nworkers, int) or mpi_team.link() is not None:
         return 0
-    size = nworkers or usable_cores()
+    size = asked_workers(nworkers) or usable_cores()
     is_known = str(document["specmode"]).startswith("cube") and isinstance(nchan, int) and nchan > 0
     return max(0, min(size, nchan) if is_known else size)
 

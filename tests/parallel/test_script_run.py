@@ -63,4 +63,4 @@ def test_help_tells_of_the_launcher(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pcleantask", "run", "--help"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     assert run.returncode == 0
-    assert "[mpirun -n N] pclean run [--replace-tclean] SCRIPT [ARGUMENT ...]" in run.stdout
+    assert "[mpirun -n N] pclean run [--replace-tclean] [--nworkers N] SCRIPT [ARGUMENT ...]" in run.stdout
