@@ -26,6 +26,7 @@ from .standin import replace_tclean
 from .version import __version__
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130  # exit statuses
+IMAGE = "image"
 RUN = "run"  # the command whose words are a script's
 REPLACE, NWORKERS = "--replace-tclean", "--nworkers"
 NEGATIVE = re.compile(r"-[\d.]")  # argparse takes -1e-3 and -15km/s for options, unless a space comes first
@@ -41,10 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[:1] == [RUN] and script:
         return _run(parser.parse_args([RUN, *own, script[0]]), script)
     try:
-        words, saved = _read_files(words)
-        options, strange = parser.parse_known_args([f" {word}" if NEGATIVE.match(word) else word for word in words])
-        _refuse_unknown(strange, parser, options.command)
-        return _image({**saved, **_given(options)}, as_json=options.json)
+        parameters, options = _parameters(words, parser)
+        return _image(parameters, as_json=options.json)
     except ParameterError as error:
         print(f"pclean: {error}", file=sys.stderr)
         return USAGE
@@ -54,6 +53,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("pclean: interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def image_parameters(words: Sequence[str]) -> dict[str, Any]:
+    """The parameters that words, files among them, stand for on the command line of `pclean image`.
+
+    Raises
+    ------
+    ParameterError, MissingInputError
+        A name or a value is wrong, or a file can't be read. SystemExit for other words that have no place.
+    """
+    return _parameters([IMAGE, *words], _parser())[0]
+
+
+def _parameters(words: Sequence[str], parser: argparse.ArgumentParser) -> tuple[dict[str, Any], argparse.Namespace]:
+    """The task's parameters in the words of a command line, and its options."""
+    given, saved = _read_files(words)
+    options, strange = parser.parse_known_args([f" {word}" if NEGATIVE.match(word) else word for word in given])
+    _refuse_unknown(strange, parser, options.command)
+    return {**saved, **_given(options)}, options
 
 
 def _split_at_script(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -123,11 +141,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"pcleantask {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     image = commands.add_parser(
-        "image",
+        IMAGE,
         help="make images of visibilities",
         description="Make images of visibilities. The options are tclean's parameters. @FILE reads options from a "
-        "file: either as they stand on the command line, or a saved pclean.last or tclean.last; options given beside "
-        "it win.",
+        "file: either as they stand on the command line, or a saved pclean.last or tclean.last, or JSON; options given "
+        "beside it win.",
         usage="pclean image --vis MS [MS ...] --imagename NAME [--PARAMETER VALUE ...] [@FILE ...] [--json]",
         allow_abbrev=False,
     )
@@ -195,7 +213,7 @@ def _value(parameter: Parameter, words: str | list[str]) -> Any:
 
 
 def _read_files(arguments: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
-    """Replace each @FILE: words of a file of options stand in its place, assignments of a .last file come second."""
+    """Replace each @FILE: words of a file of options stand in its place, values of a .last or JSON file come second."""
     words: list[str] = []
     saved: dict[str, Any] = {}
     for word in arguments:
@@ -206,11 +224,21 @@ def _read_files(arguments: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
             text = Path(word[1:]).read_text(encoding="utf-8")
         except OSError as error:
             raise MissingInputError(f"{word}: can't read {word[1:]!r} ({error.strerror})") from error
-        if any(line.lstrip().startswith("--") for line in text.splitlines()):
+        if text.lstrip().startswith("{"):
+            saved |= _read_json(text, word[1:])
+        elif any(line.lstrip().startswith("--") for line in text.splitlines()):
             words += shlex.split(text, comments=True)
         else:
             saved |= read_last(text, word[1:])
     return words, saved
+
+
+def _read_json(text: str, where: str) -> dict[str, Any]:
+    """The parameters in a JSON object."""
+    try:
+        return dict(json.loads(text))
+    except ValueError as error:
+        raise ParameterError(f"{where}: not JSON ({error})") from error
 
 
 if __name__ == "__main__":

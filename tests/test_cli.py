@@ -181,6 +181,11 @@ def test_saved_tclean_last_is_taken_and_options_beside_it_win(parsed: Callable[.
     assert parsed("--niter", "7", last) == parsed(last, "--niter", "7") == {**expected, "niter": 7}
 
 
+def test_json_file_is_taken_and_options_beside_it_win(parsed: Callable[..., dict[str, Any]]) -> None:
+    file = written("parameters.json", json.dumps({"niter": 5, "vis": ["a.ms", "b.ms"], "pbcor": True}))
+    assert parsed(file, "--niter", "6") == {"niter": 6, "vis": ["a.ms", "b.ms"], "pbcor": True}
+
+
 def test_last_file_that_casatasks_writes_is_read_whole(parsed: Callable[..., dict[str, Any]]) -> None:
     from casatasks.private.imagerhelpers.input_parameters import saveparams2last
 
