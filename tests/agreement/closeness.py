@@ -62,6 +62,19 @@ def other_counts(expected: dict[str, Any], found: dict[str, Any]) -> list[str]:
     ]
 
 
+def minor_cycle_deviations(expected: dict[str, Any], found: dict[str, Any], place: str = "") -> Iterator[str]:
+    """Where two summaries of the minor cycles differ: counts at all, fluxes by more than a sum's rounding."""
+    assert expected.keys() == found.keys(), place
+    for key, value in expected.items():
+        if isinstance(value, dict):
+            yield from minor_cycle_deviations(value, found[key], f"{place}[{key!r}]")
+            continue
+        one, other = np.asarray(value, dtype=float), np.asarray(found[key], dtype=float)
+        allowed = 0.0 if key == "iterDone" else TOLERANCE * np.abs(one).max(initial=0.0)
+        if one.shape != other.shape or (np.abs(one - other) > allowed).any():
+            yield f"{place}[{key!r}]: {value} expected, {found[key]} found"
+
+
 def model_deviation(expected: Path, found: Path) -> float:
     """The largest difference between two MODEL_DATA columns, of the peak; 0 where neither has one."""
     columns = []
@@ -69,3 +82,12 @@ def model_deviation(expected: Path, found: Path) -> float:
         with casa.opened_table(str(path)) as table:
             columns.append(table.getcol("MODEL_DATA") if "MODEL_DATA" in table.colnames() else np.zeros(1))
     return float(np.abs(columns[0] - columns[1]).max() / (np.abs(columns[0]).max() or 1.0))
+
+
+def aligned(expected: Any, found: Any) -> Any:
+    """`found`, with each number that is within the tolerance of its counterpart in `expected` replaced by that."""
+    if isinstance(expected, dict) and isinstance(found, dict):
+        return {key: aligned(expected.get(key), value) for key, value in found.items()}
+    if isinstance(expected, float) and isinstance(found, float) and abs(expected - found) <= TOLERANCE * abs(expected):
+        return expected
+    return found

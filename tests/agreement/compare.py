@@ -29,16 +29,21 @@ def read_image(path: Path) -> Image:
     """Read the whole image at `path`."""
     with casa.tool("image") as image:
         image.open(str(path))
-        coordinates = image.coordsys()
-        description = {
-            "coordinates": coordinates.torecord(),
-            "beams": image.restoringbeam(),
-            "unit": image.brightnessunit(),
-            "miscinfo": image.miscinfo(),
-            "masks": sorted(image.maskhandler("get")),
-        }
-        coordinates.done()
-        return Image(image.getchunk(), image.getchunk(getmask=True), description)
+        return Image(image.getchunk(), image.getchunk(getmask=True), description(image))
+
+
+def description(image: Any) -> dict[str, Any]:
+    """What describes the image that the image tool has open."""
+    coordinates = image.coordsys()
+    found = {
+        "coordinates": coordinates.torecord(),
+        "beams": image.restoringbeam(),
+        "unit": image.brightnessunit(),
+        "miscinfo": image.miscinfo(),
+        "masks": sorted(image.maskhandler("get")),
+    }
+    coordinates.done()
+    return found
 
 
 def is_image(path: Path) -> bool:

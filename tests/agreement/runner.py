@@ -19,6 +19,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+
 
 @dataclass(frozen=True)
 class Call:
@@ -38,10 +40,20 @@ class Outcome:
 
 
 class TaskProcess:
-    """A process that runs tasks. As a context manager it ends with the block."""
+    """A process that runs tasks. As a context manager it ends with the block.
 
-    def __init__(self, log_dir: Path) -> None:
+    Parameters
+    ----------
+    log_dir : Path
+        Where it runs and writes its log.
+    environment : dict
+        Variables that it has besides this process's. Two sides of a test run at once, on images too small to share
+        out: one thread each.
+    """
+
+    def __init__(self, log_dir: Path, environment: dict[str, str] = ONE_THREAD) -> None:
         self.log_dir = log_dir
+        self._environment = environment
         self._process: subprocess.Popen | None = None
         self._connection: Connection | None = None
 
@@ -85,7 +97,7 @@ class TaskProcess:
             self._process = subprocess.Popen(
                 [sys.executable, __file__, str(there.fileno())],
                 cwd=self.log_dir,
-                env={**os.environ, "OMP_NUM_THREADS": "1"},  # two sides run at once, on images too small to share out
+                env={**os.environ, **self._environment},
                 pass_fds=[there.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from almapipeline import TARGETS, Target, attach_ephemeris, copy_products, dress, image
-from closeness import TOLERANCE, deviations, other_counts
+from closeness import deviations, minor_cycle_deviations, other_counts
 from compare import compare_products, differences, listing, peak, products
 from runner import Call, Outcome, TaskProcess
 
@@ -95,19 +94,6 @@ def check_meaningful(expected: Imaged) -> None:
     assert (peak(folder / f"{image(1)}.mask") > 0) == cleaned
     assert (peak(folder / f"{image(1)}.model{term}") > 0) == cleaned
     assert peak(folder / f"{image(1)}.image{term}.pbcor") > 0.1
-
-
-def minor_cycle_deviations(expected: dict[str, Any], found: dict[str, Any], place: str = "") -> Iterator[str]:
-    """Where two summaries of the minor cycles differ: counts at all, fluxes by more than a sum's rounding."""
-    assert expected.keys() == found.keys(), place
-    for key, value in expected.items():
-        if isinstance(value, dict):
-            yield from minor_cycle_deviations(value, found[key], f"{place}[{key!r}]")
-            continue
-        one, other = np.asarray(value, dtype=float), np.asarray(found[key], dtype=float)
-        allowed = 0.0 if key == "iterDone" else TOLERANCE * np.abs(one).max(initial=0.0)
-        if one.shape != other.shape or (np.abs(one - other) > allowed).any():
-            yield f"{place}[{key!r}]: {value} expected, {found[key]} found"
 
 
 @pytest.mark.parametrize("own", [ONE_PROCESS, TWO_WORKERS], ids=["one process", "two workers"])
