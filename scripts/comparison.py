@@ -8,14 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from closeness import TOLERANCE, aligned, limit, minor_cycle_deviations, model_deviation, other_counts
+from closeness import (
+    TOLERANCE,
+    description_differences,
+    limit,
+    minor_cycle_deviations,
+    model_deviation,
+    other_counts,
+)
 from compare import compare_saved_models, description, differences, is_image
 
 from pcleantask import casa
 from pcleantask.images.products import SUFFIX
 
-# What CASA's normalizer, which gathers the images of rows, notes in more of them than its imager does alone.
-NORMALIZERS = "useweightimage"
 HEADER = ("image", "peak", "largest difference", "of the peak", "allowed", "pixel mask", "coordinates, beams, units")
 
 
@@ -93,7 +98,7 @@ def compare_image(expected: Path, found: Path, allowance: float, *, split: bool)
     """Compare two images, channel by channel, so that those larger than the memory can be compared."""
     with casa.opened_image(str(expected)) as one, casa.opened_image(str(found)) as other:
         theirs, ours = description(one), description(other)
-        notes = tuple(differences(theirs, as_one_process(theirs, ours) if split else ours))
+        notes = tuple((description_differences if split else differences)(theirs, ours))
         shape = [int(size) for size in one.shape()]
         if shape != [int(size) for size in other.shape()]:
             return ImageDifference(expected.name, 0.0, np.inf, allowance, notes=("another shape", *notes))
@@ -108,14 +113,6 @@ def compare_image(expected: Path, found: Path, allowance: float, *, split: bool)
             largest = max(largest, largest_difference(pixels[counted], others[counted]))
             nmasked += int(np.count_nonzero(good != other_good))
     return ImageDifference(expected.name, peak, largest, allowance, nmasked, notes)
-
-
-def as_one_process(expected: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
-    """The description of an image of a split run, as far as that may differ from what tclean's says."""
-    notes = {name: value for name, value in found["miscinfo"].items() if name != NORMALIZERS}
-    if NORMALIZERS in expected["miscinfo"]:
-        notes = found["miscinfo"]
-    return aligned(expected, {**found, "miscinfo": notes})
 
 
 def largest_difference(one: np.ndarray, other: np.ndarray) -> float:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cases import CASES, MFS
+from closeness import description_differences
 from comparison import allowed, compare_folders, compare_image, compare_returned, largest_difference
 
 from pcleantask import casa
@@ -139,6 +140,15 @@ def test_one_changed_pixel_in_the_last_channel_is_found(session_dir: Path) -> No
 )
 def test_largest_difference_counts_nan_as_its_own_equal(one: list, other: list, difference: float) -> None:
     assert largest_difference(np.array(one, dtype=float), np.array(other, dtype=float)) == difference
+
+
+def test_description_of_a_split_run_may_differ_by_rounding_only() -> None:
+    expected = {"beam": {"major": 1.5, "unit": "arcsec"}, "value": np.array([0.5, 0.25]), "n": 3}
+    rounded = {"beam": {"major": 1.5 + 1e-7, "unit": "arcsec"}, "value": np.array([0.5, 0.25 + 1e-9]), "n": 3}
+    assert description_differences(expected, rounded) == []
+    for key, value in {"beam": {"major": 1.6, "unit": "arcsec"}, "value": np.array([0.5, 0.26]), "n": 4}.items():
+        assert description_differences(expected, {**rounded, key: value}), key
+    assert description_differences(expected, {**rounded, "more": 1})
 
 
 def test_returned_counts_of_a_split_run_must_agree() -> None:

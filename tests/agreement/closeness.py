@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from compare import is_image, peak, read_image
+from compare import differences, is_image, peak, read_image
 
 from pcleantask import casa
 
 TOLERANCE = 1e-5  # of the peak, see `scale`
 # Quotients of images down to a tenth of the peak residual, and terms that the data hardly determine.
 LOOSER = {".alpha": 1e-4, ".beta": 1e-3, ".image.tt2": 1e-3, ".model.tt2": 1e-3}
+WEIGHT_NOTE = "['miscinfo']['useweightimage']"  # CASA notes it in other images where it sums parts than where not
 COUNTS = ("iterdone", "stopcode", "nmajordone")  # entries of the return dictionary that rounding doesn't change
 
 
@@ -84,10 +85,18 @@ def model_deviation(expected: Path, found: Path) -> float:
     return float(np.abs(columns[0] - columns[1]).max() / (np.abs(columns[0]).max() or 1.0))
 
 
+def description_differences(expected: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    """How the descriptions of two images differ, but for rounding and the weight note."""
+    return [line for line in differences(expected, aligned(expected, found)) if WEIGHT_NOTE not in line]
+
+
 def aligned(expected: Any, found: Any) -> Any:
-    """`found`, with each number that is within the tolerance of its counterpart in `expected` replaced by that."""
+    """`found`, with numbers and arrays that are within the tolerance of those in `expected` replaced by them."""
     if isinstance(expected, dict) and isinstance(found, dict):
         return {key: aligned(expected.get(key), value) for key, value in found.items()}
+    if isinstance(expected, np.ndarray) and isinstance(found, np.ndarray) and expected.dtype == found.dtype:
+        floats = expected.dtype.kind == "f" and expected.shape == found.shape
+        return expected if floats and np.allclose(expected, found, rtol=TOLERANCE, atol=0.0) else found
     if isinstance(expected, float) and isinstance(found, float) and abs(expected - found) <= TOLERANCE * abs(expected):
         return expected
     return found
