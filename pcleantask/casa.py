@@ -244,6 +244,12 @@ def jansky(value: float | str | dict[str, Any]) -> float:
         return float(quanta.convert(quantity, "Jy")["value"] if quantity["unit"] else quantity["value"])
 
 
+def hertz(value: str) -> float:
+    """A frequency, given as a quantity such as '1.5GHz', in Hz."""
+    with tool("quanta") as quanta:
+        return float(quanta.convert(quanta.quantity(value), "Hz")["value"])
+
+
 def use_log(path: str) -> None:
     """Send CASA's messages to the file at `path` from now on; before casatools is loaded, also its first ones."""
     if "casatools" not in sys.modules:

@@ -247,10 +247,7 @@ class PcleanConfig:
     @property
     def npol(self) -> int:
         """Number of planes on the Stokes axis."""
-        stokes = self.frame.stokes
-        if stokes == "pseudoI":
-            return 1
-        return len(stokes) if set(stokes) <= set("IQUV") else len(stokes) // 2
+        return rules.stokes_planes(self.frame.stokes)
 
     def image_shape(self, field: ImageField) -> tuple[int, int, int, int | None]:
         """Shape (nx, ny, npol, nchan) of the field's images; nchan is None where the data will tell."""
@@ -260,7 +257,7 @@ class PcleanConfig:
     @property
     def divides_in_python(self) -> bool:
         """True where the loop gathers and normalizes images itself; for cubes CASA's gridder does it."""
-        return self.fields[0].specmode == "mfs" or self.fields[0].multiterm
+        return self.fields[0].specmode == "mfs"
 
     @property
     def grids_by_channel(self) -> bool:

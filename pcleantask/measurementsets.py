@@ -53,6 +53,29 @@ def rows_of_fields(selection: Selection) -> dict[int, int]:
     return dict(zip(fields.tolist(), counts.tolist(), strict=True))
 
 
+def frequency_range(selections: Sequence[Selection]) -> tuple[float, float]:
+    """Lowest and highest frequency of the selected fields and spectral windows [Hz, LSRK].
+
+    Follows determineFreqRange of casatasks' imager_mtmfs_via_cube.py (6.7.0): each MeasurementSet counts by its first
+    selected field that has data, and by all of its times.
+    """
+    edges = []
+    for selection in selections:
+        spw, field = selection.spw or "*", selection.field or "*"
+        with casa.tool("ms") as ms:
+            chosen = int(ms.msseltoindex(vis=selection.vis, spw=spw, field=field)["field"][0])
+        with casa.opened_table(selection.vis) as table:
+            fields = table.getcol("FIELD_ID")
+        if chosen not in fields:
+            chosen = int(fields[0])
+        with casa.tool("synthesisutils") as utilities:
+            found = utilities.advisechansel(
+                msname=selection.vis, getfreqrange=True, fieldid=chosen, spwselection=spw
+            )
+        edges.append([casa.hertz(found[name]) for name in ("freqstart", "freqend")])
+    return min(low for low, _ in edges), max(high for _, high in edges)
+
+
 FRAME_SHIFT = 0.003  # the largest part by which a frequency changes from one of CASA's frames to another
 
 

@@ -58,6 +58,7 @@ def check_values(values: Mapping[str, Any]) -> None:
     _check_unsupported(values)
     _check_iteration(values)
     _check_weighting(values)
+    _check_mvc(values)
     _check_input([values["vis"]] if isinstance(values["vis"], str) else values["vis"])
     if values["facets"] < 1:
         raise ParameterError(f"facets must be at least 1, got {values['facets']}")
@@ -106,8 +107,24 @@ def check_field(field: ImageField, values: Mapping[str, Any]) -> None:
             f"deconvolver='mtmfs' can't be used with specmode={field.specmode!r}; "
             f"use specmode='mfs', or another deconvolver such as 'multiscale'"
         )
+    if values["specmode"] == "mvc":
+        _check_mvc_field(field)
     check_masks(field)
     check_output(field.imagename)
+
+
+def _check_mvc_field(field: ImageField) -> None:
+    """Check what Taylor terms by way of a cube can be made of."""
+    if not field.multiterm or field.nterms < 2:
+        raise ParameterError(
+            f"specmode='mvc' needs deconvolver='mtmfs' and two terms or more, got deconvolver={field.deconvolver!r} "
+            f"and nterms={field.nterms}"
+        )
+    if field.startmodel not in ("", ()):
+        raise ParameterError(
+            f"specmode='mvc' can't begin with a startmodel, got {field.startmodel!r}: CASA wants the PSF to be there "
+            f"before it; use specmode='mfs'"
+        )
 
 
 def _check_unsupported(values: Mapping[str, Any]) -> None:
@@ -116,10 +133,6 @@ def _check_unsupported(values: Mapping[str, Any]) -> None:
             f"interactive={values['interactive']!r} isn't supported: pclean has no viewer. Use mask= (image, region "
             f"file or region text), usemask='pb' or usemask='auto-multithresh'; to draw between cycles, run with "
             f"nmajor=1, edit <imagename>.mask, and call again with calcres=False and calcpsf=False"
-        )
-    if values["specmode"] == "mvc":
-        raise ParameterError(
-            "specmode='mvc' isn't available in this version; use specmode='mfs' with deconvolver='mtmfs'"
         )
     if values["gridder"] == "awphpg":
         raise ParameterError("gridder='awphpg' is not in the released casatools; use 'awproject', 'awp2' or 'mosaic'")
@@ -151,6 +164,35 @@ def _check_weighting(values: Mapping[str, Any]) -> None:
         raise ParameterError(f"weighting='briggsbwtaper' needs npixels=0, got {values['npixels']}")
 
 
+def _check_mvc(values: Mapping[str, Any]) -> None:
+    """Check what Taylor terms by way of a cube are gridded with: beams of each channel, which are one plane."""
+    if values["specmode"] != "mvc":
+        return
+    gridder, conjbeams, wbawp = (values[name] for name in ("gridder", "conjbeams", "wbawp"))
+    if gridder in ("awproject", "mosaic") and conjbeams:
+        raise ParameterError(f"specmode='mvc' with gridder={gridder!r} needs each channel's beam; set conjbeams=False")
+    if gridder == "awproject" and not wbawp:
+        raise ParameterError(f"specmode='mvc' with gridder={gridder!r} needs each channel's beam; set wbawp=True")
+    if stokes_planes(values["stokes"]) > 1:
+        raise ParameterError(
+            f"specmode='mvc' is for one Stokes parameter a run, got stokes={values['stokes']!r}; "
+            f"run once for each, or use specmode='mfs'"
+        )
+    if values["facets"] > 1:
+        raise ParameterError(f"specmode='mvc' can't be imaged in facets, got facets={values['facets']}; use 1")
+    if values["psfphasecenter"] != "" and "mosaic" in gridder:
+        raise ParameterError(
+            f"specmode='mvc' can't make the PSF anew at psfphasecenter={values['psfphasecenter']!r}; leave it empty"
+        )
+
+
+def stokes_planes(stokes: str) -> int:
+    """How many planes an image of these Stokes parameters or correlations has."""
+    if stokes == "pseudoI":
+        return 1
+    return len(stokes) if set(stokes) <= set("IQUV") else len(stokes) // 2
+
+
 def cautions(values: Mapping[str, Any], *, in_mpi_job: bool = False) -> list[str]:
     """What tclean warns of before it goes on, where these parameters call for it."""
     taylor = values["specmode"] in ("mfs", "cont") and values["deconvolver"] == "mtmfs"
@@ -158,14 +200,18 @@ def cautions(values: Mapping[str, Any], *, in_mpi_job: bool = False) -> list[str
     if taylor and values["gridder"] in ("standard", "mosaic") and values["pbcor"]:
         found.append(
             "pbcor=True with deconvolver='mtmfs' divides every Taylor term by pb.tt0 and leaves the primary beam's own "
-            "spectral index in the images: fit for small fractional bandwidths only. gridder='awproject' with "
-            "wbawp=True and conjbeams=True corrects for it"
+            "spectral index in the images: fit for small fractional bandwidths only. specmode='mvc', or "
+            "gridder='awproject' with wbawp=True and conjbeams=True, corrects for it"
         )
     if taylor and values["gridder"] in ("mosaic", "awp2"):
         found.append(
             f"gridder={values['gridder']!r} has no conjugate beams: with deconvolver='mtmfs' it takes a few major "
-            "cycles to converge towards the right spectrum"
+            "cycles to converge towards the right spectrum; specmode='mvc' needs none"
         )
+    if values["specmode"] == "mvc":
+        unused = [name for name in ("start", "width") if values[name] != ""]
+        if unused:
+            found.append(f"specmode='mvc' images all of the selected spectral windows: no use for {' and '.join(unused)}")
     if in_mpi_job and not values["parallel"] and values["specmode"] not in ("mfs", "cont"):
         found.append("parallel=False has no effect on a cube in an MPI job: the ranks share its channels")
     ignored = ignored_names(values["outlierfile"]) if values["outlierfile"] else []

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import OutputError, ParameterError
@@ -84,13 +84,14 @@ def _highest_number(path: Path) -> int:
 Shape = tuple[int | None, ...]
 
 
-def check_shapes(imagename: str, shape: Shape) -> None:
+def check_shapes(imagename: str, shape: Shape, which: Callable[[Path], bool] = lambda path: True) -> None:
     """Raise ParameterError where a product on disk has another shape (nx, ny, npol, nchan) than the run will make.
 
-    Entries that are None aren't known yet and aren't compared. CASA refuses such a restart as well, but late.
+    Entries that are None aren't known yet and aren't compared; `which` tells the products that are to have that shape.
+    CASA refuses such a restart as well, but late.
     """
     for path, _ in products(imagename):
-        if ".sumwt" in path.suffixes or not is_image(str(path)):
+        if ".sumwt" in path.suffixes or not which(path) or not is_image(str(path)):
             continue
         found = image_geometry(str(path)).shape
         if any(size is not None and size != have for size, have in zip(shape, found, strict=True)):

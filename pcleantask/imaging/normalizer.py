@@ -40,6 +40,11 @@ class Normalizer:
             self._tool.dividepsfbyweight()
             self._tool.divideweightbysumwt()
 
+    def fit_beam(self) -> None:
+        """Fit the restoring beam to a PSF that is normalized already."""
+        with casa.working_on("fitting the restoring beam"):
+            self._tool.makepsfbeamset()
+
     def normalize_pb(self) -> None:
         """Normalize the primary beam to its peak, and mask it at pblimit."""
         with casa.working_on("normalizing the primary beam"):

@@ -15,7 +15,8 @@ from ..progress import NullProgress, Progress
 from ..toolrecords import Record, to_casa_iterpars
 from .iteration import IterationControl
 from .psfcenter import replace_psf
-from .workshop import Parts, SerialWorkshop, Workshop
+from .workshop import Parts, Workshop
+from .workshops import serial_workshop
 
 Step = TypeVar("Step", bound=Callable[..., Any])
 
@@ -87,7 +88,7 @@ class SerialImager:
         self.failed = False
         self._init_iter_control = init_iter_control
         self._history = history or {}
-        self._workshop = workshop or SerialWorkshop(config)
+        self._workshop = workshop or serial_workshop(config)
         self._parts: Parts | None = None
         self._control: IterationControl | None = None
         self._iterations = [0] * len(config.fields)

@@ -129,13 +129,17 @@ class SerialWorkshop:
     def open(self) -> None:
         run = self._config.run
         if run.restart:
-            for entry in self._config.fields:
-                check_shapes(entry.imagename, self._config.image_shape(entry))
+            self._check_shapes()
         self.check_space()
         for folder in self._folders:
             folder.create()
             if run.restart:
                 folder.carry_over(calcpsf=run.calcpsf, calcres=run.calcres)
+
+    def _check_shapes(self) -> None:
+        """Raise ParameterError where a former run's images have a shape that is wrong by the parameters alone."""
+        for entry in self._config.fields:
+            check_shapes(entry.imagename, self._config.image_shape(entry))
 
     def check_space(self) -> None:
         check_space(self._config, self.imagenames)
@@ -145,7 +149,7 @@ class SerialWorkshop:
         self._records = self._make_records()
         parts = Parts(self._make_gridder(self._records))
         try:
-            parts.normalizers = [Normalizer(record) for record in self._records.normpars]
+            parts.normalizers = self._make_normalizers()
             parts.gridder.set_weighting()
             self._add_deconvolvers(parts)
         except BaseException:
@@ -153,20 +157,27 @@ class SerialWorkshop:
             raise
         return parts
 
+    def _make_normalizers(self) -> list[Normalizer]:
+        """One for each field; none where the gridder normalizes by itself."""
+        return [Normalizer(record) for record in self._records.normpars]
+
     def _add_deconvolvers(self, parts: Parts) -> None:
         """Add a deconvolver and a mask for each field, where the run needs them."""
         config = self._config
         if config.iteration.niter > 0 or config.deconvolution.restoration:
-            for entry, name, decpars in zip(config.fields, self.imagenames, self._records.decpars, strict=True):
-                deconvolver = Deconvolver(name, mask_decpars(config, entry, decpars))
+            for number, (entry, decpars) in enumerate(zip(config.fields, self._records.decpars, strict=True)):
+                deconvolver = self._make_deconvolver(number, mask_decpars(config, entry, decpars))
                 parts.deconvolvers.append(deconvolver)
                 parts.masks.append(make_mask(config, entry, deconvolver))
+
+    def _make_deconvolver(self, number: int, decpars: Record) -> Deconvolver:
+        return Deconvolver(self.imagenames[number], decpars)
 
     def _make_records(self) -> ToolRecords:
         return tool_records(self._config, self.imagenames)
 
-    def _make_gridder(self, records: ToolRecords) -> Gridder:
-        return make_gridder(self._config.run.engine, records)
+    def _make_gridder(self, records: ToolRecords, selpars: tuple[Record, ...] | None = None) -> Gridder:
+        return make_gridder(self._config.run.engine, records, selpars)
 
     def check_former_shapes(self) -> None:
         if self._config.run.restart:
@@ -178,8 +189,7 @@ class SerialWorkshop:
         return report.residual_summary(self._config, self.imagenames)
 
     def make_saving_gridder(self) -> Gridder:
-        selpars = to_casa_selpars(self._config, late_model=True)
-        return make_gridder(self._config.run.engine, self._records, selpars)
+        return self._make_gridder(self._records, to_casa_selpars(self._config, late_model=True))
 
     def publish(self, history: Mapping[str, Any]) -> None:
         for folder in self._folders:

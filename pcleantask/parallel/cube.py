@@ -46,10 +46,8 @@ class CubeWorkshop(TeamWorkshop):
 
     def open(self) -> None:
         """Make the work folders; a former run's products are cut for the parts where they stand."""
-        run = self._config.run
-        if run.restart:
-            for field in self._config.fields:
-                check_shapes(field.imagename, self._config.image_shape(field))
+        if self._config.run.restart:
+            self._check_shapes()
         self.check_space()
         for folder in self._folders:
             folder.create()

@@ -123,10 +123,10 @@ class PartWorkshop(SerialWorkshop):
         )
         return dataclasses.replace(records, impars=impars)
 
-    def _make_gridder(self, records: ToolRecords) -> Gridder:
+    def _make_gridder(self, records: ToolRecords, selpars: tuple[Record, ...] | None = None) -> Gridder:
         if is_needed(records):
             return WholeBandGridder(records, self._coordinates, self._slab.nchan)
-        return super()._make_gridder(records)
+        return super()._make_gridder(records, selpars)
 
     def make_parts(self) -> Parts:
         self.parts = super().make_parts()

@@ -12,7 +12,7 @@ from .continuum import RowsWorkshop
 from .cube import CubeWorkshop
 from .defaults import asked_workers, is_parallel
 from .environment import usable_cores
-from .partition import NotSplittableError
+from .partition import NotSplittableError, refuse_to_split
 from .team import dismiss_team_ahead, local_team
 from .team_workshop import TeamMaker
 
@@ -34,6 +34,7 @@ def make_workshop(config: PcleanConfig) -> Workshop | None:
         nworkers = min(asked_for or link.size, link.size)
     kind = CubeWorkshop if config.fields[0].is_cube else RowsWorkshop
     try:
+        refuse_to_split({"specmode='mvc' needs the whole cube between its cycles": config.fields[0].specmode == "mvc"})
         return kind(config, make_team, nworkers)
     except NotSplittableError as reason:
         dismiss_team_ahead()
