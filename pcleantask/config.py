@@ -324,6 +324,8 @@ def _outlier_field(main: ImageField, changes: Mapping[str, Any]) -> ImageField:
     for name in ("imsize", "cell"):
         if name in entries:
             entries[name] = _pair(name, entries[name])
+    if main.specmode == "mvc":
+        entries["specmode"] = main.specmode  # as in tclean: all fields go by way of a cube, or none
     return dataclasses.replace(main, **entries)
 
 

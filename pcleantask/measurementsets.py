@@ -69,9 +69,7 @@ def frequency_range(selections: Sequence[Selection]) -> tuple[float, float]:
         if chosen not in fields:
             chosen = int(fields[0])
         with casa.tool("synthesisutils") as utilities:
-            found = utilities.advisechansel(
-                msname=selection.vis, getfreqrange=True, fieldid=chosen, spwselection=spw
-            )
+            found = utilities.advisechansel(msname=selection.vis, getfreqrange=True, fieldid=chosen, spwselection=spw)
         edges.append([casa.hertz(found[name]) for name in ("freqstart", "freqend")])
     return min(low for low, _ in edges), max(high for _, high in edges)
 

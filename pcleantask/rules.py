@@ -211,7 +211,9 @@ def cautions(values: Mapping[str, Any], *, in_mpi_job: bool = False) -> list[str
     if values["specmode"] == "mvc":
         unused = [name for name in ("start", "width") if values[name] != ""]
         if unused:
-            found.append(f"specmode='mvc' images all of the selected spectral windows: no use for {' and '.join(unused)}")
+            found.append(
+                f"specmode='mvc' images all of the selected spectral windows: no use for {' and '.join(unused)}"
+            )
     if in_mpi_job and not values["parallel"] and values["specmode"] not in ("mfs", "cont"):
         found.append("parallel=False has no effect on a cube in an MPI job: the ranks share its channels")
     ignored = ignored_names(values["outlierfile"]) if values["outlierfile"] else []

@@ -81,6 +81,21 @@ DATASETS: dict[str, dict] = {
         "direction": "J2000 10h00m00.0s 35d00m00.0s",
         "hour_angle_h": 2.0,
     },
+    # The same field in few visibilities of two wide spws, for gridders that take their time.
+    "wide_band": {
+        **SMALL,
+        "array": "vla.d",
+        "antennas": 8,
+        "nintegrations": 2,
+        "nchannels": 2,
+        "channel_hz": 1e8,
+        "start_hz": (1.0e9, 1.4e9),
+        "correlations": "RR LL",
+        "sources": WIDE_SKY,
+        "primary_beam": False,
+        "direction": "J2000 10h00m00.0s 35d00m00.0s",
+        "hour_angle_h": 2.0,
+    },
 }
 
 

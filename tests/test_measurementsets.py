@@ -127,3 +127,26 @@ def test_measurement_sets_alike_are_left_alone(mixed: tuple[str, str], which: in
     measurementsets.add_missing_weight_spectra([mixed[which]])
     measurementsets.add_missing_weight_spectra([mixed[which], twin])
     assert columns(mixed[which]) == columns(twin) == before
+
+
+def test_frequency_range_is_that_of_the_selected_windows_of_all_data(continuum_ms: Path, line_ms: Path) -> None:
+    """Channels of 1 GHz about 220, ..., 223 and 240, ..., 243 GHz, and of 1 MHz from 230 GHz; LSRK is 3 MHz below."""
+
+    def edges(*selections: Selection) -> list[float]:
+        return [round(edge / 1e9, 1) for edge in measurementsets.frequency_range(selections)]
+
+    both, second = Selection(str(continuum_ms)), Selection(str(continuum_ms), spw="1", field="0")
+    line = Selection(str(line_ms), spw="0:2~5")
+    assert edges(both) == [219.5, 243.5]
+    assert edges(second) == [239.5, 243.5]
+    assert edges(line) == [230.0, 230.0]
+    assert edges(line, second) == [230.0, 243.5]
+
+
+def test_frequency_range_of_a_field_without_data_is_that_of_the_first_one_with(continuum_ms: Path) -> None:
+    vis = copied(continuum_ms, "copy.ms")
+    with casa.opened_table(f"{vis}/FIELD", writable=True) as table:
+        table.addrows(1)
+        table.putcell("NAME", 1, "unobserved")
+    expected = measurementsets.frequency_range([Selection(vis)])
+    assert measurementsets.frequency_range([Selection(vis, field="unobserved")]) == expected

@@ -37,11 +37,11 @@ REFUSED: list[tuple[Params, str, str]] = [
     ({**TAPER, "specmode": "cont"}, NONE, "weighting='briggsbwtaper' is for cubes"),
     ({**TAPER, "specmode": "cube", "npixels": 3}, NONE, "weighting='briggsbwtaper' needs npixels=0, got 3"),
     ({"nmajor": -2}, NONE, "nmajor must be -1 (no limit), 0 or positive, got -2"),
-    ({"specmode": "mvc"}, NONE, "specmode='mvc'"),
-    ({**MVC, "nterms": 1}, NONE, "specmode='mvc'"),
-    ({**MVC, "gridder": "awproject", "wbawp": False}, NONE, "specmode='mvc'"),
-    ({**MVC, "gridder": "awproject", "conjbeams": True}, NONE, "specmode='mvc'"),
-    ({**MVC, "gridder": "mosaic", "conjbeams": True}, NONE, "specmode='mvc'"),
+    ({"specmode": "mvc"}, NONE, "specmode='mvc' needs deconvolver='mtmfs' and two terms or more"),
+    ({**MVC, "nterms": 1}, NONE, "specmode='mvc' needs deconvolver='mtmfs' and two terms or more"),
+    ({**MVC, "gridder": "awproject", "wbawp": False}, NONE, "set wbawp=True"),
+    ({**MVC, "gridder": "awproject", "conjbeams": True}, NONE, "set conjbeams=False"),
+    ({**MVC, "gridder": "mosaic", "conjbeams": True}, NONE, "set conjbeams=False"),
     ({"niter": -1}, GOES_ON, "niter must not be negative, got -1"),
     ({"gain": 0.0}, GOES_ON, "gain must be positive, got 0.0"),
     ({"gain": -0.1}, GOES_ON, "gain must be positive, got -0.1"),
@@ -161,6 +161,12 @@ WARNED: dict[str, tuple[Params, str | None, str, Callable[[Path], None] | None]]
     "one density for a tapered cube": (
         {**CUBE, **TAPER, "nchan": 3, "perchanweightdensity": False}, "not compatable with perchanweightdensity",
         "is meant for perchanweightdensity=True", None,
+    ),
+    "reference frequency far off": (
+        {**MVC, "nchan": 3, "reffreq": "231GHz"}, "outside the selected frequency range", "outside the data's", None,
+    ),
+    "channels where the data have to say": (
+        {**MVC, "nchan": 3, "start": "230.001GHz", "width": "1MHz"}, None, "no use for start and width", None,
     ),
     "weight spectra in one of two": (
         {"vis": ["one.ms", "two.ms"]}, "WEIGHT_SPECTRUM", "adding it to", with_mixed_weights,

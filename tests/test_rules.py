@@ -29,6 +29,7 @@ Params = dict[str, Any]
 CASA_LOG = re.compile(r"casa-[\d-]+\.log")
 BRIGGSBWTAPER: Params = {"weighting": "briggsbwtaper"}
 MTMFS: Params = {"deconvolver": "mtmfs"}
+MVC: Params = {"specmode": "mvc", **MTMFS}
 
 # (changes to a good call, the error, what its message says: the value, and the way out)
 BAD_PARAMETERS: list[tuple[Params, type[PcleanError], tuple[str, ...]]] = [
@@ -84,7 +85,15 @@ BAD_PARAMETERS: list[tuple[Params, type[PcleanError], tuple[str, ...]]] = [
     ({"imagename": "/proc/pclean-img"}, OutputError, ("imagename '/proc/pclean-img'",)),
     ({"interactive": True}, ParameterError, ("interactive", "usemask='auto-multithresh'")),
     ({"nworkers": -1}, ParameterError, ("nworkers", "-1", "not below 0")),
-    ({"specmode": "mvc"}, ParameterError, ("specmode='mvc'", "use specmode='mfs'")),
+    ({"specmode": "mvc"}, ParameterError, ("specmode='mvc' needs deconvolver='mtmfs'", "deconvolver='hogbom'")),
+    ({**MVC, "nterms": 1}, ParameterError, ("two terms or more", "nterms=1")),
+    ({**MVC, "gridder": "mosaic", "conjbeams": True}, ParameterError, ("gridder='mosaic'", "set conjbeams=False")),
+    ({**MVC, "gridder": "awproject", "wbawp": False}, ParameterError, ("gridder='awproject'", "set wbawp=True")),
+    ({**MVC, "stokes": "IQ"}, ParameterError, ("one Stokes parameter a run", "stokes='IQ'", "run once for each")),
+    ({**MVC, "facets": 2}, ParameterError, ("specmode='mvc'", "facets=2", "use 1")),
+    ({**MVC, "startmodel": ["a", "b"]}, ParameterError, ("startmodel", "('a', 'b')", "use specmode='mfs'")),
+    ({**MVC, "startmodel": "a"}, ParameterError, ("startmodel", "got 'a'", "use specmode='mfs'")),
+    ({**MVC, "gridder": "mosaic", "psfphasecenter": 1}, ParameterError, ("psfphasecenter=1", "leave it empty")),
     ({"gridder": "awphpg"}, ParameterError, ("gridder='awphpg'", "use 'awproject'")),
     ({"nchan": 0, "specmode": "cube"}, ParameterError, ("nchan must be positive or -1, got 0",)),
     ({"nchan": -3, "specmode": "cube"}, ParameterError, ("nchan must be positive or -1, got -3",)),

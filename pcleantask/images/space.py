@@ -14,6 +14,7 @@ from pathlib import Path
 from ..config import ImageField, PcleanConfig
 from ..errors import OutputError
 from .products import products
+from .taylor import CUBES
 
 TABLES = 200 << 10  # what an image takes beside its pixels, and temporary copies of that [bytes]
 UNITS = ((1 << 30, "GB"), (1 << 20, "MB"))
@@ -57,10 +58,16 @@ def bytes_to_come(config: PcleanConfig, field: ImageField, imagename: str, piece
         for path, _ in products(name):
             suffix = path.name.removeprefix(Path(name).name)
             there[suffix] = there.get(suffix, 0) + _size(path)
-    images = planned(config, field)
-    to_come = [suffix for suffix in images if suffix not in there]
-    pixels = 4 * prod(size or 1 for size in config.image_shape(field))
-    return (len(to_come) + min(len(pieces), len(images))) * (max([pixels, *there.values()]) + TABLES)
+    shape = config.image_shape(field)
+    cubes = {suffix: size for suffix, size in there.items() if field.specmode == "mvc" and suffix in CUBES}
+    rest = {suffix: size for suffix, size in there.items() if suffix not in cubes}
+    groups = [(planned(config, field), rest, shape[3]), (planned_cubes(config, field), cubes, max(field.nchan, 1))]
+    total = 0
+    for images, found, nchan in groups:
+        pixels = 4 * prod(size or 1 for size in (*shape[:3], nchan))
+        to_come = [suffix for suffix in images if suffix not in found]
+        total += (len(to_come) + min(len(pieces), len(images))) * (max([pixels, *found.values()]) + TABLES)
+    return total
 
 
 def planned(config: PcleanConfig, field: ImageField) -> list[str]:
@@ -76,6 +83,15 @@ def planned(config: PcleanConfig, field: ImageField) -> list[str]:
     if config.deconvolution.restoration:
         suffixes += [f".image{term}" for term in terms]
     return suffixes
+
+
+def planned_cubes(config: PcleanConfig, field: ImageField) -> list[str]:
+    """Suffixes of the cubes that specmode='mvc' is sure to make beside its images of Taylor terms."""
+    if field.specmode != "mvc":
+        return []
+    run = config.run
+    made = {".psf": run.calcpsf, ".pb": run.calcpsf, ".residual": run.calcres, ".model": config.iteration.niter > 0}
+    return [suffix for suffix, is_made in made.items() if is_made]
 
 
 def _size(path: Path) -> int:

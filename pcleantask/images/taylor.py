@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,9 @@ MASKED = ("pb", "residual")  # kinds whose terms have a pixel mask, as the prima
 class TaylorTerms:
     """The Taylor terms `<imagename>.<kind>.tt<n>` beside the cubes `<imagename>.<kind>` of one image field.
 
-    Term n of an image is the sum of the cube's channels times ((nu - reffreq) / reffreq)^n. Follows
-    PyMtmfsViaCubeSynthesisImager of casatasks' imager_mtmfs_via_cube.py (6.7.0): cube2tt, tt2cube.
+    Term n of an image is the mean of the cube's channels times ((nu - reffreq) / reffreq)^n, each weighted with its
+    primary beam over the mean one, and zero where that one is below pblimit. Follows PyMtmfsViaCubeSynthesisImager of
+    casatasks' imager_mtmfs_via_cube.py (6.7.0): cube2tt, tt2cube.
 
     Attributes
     ----------
@@ -44,7 +46,8 @@ class TaylorTerms:
         """Make the terms of these kinds anew, and sum them up; the first time of a run, `pb` must be the first kind."""
         for kind in kinds:
             for path in self._paths(kind):
-                shutil.rmtree(path, ignore_errors=True)
+                if Path(path).exists():
+                    shutil.rmtree(path)
                 make_term(f"{self.imagename}.{kind}", path)
                 if kind in MASKED and self.pblimit > 0:
                     self._mask(path)
@@ -53,7 +56,9 @@ class TaylorTerms:
     def sum_up(self, *kinds: str) -> None:
         """Sum the cubes of these kinds up in their terms, which are there."""
         for kind in kinds:
-            self._call("cube_to_taylor_sum", nterms=self.nterms, reffreq=self.reffreq, imtype=KINDS[kind], **self._level)
+            self._call(
+                "cube_to_taylor_sum", nterms=self.nterms, reffreq=self.reffreq, imtype=KINDS[kind], **self._level
+            )
 
     def flatten_residual(self) -> None:
         """Give all channels of the residual cube the one primary beam of the terms, in place of their own."""
@@ -119,4 +124,3 @@ def _copy_information(cube: str, path: str) -> None:
     with casa.opened_table(path, writable=True) as table:
         own = table.getkeyword("imageinfo") if "imageinfo" in table.keywordnames() else {}
         table.putkeyword("imageinfo", {**own, **information})
-

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 from .. import casa, measurementsets
 from ..config import ImageField, PcleanConfig
@@ -143,14 +144,14 @@ class MvcWorkshop(SerialWorkshop):
         with contextlib.ExitStack() as stack:
             cube = super()._make_gridder(records, selpars)
             stack.callback(cube.close)
-            normalizers: list[list[Normalizer]] = [[], []]
-            for made, normpars in zip(normalizers, (records.normpars, self._term_records.normpars), strict=True):
-                for record in normpars:
-                    made.append(Normalizer(record))
-                    stack.callback(made[-1].close)
-            gridder = MvcGridder(cube, *normalizers, [self._terms(number) for number in range(len(self.imagenames))])
+            normalizers = []
+            for record in (*records.normpars, *self._term_records.normpars):
+                normalizers.append(Normalizer(record))
+                stack.callback(normalizers[-1].close)
             stack.pop_all()
-        return gridder
+        count = len(self.imagenames)
+        terms = [self._terms(number) for number in range(count)]
+        return MvcGridder(cube, normalizers[:count], normalizers[count:], terms)
 
     def _make_deconvolver(self, number: int, decpars: Record) -> Deconvolver:
         return MvcDeconvolver(decpars, self._terms(number))
@@ -176,12 +177,13 @@ def plan(config: PcleanConfig) -> tuple[PcleanConfig, PcleanConfig]:
     band = highest - lowest
     nchan = channels_of_cube(main.nchan, main.nterms, lowest, band)
     _caution(nchan, lowest, highest, main.reffreq)
-    reffreq = {"reffreq": f"{lowest + 0.5 * band}Hz"} if main.reffreq == "" else {}
-    fields = tuple(dataclasses.replace(entry, **reffreq) for entry in config.fields)
-    axis = {"specmode": "cube", "start": f"{lowest}Hz", "width": f"{band / nchan}Hz", "deconvolver": "hogbom"}
+    fields = config.fields
+    if main.reffreq == "":
+        fields = tuple(dataclasses.replace(entry, reffreq=f"{lowest + 0.5 * band}Hz") for entry in fields)
+    axis: dict[str, Any] = {"specmode": "cube", "start": f"{lowest}Hz", "width": f"{band / nchan}Hz"}
     cube = dataclasses.replace(
         config,
-        fields=tuple(dataclasses.replace(entry, **axis) for entry in fields),
+        fields=tuple(dataclasses.replace(entry, **axis, deconvolver="hogbom") for entry in fields),
         gridding=dataclasses.replace(config.gridding, interpolation="nearest", conjbeams=False, wbawp=True),
         weighting=dataclasses.replace(config.weighting, perchanweightdensity=False),
     )

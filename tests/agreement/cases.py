@@ -104,6 +104,11 @@ imsize=[40,40]
 cell=[16.0arcsec,16.0arcsec]
 phasecenter=J2000 10h00m50.4s 34d44m50.0s
 """
+NEAR_OUTLIER = """imagename=outlier
+imsize=[40,40]
+cell=[0.4arcsec,0.4arcsec]
+phasecenter=J2000 10h00m00.3s -25d00m03.0s
+"""
 OUTLIERS_MASKED = OUTLIERS + "mask=circle[[20pix,20pix],8pix]\n"
 
 
@@ -406,22 +411,62 @@ SAVED_MODELS = [
     steps("savemodel-afterwards", MFS, {}, {**GO_ON, "niter": 0, "restoration": False, "savemodel": "modelcolumn"}),
 ]
 
-REFUSALS = [
-    replace(
-        cube(
-            "mvc-mtmfs",
-            vis="continuum.ms",
-            specmode="mvc",
-            deconvolver="mtmfs",
-            nterms=2,
-            reffreq="231GHz",
-            nchan=3,
-            start="220GHz",
-            width="10GHz",
-            niter=60,
-        ),
-        refused="specmode='mvc' isn't available",
+# Both spws of the data in four channels of the cube, of which the middle ones have no data.
+MVC: Params = {**MFS, "specmode": "mvc", "deconvolver": "mtmfs", "nterms": 2, "nchan": 4}
+MVC_MOSAIC: Params = {**MVC, **MOSAIC, "vis": "wide_mosaic.ms"}
+
+
+def mvc(name: str, expect: Params | None = None, **changes: Any) -> Case:
+    """A row of Taylor terms by way of a cube: MVC with changes."""
+    return Case(name, ({**MVC, **changes},), expect=expect or {})
+
+
+BY_CUBE = [
+    mvc("mvc", {"stopcode": 1}, pbcor=True),
+    mvc("mvc-nterms3", nterms=3, nchan=12, scales=[0, 4]),
+    mvc("mvc-reffreq", nchan=3, reffreq="231GHz", start="220GHz", width="10GHz", niter=60),
+    mvc("mvc-channels-of-data", nchan=-1, outframe="", savemodel="modelcolumn"),
+    mvc("mvc-briggs", weighting="briggs"),
+    mvc("mvc-briggsbwtaper", weighting="briggsbwtaper"),
+    mvc("mvc-spw", spw="1", nchan=3, restoringbeam=["2.0arcsec", "1.5arcsec", "20deg"]),
+    mvc("mvc-two-ms", vis=["line.ms", "late.ms"], spw=["0:2~9", "0:1~7"]),
+    mvc("mvc-correlation", **STOKES, stokes="XX"),
+    mvc("mvc-mask-list", mask=[CENTRE, NEIGHBOUR], fullsummary=True),
+    mvc("mvc-mask-pb", usemask="pb", pbmask=0.4),
+    mvc("mvc-pblimit-negative", pblimit=-0.1),
+    mvc("mvc-nsigma", {"stopcode": 8}, niter=3000, nsigma=3.0, savemodel="modelcolumn"),
+    mvc("mvc-nmajor-zero", {"stopcode": 9}, nmajor=0),
+    mvc("mvc-niter-zero", niter=0),
+    mvc("mvc-wproject", gridder="wproject", wprojplanes=4),
+    *both_engines([
+        mvc("mvc-auto", **AUTO, niter=400, savemodel="virtual"),
+        mvc("mvc-auto-nsigma", **{**NOISY_MFS, "spw": ""}, nsigma=5.0),
+    ]),
+    Case("mvc-mosaic", ({**MVC_MOSAIC, "pbcor": True},)),
+    Case("mvc-mosaic-flatsky", ({**MVC_MOSAIC, "normtype": "flatsky", "savemodel": "modelcolumn"},)),
+    Case("mvc-mosaic-awp2", ({**MVC, **WIDE, "vis": "wide_band.ms", "imsize": 128, "nchan": 3, "niter": 40,
+                              "gridder": "awp2"},)),
+    Case("mvc-awproject", ({**MVC, **WIDE, "vis": "wide_band.ms", "imsize": 128, "nchan": 3, "niter": 40,
+                            "gridder": "awproject", "cfcache": "img.cf.dir"},)),
+    with_files(
+        mvc("mvc-outliers", imsize=64, outlierfile="outliers.txt", mask="circle[[32pix,32pix],8pix]"),
+        outliers_txt=NEAR_OUTLIER + "reffreq=225GHz\nspecmode=mfs\n",
     ),
+    with_files(mvc("mvc-outliers-auto", imsize=64, **AUTO, outlierfile="outliers.txt"), outliers_txt=NEAR_OUTLIER),
+    steps("mvc-restart-from-dirty", MVC, DIRTY, GO_ON),
+    steps("mvc-restart-goes-on", MVC, {}, {**GO_ON, "niter": 60}),
+    steps("mvc-restart-with-calcres", MVC, {}, {"niter": 60, "calcpsf": False}),
+    steps("mvc-restart-with-calcpsf", MVC, {}, {"niter": 60}),
+    steps("mvc-restart-mosaic", MVC_MOSAIC, DIRTY, GO_ON),
+    steps("mvc-restart-false", MVC, {}, {"restart": False, "niter": 60}),
+    steps("mvc-savemodel-afterwards", MVC, {}, {**GO_ON, **DIRTY, "savemodel": "modelcolumn"}),
+    replace(
+        steps("mvc-restart-other-channels", MVC, {"niter": 10}, {"nchan": 5}),
+        fails="[100, 100, 1, 4]",
+    ),
+]  # fmt: skip
+
+REFUSALS = [
     replace(mfs("niter-minus-one", niter=-1), refused="niter must not be negative, got -1"),
 ]
 
@@ -444,6 +489,9 @@ SHORT = {
     "outliers",
     "restart-cube-from-dirty",
     "savemodel-column",
+    "mvc",
+    "mvc-mosaic",
+    "mvc-restart-from-dirty",
 }
 
 CASES = [
@@ -461,6 +509,7 @@ CASES = [
         *DATA,
         *RESTARTS,
         *SAVED_MODELS,
+        *BY_CUBE,
         *REFUSALS,
     ]
 ]

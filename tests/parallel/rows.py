@@ -128,6 +128,11 @@ def is_cube(case: Case) -> bool:
     return "cube" in case.calls[-1]["specmode"]
 
 
+def is_whole(case: Case) -> bool:
+    """Whether one process images it: the result is the serial one, however many workers there might be."""
+    return case.calls[-1]["specmode"] == "mvc"
+
+
 def is_imaged(case: Case) -> bool:
     return not (case.refused or case.fails or case.name in BEAMLESS)
 
@@ -135,9 +140,9 @@ def is_imaged(case: Case) -> bool:
 IMAGED = [case for case in CASES if is_imaged(case)]
 CUBES = [
     replace(case, long=case.name not in SHORT_CUBES)
-    for case in [*(row for row in IMAGED if is_cube(row)), *filter(is_imaged, MORE_CUBES)]
+    for case in [*(row for row in IMAGED if is_cube(row) or is_whole(row)), *filter(is_imaged, MORE_CUBES)]
 ]
 CONTINUUM = [
     replace(case, long=case.name not in SHORT_CONTINUUM)
-    for case in [*(row for row in IMAGED if not is_cube(row)), *filter(is_imaged, MORE_CONTINUUM)]
+    for case in [*(row for row in IMAGED if not (is_cube(row) or is_whole(row))), *filter(is_imaged, MORE_CONTINUUM)]
 ]

@@ -27,6 +27,7 @@ LOG = """2026-11-22 14:38:27\tINFO\tx::y\tall is well
 2026-11-22 14:38:28\tSEVERE\tz\t{}
 2026-11-22 14:38:29\tWARN\tx::y(int)\tbeam is odd
 """
+BY_CUBE = {"specmode": "mvc", "deconvolver": "mtmfs"}
 PARALLEL = {"parallel": True, "nworkers": 2}
 SHARES = {
     "mfs": r"worker 0 on \S+: rows ROWNUMBER\(\) .*worker 1 on \S+: rows ROWNUMBER\(\) ",
@@ -85,6 +86,7 @@ def test_log_says_who_imaged_what(folder: Path, dataset: Callable[[str], Path], 
     [
         ({**SMALL_MFS, "gridder": "widefield", "facets": 2}, "facets are imaged together"),
         ({**SMALL_MFS, "gridder": "wproject", "wprojplanes": -1}, "the planes depend on all rows"),
+        ({**SMALL_MFS, **BY_CUBE}, "needs the whole cube between its cycles"),
         ({**SMALL_CUBE, "nchan": 4, "veltype": "optical"}, "the channels are not regular"),
     ],
 )
