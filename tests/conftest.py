@@ -17,6 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests" / "agreement")]
 
+from matrix import pytest_terminal_summary  # noqa: E402, F401  a hook
 from simulate import LINE_SKY, Source, simulate_ms  # noqa: E402
 
 SMALL = {"antennas": 12, "nintegrations": 4, "integration_s": 600.0}

@@ -1,4 +1,4 @@
-"""pclean gives tclean's images and return dictionaries to the last bit: every row of the table in cases.py."""
+"""pclean gives tclean's images and return dictionaries to the last bit: every row of the table in cases/."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import matrix
 import pytest
 from cases import CASES, CUBE, MFS, Case
 from compare import compare_products, compare_saved_models, differences, is_image, listing, peak, products
@@ -41,11 +42,13 @@ def folders(session_dir: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def prepare(case: Case, folder: Path, dataset: Callable[[str], Path]) -> None:
-    """Copy the data of the case into the folder, and write its text files."""
+    """Copy the data of the case into the folder, and write or make what else it needs."""
     for name in case.data:
         shutil.copytree(dataset(name), folder / f"{name}.ms")
     for name, text in case.files.items():
         (folder / name).write_text(text)
+    if case.before is not None:
+        case.before(folder)
 
 
 def check_errors(case: Case, task: str, outcomes: list[Outcome]) -> None:
@@ -85,6 +88,7 @@ def test_pclean_equals_tclean_to_the_last_bit(
     candidate: TaskProcess,
     folders: tuple[Path, Path],
     dataset: Callable[[str], Path],
+    record_property: Callable[[str, object], None],
 ) -> None:
     here, there = folders
     for folder in folders:
@@ -92,6 +96,8 @@ def test_pclean_equals_tclean_to_the_last_bit(
     oracle.send([Call("tclean", call) for call in case.calls], here)
     candidate.send([Call("pclean", {**call, **case.own}) for call in case.calls], there)
     expected, found = oracle.receive(LIMIT_S), candidate.receive(LIMIT_S)
+    claim = "refused" if case.refused or case.fails else "same bits"
+    matrix.noting(record_property, case.name, "serial", claim, here.parent)(expected, found)
 
     check_meaningful(case, here, expected)
     if case.refused:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import matrix
 import pytest
 from cases import MFS, MOSAIC, Case
 from closeness import TOLERANCE, deviations, model_deviation, other_counts
@@ -19,7 +20,7 @@ LONG = pytest.mark.long
 
 def compare(
     case: Case, workers: int, oracle: TaskProcess, candidate: TaskProcess, folders: tuple[Path, Path],
-    dataset: Callable[[str], Path],
+    dataset: Callable[[str], Path], note: matrix.Note | None = None,
 ) -> None:  # fmt: skip
     here, there = folders
     for folder in folders:
@@ -27,6 +28,8 @@ def compare(
     expected = oracle.run([Call("tclean", call) for call in case.calls], here, LIMIT_S)
     how = {**case.own, "parallel": True, "nworkers": workers}
     found = candidate.run([Call("pclean", {**call, **how}) for call in case.calls], there, LIMIT_S)
+    if note is not None:
+        note(expected, found)
     check_meaningful(case, here, expected)
     check_errors(case, "pclean", found)
     for one, other in zip(expected, found, strict=True):
@@ -44,9 +47,10 @@ def compare(
 )
 def test_two_workers_agree_with_tclean(
     case: Case, oracle: TaskProcess, candidate: TaskProcess, folders: tuple[Path, Path],
-    dataset: Callable[[str], Path],
+    dataset: Callable[[str], Path], record_property: Callable[[str, object], None],
 ) -> None:  # fmt: skip
-    compare(case, 2, oracle, candidate, folders, dataset)
+    note = matrix.noting(record_property, case.name, "2 workers", f"within {TOLERANCE:g}", folders[0].parent)
+    compare(case, 2, oracle, candidate, folders, dataset, note)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import matrix
 import pytest
 from cases import CUBE, Case
 from compare import compare_products, compare_saved_models, differences, listing, products
@@ -19,7 +20,7 @@ imaged_last: list[str] = []  # the data of the case before
 
 def compare(
     case: Case, workers: list[int], oracle: TaskProcess, candidate: TaskProcess, folders: tuple[Path, Path],
-    dataset: Callable[[str], Path],
+    dataset: Callable[[str], Path], note: matrix.Note | None = None,
 ) -> None:  # fmt: skip
     """Run the case with tclean and with as many workers a call as `workers` says, and compare; 0 is one process."""
     here, there = folders
@@ -33,6 +34,8 @@ def compare(
     parallel = [{"parallel": True, "nworkers": number} if number else {} for number in workers]
     calls = [Call("pclean", {**call, **case.own, **how}) for call, how in zip(case.calls, parallel, strict=True)]
     found = candidate.run(calls, there, LIMIT_S)
+    if note is not None:
+        note(expected, found)
     check_meaningful(case, here, expected)
     check_errors(case, "pclean", found)
     problems = list(differences([one.value for one in expected], [one.value for one in found], "returned"))
@@ -47,9 +50,10 @@ def compare(
 @pytest.mark.parametrize("case", [pytest.param(row, id=row.name, marks=[LONG] if row.long else []) for row in CUBES])
 def test_two_workers_give_tcleans_cube(
     case: Case, oracle: TaskProcess, candidate: TaskProcess, folders: tuple[Path, Path],
-    dataset: Callable[[str], Path],
+    dataset: Callable[[str], Path], record_property: Callable[[str, object], None],
 ) -> None:  # fmt: skip
-    compare(case, [2] * len(case.calls), oracle, candidate, folders, dataset)
+    note = matrix.noting(record_property, case.name, "2 workers", "same bits", folders[0].parent)
+    compare(case, [2] * len(case.calls), oracle, candidate, folders, dataset, note)
 
 
 @pytest.mark.parametrize("workers", [5, *(pytest.param(number, marks=LONG) for number in (1, 3, 8))])

@@ -1,0 +1,95 @@
+"""Rows about masks: the user's in all forms, the primary beam's, and auto-multithresh."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from .table import (
+    AUTO,
+    CENTRE,
+    CRTF,
+    CUBE,
+    MFS,
+    MOSAIC,
+    NEIGHBOUR,
+    NOISY_AUTO,
+    STOKES,
+    Case,
+    Params,
+    cube,
+    mfs,
+    steps,
+    with_files,
+)
+
+
+def both_engines(cases: Iterable[Case]) -> list[Case]:
+    """Each case twice: with pclean's own automask and with CASA's."""
+    return [
+        replace(case, name=f"{case.name}-{engine}", own={"automaskengine": engine})
+        for case in cases
+        for engine in ("numpy", "casa")
+    ]
+
+
+NOISY_MFS: Params = {**NOISY_AUTO, "spw": "0:5~6", "threshold": "0.02Jy"}
+
+MASKS = [
+    steps("mask-image", MFS, {"imagename": "first", "mask": CENTRE, "niter": 5}, {"mask": "first.mask"}),
+    steps(
+        "mask-image-regridded",
+        MFS,
+        {"imagename": "first", "mask": CENTRE, "niter": 5},
+        {"mask": "first.mask", "imsize": 108, "cell": "0.5arcsec"},
+    ),
+    steps(
+        "mask-image-on-cube",
+        CUBE,
+        {"imagename": "first", "mask": CENTRE, "nchan": 1, "niter": 5},
+        {"mask": "first.mask"},
+    ),
+    with_files(mfs("mask-region-file", mask="region.crtf"), region_crtf=CRTF),
+    mfs("mask-region-string", mask=CENTRE),
+    mfs("mask-list", mask=[CENTRE, NEIGHBOUR]),
+    with_files(cube("cube-mask-region-file", mask="region.crtf"), region_crtf=CRTF),
+    cube("cube-mask-region-channels", mask="circle[[50pix,50pix],6pix], range=[1chan,3chan]"),
+    mfs("mask-pb", usemask="pb", pbmask=0.4),
+    cube("cube-mask-pb", usemask="pb", pbmask=0.4),
+    mfs("mask-pb-default", usemask="pb"),
+    mfs("mask-user-pbmask", mask=CENTRE, pbmask=0.3),
+    mfs("mask-mtmfs", mask=[CENTRE, NEIGHBOUR], deconvolver="mtmfs", nterms=2),
+]
+
+AUTOMASKS = both_engines(
+    [
+        mfs("auto-mfs", **AUTO, niter=400, threshold="0.05Jy"),
+        mfs("auto-mfs-slow-noise", **NOISY_MFS, fastnoise=False),
+        mfs("auto-mfs-noise", **NOISY_MFS),
+        mfs("auto-mfs-mtmfs", **AUTO, deconvolver="mtmfs", nterms=2),
+        mfs("auto-mfs-nsigma", **NOISY_MFS, nsigma=5.0),
+        mfs("auto-mfs-pbmask", **NOISY_MFS, pbmask=0.4),
+        mfs("auto-mfs-negative", **{**AUTO, "negativethreshold": 5.0}, nmajor=4),
+        mfs("auto-mfs-no-prune", **{**AUTO, "minbeamfrac": 0.0}, smoothfactor=1.5, cutthreshold=0.05),
+        mfs("auto-mfs-stokes", **AUTO, **STOKES, stokes="IQUV"),
+        cube("auto-cube", **NOISY_AUTO),
+        cube("auto-cube-slow-noise", **NOISY_AUTO, fastnoise=False),
+        cube("auto-cube-minpercentchange", **NOISY_AUTO, minpercentchange=5.0),
+        cube("auto-cube-pbmask", **NOISY_AUTO, pbmask=0.4),
+        cube("auto-cube-negative", **{**NOISY_AUTO, "negativethreshold": 3.0}, fastnoise=False),
+        cube("auto-cube-nsigma", **{**NOISY_AUTO, "threshold": "0Jy"}, nsigma=4.0, fastnoise=False),
+        cube("auto-cube-nsigma-frozen", **{**NOISY_AUTO, "threshold": "0.08Jy"}, nsigma=1.5, minpercentchange=30.0),
+        cube(
+            "auto-cube-nsigma-frozen-slow-noise",
+            **{**NOISY_AUTO, "threshold": "0.08Jy"},
+            nsigma=1.5,
+            minpercentchange=30.0,
+            fastnoise=False,
+        ),
+        cube("auto-cube-no-grow", **{**NOISY_AUTO, "growiterations": 0}, dogrowprune=False),
+        cube("auto-cube-flagged", **AUTO, vis="flagged.ms", nchan=5, start=3, width=1, niter=400),
+        cube("auto-cube-stokes", **AUTO, **STOKES, stokes="IQUV", nchan=3, start="229.998GHz"),
+        cube("auto-cube-common-beam", **AUTO, restoringbeam="common", weighting="briggsbwtaper"),
+        cube("auto-mosaic-cube", **{**AUTO, **MOSAIC}, nchan=4, start="229.999GHz", niter=400),
+    ]
+)
