@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .. import casa
 from .products import is_gridded
 
@@ -81,11 +83,18 @@ def _scale_memory(information: dict[str, Any], factor: float) -> None:
         information[MEMORY] *= factor
 
 
+def _scale_to_whole(information: dict[str, Any], factor: float) -> None:
+    """Scale a part's memory to the cube's, which CASA rounds to float."""
+    _scale_memory(information, factor)
+    if MEMORY in information:
+        information[MEMORY] = float(np.float32(information[MEMORY]))
+
+
 def _keep_first(target: str, parts: Sequence[Part], nchan: int) -> None:
     """Let the first part's image be the whole one, where each has the one plane that all channels share."""
     with casa.opened_image(parts[0].path) as image:
         information = image.miscinfo()
-        _scale_memory(information, nchan / parts[0].size)
+        _scale_to_whole(information, nchan / parts[0].size)
         image.setmiscinfo(information)
     Path(parts[0].path).rename(target)
     for part in parts[1:]:
@@ -111,7 +120,7 @@ def _copy_keywords(target: str, parts: Sequence[Part], nchan: int) -> None:
         names = table.keywordnames()
         keywords = {name: table.getkeyword(name) for name in (UNITS, MISCINFO) if name in names}
         info = table.getkeyword("imageinfo")
-    _scale_memory(keywords.get(MISCINFO, {}), nchan / parts[0].size)
+    _scale_to_whole(keywords.get(MISCINFO, {}), nchan / parts[0].size)
     if BEAMS in info:
         info[BEAMS] = _whole_beams(parts, nchan)
     with casa.opened_table(target, writable=True) as table:

@@ -29,6 +29,7 @@ from ..toolrecords import Record, tool_records
 from .merge import merged_exec_record, merged_init_record
 from .partition import Slab, guards_needed, refuse_to_split, slabs, spectral_axis
 from .team_workshop import TeamGridder, TeamMaker, TeamWorkshop
+from .whole_masks import with_whole_masks
 
 # Changes to a deconvolver's record for images that have beams but no data.
 ONLY_BEAMS: Record = {"usemask": "user", "mask": "", "startmodel": "", "noRequireSumwt": True}
@@ -62,11 +63,13 @@ class CubeWorkshop(TeamWorkshop):
         self.slabs = slabs(counts[0], self._npart, nguards)
         self._use_workers(len(self.slabs))
         sources = [field.imagename for field in self._config.fields]
-        self.call("open_part", [
-            ("cube", str(self.path / f"part{rank}.log"), self._part_config.to_dict(),
-             dataclasses.astuple(slab), self.coordinates, sources, str(self.path / f"part{rank}"))
-            for rank, slab in enumerate(self.slabs)
-        ])  # fmt: skip
+        decpars = self._records.decpars
+        with with_whole_masks(self._part_config, decpars, self.coordinates, counts[0], self.path) as config:
+            self.call("open_part", [
+                ("cube", str(self.path / f"part{rank}.log"), config.to_dict(),
+                 dataclasses.astuple(slab), self.coordinates, sources, str(self.path / f"part{rank}"))
+                for rank, slab in enumerate(self.slabs)
+            ])  # fmt: skip
         self.names = self.steps("names")
         parts = Parts(TeamCubeGridder(self))
         if self._config.iteration.niter > 0 or self._config.deconvolution.restoration:

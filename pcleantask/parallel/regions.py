@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .. import casa
 from ..images import planes
 from ..images.assemble import cut_out
@@ -14,6 +16,9 @@ from .partition import Slab, spectral_axis
 RANGE = re.compile(r"range\s*=\s*\[\s*([\d.]+)\s*(chan|pix)\s*,\s*([\d.]+)\s*(?:chan|pix)\s*\]", re.IGNORECASE)
 UNSHIFTED = ("#", "global")  # how lines of a region file begin that are no regions
 SAME_CHANNEL = 1e-3  # channels by which two spectral axes may differ and be the same
+RECORD = b"\xbe\xbe\xbe\xbe"  # how a file begins that CASA's regionmanager has written
+VIRTUAL = "imageconcat.json"  # what is in the folder of an image that is several in a row
+GRID = ("crval", "crpix", "cdelt", "pc")
 
 
 def shift_line(line: str, slab: Slab) -> str | None:
@@ -50,6 +55,38 @@ def part_of_image(path: str, target: str, slab: Slab, coordinates: dict[str, Any
         return path
     cut_out(path, target, range(slab.first, slab.last))
     return target
+
+
+def needs_whole(mask: str, coordinates: dict[str, Any], nchan: int) -> bool:
+    """Whether a mask is other in a part than in the whole cube, if CASA reads it in both.
+
+    CASA's own region files count channels as the whole cube does. An image with channels on another grid is regridded;
+    any pixel above zero counts, and rounding leaves some there which are others in a part.
+    """
+    if Path(mask).is_file():
+        with Path(mask).open("rb") as file:
+            return file.read(len(RECORD)) == RECORD
+    if not planes.is_image(mask) and not (Path(mask) / VIRTUAL).exists():
+        return False
+    with casa.opened_image(mask) as image:
+        shape, system = image.shape(), image.coordsys()
+        record = system.torecord()
+        system.done()
+    return len(shape) == 4 and shape[3] > 1 and not (shape[3] == nchan and _same_grid(record, coordinates))
+
+
+def _same_grid(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two coordinate systems have the same direction and spectral axes, to the last bit."""
+    pairs = zip(_axes(one), _axes(other), strict=True)
+    return all(np.array_equal(left[name], right[name]) for left, right in pairs for name in GRID if name in left)
+
+
+def _axes(coordinates: dict[str, Any]) -> list[dict[str, Any]]:
+    """The parts of a coordinate system's record that say where its direction and spectral axes are."""
+    return [
+        next(entry for name, entry in coordinates.items() if name.startswith("direction")),
+        spectral_axis(coordinates),
+    ]
 
 
 def _same_axis(one: dict[str, Any], other: dict[str, Any], nchan: int) -> bool:

@@ -145,8 +145,9 @@ def _answer(task: str, params: dict[str, Any]) -> tuple[Any, str, float]:
 
 
 def serve(connection: Connection) -> None:
-    """Answer lists of calls until the other side closes."""
+    """Answer lists of calls until the other side closes. CASA's log is where it is loaded, away from the calls."""
     home = Path.cwd()
+    _task("version_string")
     while True:
         try:
             calls, workdir = connection.recv()

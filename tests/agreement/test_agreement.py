@@ -58,6 +58,7 @@ def check_errors(case: Case, task: str, outcomes: list[Outcome]) -> None:
         assert len(outcomes) == len(case.calls), f"{task} failed too early: {errors[0]}"
         assert errors, f"{task} did not refuse the last call"
         assert case.fails in errors[0], f"{task} failed for another reason: {errors[0]}"
+        assert task == "tclean" or "pcleantask.errors." in errors[0], f"the error has no name of ours: {errors[0]}"
     else:
         assert not errors, f"{task} failed: {errors[0]}"
 
@@ -68,7 +69,7 @@ def check_meaningful(case: Case, folder: Path, outcomes: list[Outcome]) -> None:
     last = outcomes[-1].value
     for key, value in case.expect.items():
         assert last[key] == value, f"the row wants {key} {value}, tclean gave {last[key]}"
-    for call in case.calls:
+    for call in case.calls[: -1 if case.fails else None]:
         made = products(folder, call["imagename"])
         cleaned = call["niter"] > 0 and call.get("nmajor") != 0 and case.expect.get("stopcode") != 7
         kinds = [".psf", *([".residual"] if call["niter"] >= 0 and call.get("calcres", True) else [])]
@@ -104,6 +105,8 @@ def test_pclean_equals_tclean_to_the_last_bit(
         assert case.refused in found[-1].error
         return
     check_errors(case, "pclean", found)
+    if case.fails and len(case.calls) == 1:
+        return  # tclean leaves what it had made until then
     problems = list(differences([one.value for one in expected], [one.value for one in found], "returned"))
     problems += differences(listing(here), listing(there), "files left")
     for name in images_in(here, case):

@@ -55,7 +55,6 @@ MORE_CUBES = [
     cube("stokes-common-beam", **STOKES, **FOUR, stokes="IQ", restoringbeam="common"),
     cube("niter-zero-mask", **{**WHOLE, "niter": 0}, mask=PARTLY),
     steps("startmodel-whole", {**CUBE, **WHOLE}, {"imagename": "first"}, {"startmodel": "first.model", "niter": 100}),
-    cube("savemodel-virtual", savemodel="virtual"),
     with_files(
         cube("outlier-of-wider-channels", **{**WIDE, "imsize": 72}, **WHOLE, outlierfile="outliers.txt"),
         outliers_txt=OUTLIERS + "nchan=-1\nwidth=2MHz\nspecmode=cube\n",
@@ -64,8 +63,6 @@ MORE_CUBES = [
     cube("savemodel-column-late", savemodel="modelcolumn", nsigma=3.0),
     cube("savemodel-column-niter-zero", savemodel="modelcolumn", niter=0),
     cube("savemodel-column-threshold", savemodel="modelcolumn", niter=5000, threshold="0.15Jy"),
-    cube("mosaic-briggs", **MOSAIC, nchan=4, start="229.999GHz", weighting="briggs"),
-    cube("mosaic-briggsbwtaper", **MOSAIC, nchan=4, start="229.999GHz", weighting="briggsbwtaper", mosweight=True),
     steps(
         "startmodel-briggsbwtaper",
         {**CUBE, **WHOLE, "weighting": "briggsbwtaper"},
@@ -78,7 +75,6 @@ MORE_CONTINUUM = [
     mfs("briggs-two-ms", vis=["line.ms", "late.ms"], weighting="briggs"),
     mfs("briggs-scan-and-antennas", scan="1", antenna="0~6&", weighting="briggs"),
     mfs("briggs-fields-and-antennas", **MOSAIC, field="0,2", antenna="1,3,5&", weighting="briggs"),
-    mfs("mosaic-density-by-field", **MOSAIC, weighting="briggs"),
     mfs("mosaic-density-by-field-uniform", **MOSAIC, weighting="uniform", nsigma=3.0),
     mfs("mosaic-one-density", **MOSAIC, weighting="uniform", mosweight=False),
     mfs("briggsabs-mtmfs", weighting="briggsabs", noise="5Jy", deconvolver="mtmfs"),

@@ -33,8 +33,8 @@ from .table import (
 from .weighting import STOKES_ROWS, WEIGHTING
 
 __all__ = [
-    "AUTO", "CASES", "CRTF", "CUBE", "GO_ON", "MFS", "MOSAIC", "MVC", "NOISY_AUTO", "OUTLIERS", "STOKES", "WIDE", "Case",
-    "Params", "cube", "mfs", "steps", "with_files",
+    "AUTO", "CASES", "CRTF", "CUBE", "GO_ON", "MFS", "MOSAIC", "MVC", "NOISY_AUTO", "OUTLIERS", "STOKES", "WIDE",
+    "Case", "Params", "cube", "mfs", "steps", "with_files",
 ]  # fmt: skip
 
 # Rows that run by default: one of each kind. The others need --all.

@@ -2,7 +2,34 @@
 
 from __future__ import annotations
 
-from .table import AUTO, GO_ON, MFS, OUTLIERS, OUTLIERS_MASKED, WIDE, cube, mfs, steps, with_files
+from .furnish import outlier_mask, sessions
+from .table import (
+    AUTO,
+    GO_ON,
+    MFS,
+    MOSAIC,
+    OUTLIERS,
+    OUTLIERS_MASKED,
+    WIDE,
+    Params,
+    after,
+    cube,
+    mfs,
+    steps,
+    with_files,
+)
+
+# For late.ms and line.ms, which are imaged in order of time.
+LISTS: Params = {
+    "field": ["0", "field0"],
+    "spw": ["0:1~10", "0:2~11"],
+    "antenna": ["0~9&", "!4"],
+    "scan": ["1~3", ""],
+    "timerange": ["", ">2021/01/24/06:10:00"],
+    "uvrange": ["<500m", ">20klambda"],
+    "observation": ["0,1", "0"],
+    "intent": ["", "*TARGET*"],
+}
 
 DATA = [
     mfs("two-ms", vis=["line.ms", "late.ms"], spw=["0:2~9", "0:1~7"], antenna=["", "0~9&"]),
@@ -23,6 +50,39 @@ DATA = [
              outframe="TOPO"),
         outliers_txt=OUTLIERS + "nchan=3\nspecmode=cube\n",
     ),
+    mfs("timerange", vis="line.ms", timerange="<2021/01/24/06:18:00", spw="0:3~8"),
+    cube("cube-timerange", timerange=">2021/01/24/06:18:00"),
+    after(mfs("observation", vis="line.ms", observation="1"), sessions),
+    after(mfs("intent", vis="line.ms", intent="*PHASE*"), sessions),
+    after(cube("cube-scan-intent-observation", scan="2~4", intent="OBSERVE*", observation="0"), sessions),
+    after(mfs("two-ms-lists", vis=["late.ms", "line.ms"], **LISTS), sessions),
+    after(cube("cube-two-ms-lists", vis=["late.ms", "line.ms"], **LISTS, weighting="briggs"), sessions),
+    cube("cube-uvrange", uvrange="<300m", antenna="!3"),
+    cube("cube-datacolumn-data", vis="corrected.ms", datacolumn="data", nchan=3, start=0, width=1, outframe=""),
+    with_files(
+        mfs("outliers-mtmfs", **{**WIDE, "imsize": 72}, outlierfile="outliers.txt", deconvolver="mtmfs", nterms=2),
+        outliers_txt=OUTLIERS + "nterms=1\n",
+    ),
+    with_files(
+        mfs("outliers-two", **{**WIDE, "imsize": 72}, outlierfile="outliers.txt", usemask="pb", pbmask=0.3),
+        outliers_txt=f"{OUTLIERS_MASKED}usemask=user\n{OUTLIERS.replace('outlier', 'outlier2', 1)}".replace(
+            "imagename=outlier\nimsize=[40,40]\n", "imagename=outlier\nimsize=40\n"
+        ),
+    ),
+    with_files(
+        after(mfs("outliers-mask-image", **{**WIDE, "imsize": 72}, outlierfile="outliers.txt"), outlier_mask),
+        outliers_txt=OUTLIERS + "mask=far.mask\n",
+    ),
+    with_files(
+        cube("cube-outliers-masked", **{**WIDE, "imsize": 72}, outlierfile="outliers.txt", nchan=3, start=0, width=1,
+             outframe="TOPO", mask="circle[[36pix,36pix],8pix], range=[0chan,1chan]"),
+        outliers_txt=OUTLIERS_MASKED + "nchan=3\nspecmode=cube\n",
+    ),
+    with_files(
+        cube("cube-outliers-auto", **{**WIDE, **AUTO, "imsize": 72}, outlierfile="outliers.txt", nchan=3, start=0,
+             width=1, outframe="TOPO"),
+        outliers_txt=OUTLIERS_MASKED + "nchan=3\nspecmode=cube\nusemask=user\n",
+    ),
 ]  # fmt: skip
 
 SAVED_MODELS = [
@@ -33,4 +93,8 @@ SAVED_MODELS = [
     mfs("savemodel-virtual", savemodel="virtual"),
     cube("cube-savemodel-column", savemodel="modelcolumn"),
     steps("savemodel-afterwards", MFS, {}, {**GO_ON, "niter": 0, "restoration": False, "savemodel": "modelcolumn"}),
+    cube("cube-savemodel-virtual", savemodel="virtual"),
+    mfs("savemodel-virtual-mtmfs", savemodel="virtual", deconvolver="mtmfs", nterms=2),
+    mfs("savemodel-mosaic-virtual", **MOSAIC, savemodel="virtual"),
+    steps("savemodel-none-after-column", MFS, {"savemodel": "modelcolumn"}, {**GO_ON, "savemodel": "none"}),
 ]

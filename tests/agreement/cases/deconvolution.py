@@ -18,6 +18,13 @@ DECONVOLVERS = [
     cube("cube-hogbom", {"stopcode": 1}),
     cube("cube-clark", deconvolver="clark"),
     cube("cube-multiscale", deconvolver="multiscale", scales=[0, 4]),
+    mfs("mfs-clark-exp", deconvolver="clark_exp"),
+    mfs("mfs-mtmfs-bias", deconvolver="mtmfs", nterms=2, scales=[0, 6], smallscalebias=0.4),
+    mfs("mfs-multiscale-no-bias", deconvolver="multiscale", scales=[0, 6], smallscalebias=-0.3),
+    cube("cube-multiscale-bias", deconvolver="multiscale", scales=[0, 3, 8], smallscalebias=0.3),
+    cube("cube-asp", deconvolver="asp", nchan=3, niter=30, fusedthreshold=0.01, largestscale=10),
+    cube("cube-mem", deconvolver="mem", nchan=3, niter=20),
+    cube("cube-clarkstokes", deconvolver="clarkstokes", nchan=3),
 ]
 
 ITERATION = [
@@ -38,6 +45,12 @@ ITERATION = [
     cube("cube-full-summary", niter=300, fullsummary=True),
     mfs("full-summary-mtmfs", deconvolver="mtmfs", nterms=2, fullsummary=True),
     mfs("empty-mask", {"stopcode": 7}, usemask="auto-multithresh", sidelobethreshold=50.0, noisethreshold=5000.0),
+    cube("cube-cyclefactor", niter=2000, cycleniter=-1, cyclefactor=2.5, threshold="0.05Jy"),
+    cube("cube-psf-fractions", niter=2000, cycleniter=-1, minpsffraction=0.3, maxpsffraction=0.4),
+    mfs("maxpsffraction", niter=500, cycleniter=-1, maxpsffraction=0.1, cyclefactor=5.0),
+    cube("cube-gain", niter=500, gain=0.05),
+    mfs("full-summary-stokes", vis="full_stokes.ms", stokes="IQUV", fullsummary=True),
+    mfs("niter-zero-full-summary", niter=0, fullsummary=True),
 ]
 
 RESTORATION = [
@@ -56,4 +69,11 @@ RESTORATION = [
     cube("cube-niter-zero", niter=0),
     cube("cube-niter-zero-no-restoration", niter=0, restoration=False),
     mfs("niter-zero-no-psf", niter=0, calcres=False, restoration=False),
+    mfs("mfs-pbsquare", normtype="pbsquare", pbcor=True),
+    cube("cube-flatsky", normtype="flatsky", pbcor=True),
+    cube("cube-pblimit-negative", pblimit=-0.1, pbcor=True),
+    cube("cube-pblimit-high", pblimit=0.6, pbcor=True, niter=200),
+    mfs("mfs-pblimit-negative-pbcor", pblimit=-0.5, pbcor=True, usemask="pb", pbmask=0.5),
+    cube("cube-psfcutoff", psfcutoff=0.6),
+    mfs("mfs-mtmfs-beam-fixed", deconvolver="mtmfs", nterms=2, restoringbeam=["2.0arcsec"], psfcutoff=0.6),
 ]

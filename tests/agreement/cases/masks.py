@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
+from .furnish import masks_in_many_forms
 from .table import (
     AUTO,
     CENTRE,
@@ -17,6 +19,7 @@ from .table import (
     STOKES,
     Case,
     Params,
+    after,
     cube,
     mfs,
     steps,
@@ -34,6 +37,27 @@ def both_engines(cases: Iterable[Case]) -> list[Case]:
 
 
 NOISY_MFS: Params = {**NOISY_AUTO, "spw": "0:5~6", "threshold": "0.02Jy"}
+
+# Masks that are made in a row's folder, see furnish.masks_in_many_forms, by the row's name.
+FORMS: dict[str, str | list[str]] = {
+    "mask-image-made": "plain.mask",
+    "mask-image-icrs": "icrs.mask",
+    "mask-image-tf": "tf.mask",
+    "mask-region-record": "box.rgn",
+    "mask-list-of-forms": ["plain.mask", NEIGHBOUR, "box.rgn"],
+}
+CUBE_FORMS: dict[str, str | list[str]] = {
+    "mask-image-channels": "cube.mask",
+    "mask-image-coarse-channels": "coarse_cube.mask",
+    "mask-image-concatenated": "concat.mask",
+    "mask-region-record-channels": "channels.rgn",
+}
+
+
+def formed(kind: Callable[..., Case], name: str, mask: str | list[str], **changes: Any) -> Case:
+    """A row with one of the masks that are made in its folder."""
+    return after(kind(name, mask=mask, **changes), masks_in_many_forms)
+
 
 MASKS = [
     steps("mask-image", MFS, {"imagename": "first", "mask": CENTRE, "niter": 5}, {"mask": "first.mask"}),
@@ -59,6 +83,54 @@ MASKS = [
     mfs("mask-pb-default", usemask="pb"),
     mfs("mask-user-pbmask", mask=CENTRE, pbmask=0.3),
     mfs("mask-mtmfs", mask=[CENTRE, NEIGHBOUR], deconvolver="mtmfs", nterms=2),
+    *(formed(mfs, name, mask) for name, mask in FORMS.items()),
+    *(formed(cube, f"cube-{name}", mask) for name, mask in {**FORMS, **CUBE_FORMS}.items()),
+    formed(mfs, "mask-image-coarse", "coarse.mask"),
+    replace(formed(cube, "cube-mask-image-coarse", "coarse.mask"), fails="Failed AlwaysAssert shapeIn.isEqual"),
+    formed(mfs, "mask-image-two-stokes", "plain.mask", **STOKES, stokes="IQ"),
+    formed(cube, "cube-mask-image-two-stokes", "plain.mask", **STOKES, stokes="IQ", nchan=3, start="229.998GHz"),
+    steps(
+        "mask-image-galactic",
+        MFS,
+        {"imagename": "first", "mask": CENTRE, "niter": 5, "phasecenter": "GALACTIC 260.69766deg 23.4878deg"},
+        {"mask": "first.mask"},
+    ),
+    steps(
+        "cube-mask-image-other-frame",
+        CUBE,
+        {
+            "imagename": "first",
+            "mask": f"{CENTRE}, range=[1chan,3chan]",
+            "niter": 5,
+            "outframe": "TOPO",
+            "start": "230.002GHz",
+        },
+        {"mask": "first.mask"},
+    ),
+    steps(
+        "cube-mask-image-other-channels",
+        CUBE,
+        {"imagename": "first", "mask": f"{CENTRE}, range=[1chan,2chan]", "niter": 5, "width": "2MHz", "nchan": 4},
+        {"mask": "first.mask"},
+    ),
+    steps(
+        "cube-mask-image-other-cell",
+        CUBE,
+        {"imagename": "first", "mask": f"{CENTRE}, range=[1chan,3chan]", "niter": 5, "cell": "0.5arcsec"},
+        {"mask": "first.mask"},
+    ),
+    mfs("mask-ellipse-sky", mask="ellipse[[10h00m00.0s, -25d00m00.0s], [3arcsec, 2arcsec], 30deg]"),
+    mfs("mask-box", mask="box[[44pix,44pix],[56pix,56pix]]"),
+    mfs("mask-polygon", mask="poly[[44pix,44pix],[56pix,44pix],[50pix,58pix]]"),
+    cube("cube-mask-frequency-range", mask=f"{CENTRE}, range=[230.000GHz,230.003GHz]"),
+    cube(
+        "cube-mask-velocity-range",
+        mask=f"{CENTRE}, range=[2km/s,6km/s], restfreq=230.005GHz, frame=LSRK, veltype=RADIO",
+    ),
+    with_files(
+        mfs("mask-region-file-box", mask="boxes.crtf"),
+        boxes_crtf="#CRTFv0\nbox[[44pix,44pix],[56pix,56pix]]\n-circle[[50pix,50pix],2pix]\n",
+    ),
 ]
 
 AUTOMASKS = both_engines(
