@@ -27,6 +27,7 @@ from .bandwidth import WholeBandGridder, is_needed
 from .partition import Slab, shifted
 from .regions import part_of_image, part_of_mask
 
+FIELD_PATHS = ("mask", "startmodel", "phasecenter")  # what may be a path; a phase centre that of an ephemeris table
 NO_MASK_SUM = -1.0  # what CASA's records say where the mask is as it was, or isn't there
 
 # An image with given coordinates takes the data's frequencies as they are only if its frame is this one
@@ -349,11 +350,12 @@ def with_absolute_paths(config: PcleanConfig) -> PcleanConfig:
     def absolute(value: Any) -> Any:
         if isinstance(value, tuple):
             return tuple(map(absolute, value))
-        return str(Path(value).absolute()) if value and "[" not in value and Path(value).exists() else value
+        is_path = isinstance(value, str) and value and "[" not in value and Path(value).exists()
+        return str(Path(value).absolute()) if is_path else value
 
     selections = [dataclasses.replace(entry, vis=absolute(entry.vis)) for entry in config.selections]
     fields = [
-        dataclasses.replace(field, mask=absolute(field.mask), startmodel=absolute(field.startmodel))
+        dataclasses.replace(field, **{name: absolute(getattr(field, name)) for name in FIELD_PATHS})
         for field in config.fields
     ]
     gridding = dataclasses.replace(

@@ -48,9 +48,10 @@ def shift_text(text: str, slab: Slab) -> str | None:
 def part_of_image(path: str, target: str, slab: Slab, coordinates: dict[str, Any]) -> str:
     """An image of the whole cube's channels cut to the part's; others serve any part as they are: CASA regrids them."""
     with casa.opened_image(path) as image:
-        nchan, system = int(image.shape()[3]), image.coordsys()
+        shape, system = image.shape(), image.coordsys()
         record = system.torecord()
         system.done()
+    nchan = int(shape[3]) if len(shape) == 4 else 1
     if nchan != slab.nchan or nchan == 1 or not _same_axis(spectral_axis(record), spectral_axis(coordinates), nchan):
         return path
     cut_out(path, target, range(slab.first, slab.last))
@@ -66,13 +67,14 @@ def needs_whole(mask: str, coordinates: dict[str, Any], nchan: int) -> bool:
     if Path(mask).is_file():
         with Path(mask).open("rb") as file:
             return file.read(len(RECORD)) == RECORD
-    if not planes.is_image(mask) and not (Path(mask) / VIRTUAL).exists():
+    is_virtual = (Path(mask) / VIRTUAL).exists()  # such an image can't be cut
+    if not planes.is_image(mask) and not is_virtual:
         return False
     with casa.opened_image(mask) as image:
         shape, system = image.shape(), image.coordsys()
         record = system.torecord()
         system.done()
-    return len(shape) == 4 and shape[3] > 1 and not (shape[3] == nchan and _same_grid(record, coordinates))
+    return len(shape) == 4 and shape[3] > 1 and (is_virtual or shape[3] != nchan or not _same_grid(record, coordinates))
 
 
 def _same_grid(one: dict[str, Any], other: dict[str, Any]) -> bool:

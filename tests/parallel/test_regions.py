@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
+from typing import Any
 
+import pytest
+from cases.furnish import masks_in_many_forms
+
+from pcleantask import casa
 from pcleantask.parallel.partition import Slab
-from pcleantask.parallel.regions import shift_line, shift_text
+from pcleantask.parallel.regions import needs_whole, shift_line, shift_text
 
 SLAB = Slab(4, 8, 12, 1)  # channels 3 to 8 with its guards
 CIRCLE = "circle[[50pix,50pix],6pix]"
@@ -37,3 +42,22 @@ def test_a_file_without_regions_in_the_part_is_none() -> None:
 def test_casa_pays_no_heed_to_a_global_range() -> None:
     text = f"#CRTFv0\nglobal range=[0chan,1chan]\n{CIRCLE}\n"
     assert shift_text(text, SLAB) == text
+
+
+def coordinates_of(path: Path) -> dict[str, Any]:
+    with casa.opened_image(str(path)) as image:
+        system = image.coordsys()
+        record = system.torecord()
+        system.done()
+    return record
+
+
+def test_masks_that_other_channels_would_change_are_read_whole(tmp_path: Path) -> None:
+    masks_in_many_forms(tmp_path)
+    (tmp_path / "region.crtf").write_text(f"#CRTFv0\n{CIRCLE}\n", encoding="utf-8")
+    system = coordinates_of(tmp_path / "cube.mask")
+    names = ["plain.mask", "tf.mask", "cube.mask", "coarse_cube.mask", "concat.mask", "channels.rgn", "region.crtf"]
+    whole = [name for name in names if needs_whole(str(tmp_path / name), system, 6)]
+    assert whole == ["coarse_cube.mask", "concat.mask", "channels.rgn"]
+    assert not needs_whole(f"{CIRCLE}, range=[1chan,2chan]", system, 6)
+    assert needs_whole(str(tmp_path / "cube.mask"), system, 7)

@@ -121,7 +121,7 @@ def outlier_mask(folder: Path) -> None:
 
 
 def masks_in_many_forms(folder: Path) -> None:
-    """Masks as images: on other grids, in another frame, T/F, of two parts; and as region files of CASA's own."""
+    """Masks as images: on other grids, in another frame, T/F, of two parts, flat; and as region files of CASA's own."""
     mask_image(folder, "plain.mask")
     mask_image(folder, "coarse.mask", size=40, cell="1.1arcsec", radius=3.0, at=(20.0, 20.0))
     mask_image(folder, "icrs.mask", frame="ICRS")
@@ -133,6 +133,8 @@ def masks_in_many_forms(folder: Path) -> None:
     with casa.tool("image") as image:
         parts = [str(folder / name) for name in ("low.mask", "high.mask")]
         image.imageconcat(str(folder / "concat.mask"), parts, axis=3, relax=True).done()
+    with casa.opened_image(str(folder / "plain.mask")) as image:
+        image.subimage(str(folder / "flat.mask"), dropdeg=True).done()
     region_files(folder)
 
 

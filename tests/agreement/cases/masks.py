@@ -43,6 +43,7 @@ FORMS: dict[str, str | list[str]] = {
     "mask-image-made": "plain.mask",
     "mask-image-icrs": "icrs.mask",
     "mask-image-tf": "tf.mask",
+    "mask-image-flat": "flat.mask",
     "mask-region-record": "box.rgn",
     "mask-list-of-forms": ["plain.mask", NEIGHBOUR, "box.rgn"],
 }
@@ -162,6 +163,8 @@ AUTOMASKS = both_engines(
         cube("auto-cube-flagged", **AUTO, vis="flagged.ms", nchan=5, start=3, width=1, niter=400),
         cube("auto-cube-stokes", **AUTO, **STOKES, stokes="IQUV", nchan=3, start="229.998GHz"),
         cube("auto-cube-common-beam", **AUTO, restoringbeam="common", weighting="briggsbwtaper"),
+        mfs("auto-mfs-low-noise", **{**NOISY_MFS, "lownoisethreshold": 2.5}, verbose=True),
+        cube("auto-cube-low-noise", **{**NOISY_AUTO, "lownoisethreshold": 2.5}, verbose=True),
         cube("auto-mosaic-cube", **{**AUTO, **MOSAIC}, nchan=4, start="229.999GHz", niter=400),
     ]
 )
