@@ -155,6 +155,9 @@ def check_splittable(config: PcleanConfig) -> None:
     main, gridding = config.fields[0], config.gridding
     refuse_to_split({
         "facets are imaged together": gridding.facets > 1,
+        f"gridder={main.gridder!r} fills its cache for all rows; give cfcache a filled one": (
+            main.gridder.startswith("awpr") and not (gridding.cfcache and Path(gridding.cfcache).is_dir())
+        ),
         "with wprojplanes=-1 the planes depend on all rows; give a number": any(
             field.wprojplanes < 1 and field.gridder.startswith(("w", "imagemosaic")) for field in config.fields
         ),

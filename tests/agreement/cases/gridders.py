@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .furnish import dishes_of_two_sizes, voltage_pattern
-from .table import MOSAIC, WIDE, Params, after, cube, mfs
+from .table import MFS, MOSAIC, WIDE, Params, after, cube, mfs, steps
 
 MOSAIC_MFS: Params = {name: value for name, value in MOSAIC.items() if name != "gridder"}
 FOUR_MOSAIC: Params = {**MOSAIC, "nchan": 4, "start": "229.999GHz"}
@@ -31,7 +33,7 @@ GRIDDERS = [
     mfs("wprojectft", **WIDE, gridder="wprojectft", wprojplanes=6),
     mfs("ftmosaic", **MOSAIC_MFS, gridder="ftmosaic"),
     mfs("mosaicft", **MOSAIC_MFS, gridder="mosaicft"),
-    mfs("imagemosaic", **MOSAIC_MFS, gridder="imagemosaic"),
+    replace(mfs("imagemosaic", **MOSAIC_MFS, gridder="imagemosaic"), empty=True),
     mfs("mosaic-density-by-field", **MOSAIC, weighting="briggs", mosweight=True),
     cube("cube-mosaic-one-density", **FOUR_MOSAIC, weighting="briggs", mosweight=False),
     mfs("mosaic-flatsky", **MOSAIC, normtype="flatsky", pbcor=True),
@@ -48,6 +50,7 @@ GRIDDERS = [
     cube("cube-mosaic-flatsky", **FOUR_MOSAIC, normtype="flatsky", pbcor=True),
     mfs("awproject", **AWPROJECT),
     mfs("awprojectft", **{**AWPROJECT, "gridder": "awprojectft"}, cfcache="cache.cf"),
+    steps("awproject-filled-cache", {**MFS, **AWPROJECT, "cfcache": "cache.cf"}, {"imagename": "first"}, {}),
     mfs("awproject-psterm", **AWPROJECT, psterm=True, aterm=False),
     mfs("awproject-conjbeams", **AWPROJECT, conjbeams=True, wbawp=True, deconvolver="mtmfs", nterms=2, pbcor=True),
     mfs("awproject-narrow-band", **AWPROJECT, wbawp=False, computepastep=30.0, rotatepastep=3.0),
@@ -59,7 +62,7 @@ GRIDDERS = [
     mfs("phasecenter-galactic", phasecenter="GALACTIC 260.69766deg 23.4878deg", niter=60),
     cube("cube-phasecenter-b1950", phasecenter="B1950 09h57m42.0s -24d45m40s"),
     cube("cube-phasecenter-field", vis="mosaic.ms", phasecenter=2, nchan=4),
-    mfs("projection-tan", projection="TAN", cell="30arcsec", imsize=80),
+    mfs("projection-tan", **WIDE, projection="TAN"),
     mfs("projection-ncp", **WIDE, projection="NCP"),
     cube("cube-projection-arc", projection="ARC"),
     cube("cube-projection-rectangle", imsize=[90, 120], cell=["0.5arcsec", "0.4arcsec"], nchan=3),

@@ -35,6 +35,8 @@ class Case:
         What the error of the last call says, where tclean and pclean are to refuse it.
     refused : str
         What pclean's error says, where pclean on purpose refuses what tclean does.
+    empty : bool
+        tclean itself makes an empty residual.
     long : bool
         Left out unless pytest runs with --all.
     """
@@ -47,6 +49,7 @@ class Case:
     expect: Params = field(default_factory=dict)
     fails: str = ""
     refused: str = ""
+    empty: bool = False
     long: bool = True
 
     @property
