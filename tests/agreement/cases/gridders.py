@@ -9,7 +9,9 @@ from .table import MFS, MOSAIC, WIDE, Params, after, cube, mfs, steps
 
 MOSAIC_MFS: Params = {name: value for name, value in MOSAIC.items() if name != "gridder"}
 FOUR_MOSAIC: Params = {**MOSAIC, "nchan": 4, "start": "229.999GHz"}
-AWPROJECT: Params = {**WIDE, "gridder": "awproject", "imsize": 72, "wprojplanes": 1, "spw": "0:0~1"}
+# A-projection computes its convolution functions for a minute: few data, and one cycle.
+AWPROJECT: Params = {**WIDE, "gridder": "awproject", "imsize": 72, "wprojplanes": 1, "spw": "0:0~1", "antenna": "0~5&",
+                     "niter": 20, "cycleniter": 20}  # fmt: skip
 
 GRIDDERS = [
     mfs("wproject", **WIDE, gridder="wproject", wprojplanes=8),
@@ -49,12 +51,23 @@ GRIDDERS = [
     cube("cube-mosaic-psfphasecenter", **FOUR_MOSAIC, psfphasecenter=1),
     cube("cube-mosaic-flatsky", **FOUR_MOSAIC, normtype="flatsky", pbcor=True),
     mfs("awproject", **AWPROJECT),
-    mfs("awprojectft", **{**AWPROJECT, "gridder": "awprojectft"}, cfcache="cache.cf"),
-    steps("awproject-filled-cache", {**MFS, **AWPROJECT, "cfcache": "cache.cf"}, {"imagename": "first"}, {}),
+    steps(
+        "awproject-filled-cache",
+        {**MFS, **AWPROJECT, "gridder": "awprojectft", "cfcache": "cache.cf"},
+        {"imagename": "first"},
+        {},
+    ),
     mfs("awproject-psterm", **AWPROJECT, psterm=True, aterm=False),
-    mfs("awproject-conjbeams", **AWPROJECT, conjbeams=True, wbawp=True, deconvolver="mtmfs", nterms=2, pbcor=True),
-    mfs("awproject-narrow-band", **AWPROJECT, wbawp=False, computepastep=30.0, rotatepastep=3.0),
-    mfs("awproject-pointing", **AWPROJECT, usepointing=True, pointingoffsetsigdev=[300.0, 30.0]),
+    mfs("awproject-conjbeams", **AWPROJECT, conjbeams=True, deconvolver="mtmfs", nterms=2, pbcor=True),
+    mfs(
+        "awproject-narrow-band",
+        **AWPROJECT,
+        wbawp=False,
+        computepastep=30.0,
+        rotatepastep=3.0,
+        usepointing=True,
+        pointingoffsetsigdev=[300.0, 30.0],
+    ),
     cube("cube-awproject", **AWPROJECT, nchan=2, start=0, width=1, outframe="TOPO"),
     mfs("awp2", **{**AWPROJECT, "gridder": "awp2"}, mosweight=False),
     cube("cube-awp2", **{**AWPROJECT, "gridder": "awp2"}, nchan=2, start=0, width=1, outframe="TOPO"),
