@@ -27,7 +27,7 @@ LISTS: Params = {
     "scan": ["1~3", ""],
     "timerange": ["", ">2021/01/24/06:10:00"],
     "uvrange": ["<500m", ">20klambda"],
-    "observation": ["0,1", "0"],
+    "observation": "0~1",
     "intent": ["", "*TARGET*"],
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .furnish import ephemeris_table, tracked_field
 from .table import AUTO, Params, after, cube, mfs
 
@@ -46,10 +48,11 @@ SPECTRAL = [
     cube("cube-channels-optical", veltype="optical", nchan=4, start=2, width=1),
     cube("cubedata-all-channels", specmode="cubedata", nchan=-1, start="", width="", weighting="briggs"),
     cube("cubedata-reversed", specmode="cubedata", start=8, width=-2, nchan=4),
-    cube(
-        "cubesource-channels",
-        **{**PLANET, "start": "230.024GHz", "width": "1MHz", "nchan": 3},
-        weighting="briggs",
+    cube("cubesource-channels", **{**PLANET, "nchan": 3}),
+    replace(cube("cubesource-briggs", **PLANET, weighting="briggs"), fails="failed in de/gridding"),
+    after(
+        cube("cubesource-pipeline", **{**PLANET, "phasecenter": "TRACKFIELD"}, weighting="briggsbwtaper"),
+        tracked_field,
     ),
     after(cube("cubesource-trackfield", **{**PLANET, "phasecenter": "TRACKFIELD"}), tracked_field),
     after(cube("cubesource-ephemeris-table", **{**PLANET, "phasecenter": "uranus.tab"}), ephemeris_table),
