@@ -31,6 +31,8 @@ LISTS: Params = {
     "intent": ["", "*TARGET*"],
 }
 
+SECOND_OUTLIER = "imagename=outlier2\nimsize=40\ncell=16arcsec\nphasecenter=J2000 09h59m35.6s 35d03m20s\n"
+
 DATA = [
     mfs("two-ms", vis=["line.ms", "late.ms"], spw=["0:2~9", "0:1~7"], antenna=["", "0~9&"]),
     cube("cube-two-ms", vis=["line.ms", "late.ms"], spw=["0", "0"]),
@@ -65,9 +67,7 @@ DATA = [
     ),
     with_files(
         mfs("outliers-two", **{**WIDE, "imsize": 72}, outlierfile="outliers.txt", usemask="pb", pbmask=0.3),
-        outliers_txt=f"{OUTLIERS_MASKED}usemask=user\n{OUTLIERS.replace('outlier', 'outlier2', 1)}".replace(
-            "imagename=outlier\nimsize=[40,40]\n", "imagename=outlier\nimsize=40\n"
-        ),
+        outliers_txt=OUTLIERS_MASKED + "usemask=user\n" + SECOND_OUTLIER,
     ),
     with_files(
         after(mfs("outliers-mask-image", **{**WIDE, "imsize": 72}, outlierfile="outliers.txt"), outlier_mask),

@@ -43,7 +43,6 @@ FORMS: dict[str, str | list[str]] = {
     "mask-image-made": "plain.mask",
     "mask-image-icrs": "icrs.mask",
     "mask-image-tf": "tf.mask",
-    "mask-image-flat": "flat.mask",
     "mask-region-record": "box.rgn",
     "mask-list-of-forms": ["plain.mask", NEIGHBOUR, "box.rgn"],
 }
@@ -86,6 +85,8 @@ MASKS = [
     mfs("mask-mtmfs", mask=[CENTRE, NEIGHBOUR], deconvolver="mtmfs", nterms=2),
     *(formed(mfs, name, mask) for name, mask in FORMS.items()),
     *(formed(cube, f"cube-{name}", mask) for name, mask in {**FORMS, **CUBE_FORMS}.items()),
+    replace(formed(mfs, "mask-image-flat", "flat.mask"), fails="has no spectral coordinate"),
+    formed(cube, "cube-mask-image-flat", "flat.mask"),
     formed(mfs, "mask-image-coarse", "coarse.mask"),
     replace(formed(cube, "cube-mask-image-coarse", "coarse.mask"), fails="Failed AlwaysAssert shapeIn.isEqual"),
     formed(mfs, "mask-image-two-stokes", "plain.mask", **STOKES, stokes="IQ"),
