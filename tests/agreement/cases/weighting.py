@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .table import STOKES, WIDE, Params, cube, mfs
 
 # Two spws 20 GHz apart, in channels of 4 GHz: the fractional bandwidth shows in briggsbwtaper.
@@ -49,8 +51,9 @@ STOKES_ROWS = [
     mfs("mfs-stokes-u", **STOKES, stokes="U"),
     mfs("mfs-stokes-v", **STOKES, stokes="V"),
     mfs("mfs-stokes-yy", **STOKES, stokes="YY"),
-    mfs("mfs-stokes-iv", **WIDE, stokes="IV", deconvolver="clarkstokes_exp"),
-    mfs("mfs-stokes-qu", **STOKES, stokes="QU", deconvolver="clarkstokes"),
+    mfs("mfs-stokes-iv", **WIDE, stokes="IV"),
+    replace(mfs("mfs-clarkstokes-exp", deconvolver="clarkstokes_exp"), fails="model.shape()(3) == 1"),
+    replace(mfs("mfs-stokes-qu", **STOKES, stokes="QU"), empty=True),
     mfs("mfs-stokes-iq", **STOKES, stokes="IQ", deconvolver="multiscale", scales=[0, 4]),
     mfs("mfs-stokes-uv", **STOKES, stokes="UV"),
     mfs("mfs-stokes-rr", **WIDE, stokes="RR"),
