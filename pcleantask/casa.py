@@ -244,6 +244,12 @@ def jansky(value: float | str | dict[str, Any]) -> float:
         return float(quanta.convert(quantity, "Jy")["value"] if quantity["unit"] else quantity["value"])
 
 
+def radians(value: float, unit: str) -> float:
+    """An angle in some unit, in radians."""
+    with tool("quanta") as quanta:
+        return float(quanta.convert(quanta.quantity(float(value), unit), "rad")["value"])
+
+
 def hertz(value: str) -> float:
     """A frequency, given as a quantity such as '1.5GHz', in Hz."""
     with tool("quanta") as quanta:

@@ -15,9 +15,9 @@ PACKAGE = "pcleantask"
 
 # The levels, from the lowest: a module may import what stands below it, and within its level what is of its own folder.
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("errors", "version", "progress"),
+    ("errors", "version", "progress", "cores"),
     ("parameters", "outliers", "lastfile"),
-    ("rules", "subparameters"),
+    ("rules", "subparameters", "engines"),
     ("config",),
     ("casa",),
     ("measurementsets",),

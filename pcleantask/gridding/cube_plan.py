@@ -1,0 +1,99 @@
+"""Which data a cube is made of, and how: which channels are read, which data sets go together."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cube_visibilities import ChannelWeights, CubeGroup, Member
+from .extent import Extent
+from .image_of_data import ImageOfData
+from .reading import Spectra
+from .regridded import Direct, Interpolated
+from .spectral import LinearRegridding, channel_map, extremes, samples_per_channel
+
+
+@dataclasses.dataclass(frozen=True)
+class Channels:
+    """How a data set's channels meet a cube's; all of them are in `frequency`, those from `first` on were read."""
+
+    frequency: NDArray[np.float64]
+    first: int
+    samples: int
+
+
+def needed_channels(image: ImageOfData, frequency: NDArray, shift: NDArray, samples: int) -> NDArray[np.int64]:
+    """The data channels from which a part of a cube is made."""
+    if image.scheme.needs_density and not image.scheme.by_channel:
+        return np.arange(len(frequency))
+    axis = image.densities
+    spacing = float(np.abs(np.diff(frequency)).max()) if len(frequency) > 1 else 0.0
+    margin = 1 + int(np.ceil(spacing / abs(axis.width)))
+    first = max(0, image.channels.start + image.pad - margin)
+    last = min(axis.nchan, image.channels.stop + image.pad + margin)
+    needed = np.zeros(len(frequency), bool)
+    if len(frequency) > 1:
+        regridding = LinearRegridding(axis, frequency, extremes(shift), max(1, samples))
+        for channel in range(first, last):
+            found = regridding.brackets(channel)
+            needed[found.low[~found.outside]] = True
+            needed[found.high[~found.outside]] = True
+    number = channel_map(axis, np.multiply.outer(extremes(shift), frequency))
+    needed |= ((number >= first) & (number < last)).any(axis=0)
+    there = np.flatnonzero(needed)
+    return np.arange(there[0], there[-1] + 1) if len(there) else there
+
+
+def cube_groups(image: ImageOfData, data: Sequence[tuple[Spectra, Channels]]) -> list[tuple[range, CubeGroup]]:
+    """Data sets that go together, with the image channels that they reach."""
+    assert image.axis is not None
+    weights = None
+    if image.scheme.by_channel:
+        sources = [_density_source(image, spectra, channels) for spectra, channels in data]
+        weights = ChannelWeights(image.scheme, image.grid, sources)
+    members = [(_reach(image, *entry), entry[1].samples, _member(image, *entry)) for entry in data]
+    members = sorted((entry for entry in members if len(entry[0])), key=lambda entry: (entry[1], entry[0].start))
+    found: list[tuple[range, int, list[Member]]] = []
+    for reach, samples, member in members:
+        if found and found[-1][1] == samples and found[-1][0].stop > reach.start:
+            last = found[-1]
+            found[-1] = (range(last[0].start, max(last[0].stop, reach.stop)), samples, [*last[2], member])
+        else:
+            found.append((reach, samples, [member]))
+    extent = Extent.of(image.grid)
+    return [(reach, CubeGroup(group, extent, weights)) for reach, _, group in found]
+
+
+def _member(image: ImageOfData, spectra: Spectra, channels: Channels) -> Member:
+    assert image.axis is not None
+    if channels.samples == 0:
+        return Direct(spectra, image.axis, image.densities)
+    regridding = LinearRegridding(image.axis, channels.frequency, spectra.shift, channels.samples)
+    return Interpolated(spectra, channels.first, regridding, image.densities)
+
+
+def _density_source(image: ImageOfData, spectra: Spectra, channels: Channels) -> Member:
+    """The data set as it counts for densities: on an axis with more channels, which may be interpolated to."""
+    axis = image.densities
+    if image.interpolation == "nearest" or len(channels.frequency) < 2:
+        return Direct(spectra, axis, axis)
+    samples = channels.samples or int(samples_per_channel(axis, channels.frequency, spectra.shift).max())
+    return Interpolated(
+        spectra, channels.first, LinearRegridding(axis, channels.frequency, spectra.shift, samples), axis
+    )
+
+
+def _reach(image: ImageOfData, spectra: Spectra, channels: Channels) -> range:
+    """The image channels here that a data set has something for."""
+    assert image.axis is not None
+    shift = extremes(spectra.shift)
+    if channels.samples == 0:
+        number = channel_map(image.axis, np.multiply.outer(shift, channels.frequency))
+        found = np.unique(number[number >= 0])
+    else:
+        found = LinearRegridding(image.axis, channels.frequency, shift, channels.samples).reached()
+    found = found[(found >= image.channels.start) & (found < image.channels.stop)]
+    return range(int(found[0]), int(found[-1]) + 1) if len(found) else range(0)

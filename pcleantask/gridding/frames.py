@@ -1,0 +1,249 @@
+"""Frames of reference, by CASA's measures: frequencies in motion, and directions to which visibilities are rotated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import casa
+from ..errors import ParameterError
+from ..measurementsets import observatory_position
+from ..toolrecords import Record
+from .spectral import SpectralAxis
+
+Doubles = NDArray[np.float64]
+
+GRIDDING_FRAME = "LSRK"  # in which CASA grids whatever the frame of the image, cubedata apart
+UNMOVED = ("Undefined", "REST")  # frames in which frequencies are taken as they are
+PROBE_HZ = 1e9
+NODE_S = 60.0  # shifts are found this often and interpolated where integrations are shorter; 1e-16 off
+FEW = 16  # integrations that are not worth it
+
+
+def spectral_axis(csys: Record, nchan: int) -> SpectralAxis:
+    """The channels of an image with this coordinate system, in the frame in which data are gridded.
+
+    CASA converts an axis in another frame than LSRK at one time, that of the image's coordinates.
+
+    Parameters
+    ----------
+    csys : dict
+        As `image_coordinates` or an image's `coordsys` gives it.
+    nchan : int
+    """
+    with casa.tool("coordsys") as tool:
+        tool.fromrecord(csys)
+        axis = tool.findcoordinate("spectral")["world"][0]
+        place = np.repeat(tool.referencepixel()["numeric"][:, np.newaxis], nchan + 1, axis=1)
+        place[axis] = np.arange(nchan + 1)
+        frequency = tool.toworldmany(place)["numeric"][axis]
+    system = csys[_key(csys, "spectral")]["system"]
+    if system not in (*UNMOVED, GRIDDING_FRAME):
+        with casa.tool("measures") as measures:
+            _do_frame(measures, csys["telescopeposition"], image_centre(csys, None))
+            measures.doframe(csys["obsdate"])
+            frequency = frequency * _shift(measures, system)
+    return SpectralAxis(frequency[:nchan], float(frequency[1] - frequency[0]))
+
+
+def is_moving(csys: Record) -> bool:
+    """Whether frequencies of data are converted at all."""
+    return csys[_key(csys, "spectral")]["system"] not in UNMOVED
+
+
+def image_centre(csys: Record, imsize: tuple[int, int] | None) -> Record:
+    """The direction at an image's centre pixel as a measure; with imsize=None the reference direction."""
+    with casa.tool("coordsys") as tool:
+        tool.fromrecord(csys)
+        place = tool.referencepixel()["numeric"]
+        if imsize is not None:
+            place[:2] = imsize[0] // 2, imsize[1] // 2
+        world = tool.toworld(place, "n")["numeric"][:2]
+    own = csys[_key(csys, "direction")]
+    with casa.tool("quanta") as quanta:
+        lon, lat = (
+            quanta.convert({"value": float(value), "unit": str(unit)}, "rad")["value"]
+            for value, unit in zip(world, own["units"], strict=True)
+        )
+    return _direction(own["system"], lon, lat)
+
+
+def _key(csys: Record, kind: str) -> str:
+    return next(name for name in csys if name.startswith(kind) and name[len(kind) :].isdigit())
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """From the coordinates of one phase centre to those of another.
+
+    Attributes
+    ----------
+    matrix : ndarray of float64, shape (3, 3)
+        uvw @ matrix is uvw about the new centre.
+    phase : ndarray of float64, shape (3,)
+        New uvw @ phase is the path by which visibilities are shifted [m].
+    """
+
+    matrix: Doubles
+    phase: Doubles
+
+    @property
+    def is_nothing(self) -> bool:
+        return bool(np.abs(self.phase).max() == 0 and np.abs(self.matrix - np.eye(3)).max() < 1e-15)
+
+
+def rotation(measures: Any, field: Record, centre: Record) -> Rotation:
+    """How CASA rotates a field's uvw to an image's centre (casacore's UVWMachine, without reprojection).
+
+    Parameters
+    ----------
+    measures
+        The measures tool, with its frame set.
+    field, centre : dict
+        Directions.
+    """
+    frame = centre["refer"]
+    start, end = _cosines(field), _cosines(centre)
+    converted = _cosines(measures.measure(field, frame))
+    # The axes of the field's frame as they are in the image's.
+    poles = (_direction(field["refer"], *angles) for angles in ((0, 0), (np.pi / 2, 0), (0, np.pi / 2)))
+    axes = np.array([_cosines(measures.measure(pole, frame)) for pole in poles])
+    old = _basis(start) @ axes
+    new = _basis(end)
+    same = np.array_equal(converted, end)
+    return Rotation(np.eye(3) if same else old @ new.T, np.zeros(3) if same else new @ (end - converted))
+
+
+def _cosines(direction: Record) -> Doubles:
+    lon, lat = direction["m0"]["value"], direction["m1"]["value"]
+    return np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+
+
+def _direction(frame: str, lon: float, lat: float) -> Record:
+    """The measure of a direction given in radians."""
+    angles = {name: {"value": float(value), "unit": "rad"} for name, value in (("m0", lon), ("m1", lat))}
+    return {"type": "direction", "refer": frame, **angles}
+
+
+def _epoch(frame: str, seconds: float) -> Record:
+    return {"type": "epoch", "refer": frame, "m0": {"value": float(seconds) / 86400, "unit": "d"}}
+
+
+def _basis(pole: Doubles) -> Doubles:
+    """Unit vectors to the east, to the north and along the pole, one a row."""
+    lon, lat = np.arctan2(pole[1], pole[0]), np.arcsin(pole[2])
+    east = np.array([-np.sin(lon), np.cos(lon), 0.0])
+    north = np.array([-np.sin(lat) * np.cos(lon), -np.sin(lat) * np.sin(lon), np.cos(lat)])
+    return np.array([east, north, pole])
+
+
+class Observation:
+    """Where and at what a MeasurementSet's antennas looked, for conversions of its rows.
+
+    Parameters
+    ----------
+    vis : str
+        Path of the MeasurementSet.
+
+    Raises
+    ------
+    ParameterError
+        A field that is asked for moves, which only engine='casa' follows.
+    """
+
+    def __init__(self, vis: str) -> None:
+        self.vis = vis
+        self._position = observatory_position(vis)
+        with casa.opened_table(f"{vis}/FIELD") as table:
+            self._frames = _field_frames(table)
+            self._moving = (table.getcol("NUM_POLY") > 0).tolist()
+            if "EPHEMERIS_ID" in table.colnames():
+                self._moving = [a or b >= 0 for a, b in zip(self._moving, table.getcol("EPHEMERIS_ID"), strict=True)]
+            self._directions = [table.getcell("PHASE_DIR", row)[:, 0] for row in range(table.nrows())]
+        with casa.opened_table(vis) as table:
+            self._clock = table.getcolkeyword("TIME", "MEASINFO")["Ref"]
+
+    def direction(self, field: int) -> Record:
+        """The phase centre of a field."""
+        if self._moving[field]:
+            raise ParameterError(
+                f"field {field} of {self.vis!r} moves; engine='ducc' can't follow it, engine='casa' can"
+            )
+        return _direction(self._frames[field], *self._directions[field])
+
+    def shifts(self, field: int, times: Doubles, frame: str) -> Doubles:
+        """By what frequencies measured at these times [s, as TIME has them] are multiplied, to be in LSRK.
+
+        Parameters
+        ----------
+        field : int
+        times : ndarray of float64, shape (time,)
+        frame : str
+            That of the measured frequencies.
+        """
+        if frame in (*UNMOVED, GRIDDING_FRAME):
+            return np.ones(len(times))
+        nodes = _nodes(times)
+        with casa.tool("measures") as measures:
+            _do_frame(measures, self._position, self.direction(field))
+            found = np.array([self._shift_at(measures, time, frame) for time in nodes])
+        if len(nodes) == len(times):
+            return found
+        return _cubic(nodes, found, times)
+
+    def _shift_at(self, measures: Any, time: float, frame: str) -> float:
+        measures.doframe(_epoch(self._clock, time))
+        return _shift(measures, frame)
+
+    def rotation(self, field: int, time: float, centre: Record) -> Rotation:
+        """From a field's phase centre to an image's."""
+        with casa.tool("measures") as measures:
+            _do_frame(measures, self._position, self.direction(field))
+            measures.doframe(_epoch(self._clock, time))
+            return rotation(measures, self.direction(field), centre)
+
+
+def _nodes(times: Doubles) -> Doubles:
+    """Times at which shifts are found: these, or evenly spaced ones around them where they are many."""
+    first, last = float(times.min()), float(times.max())
+    count = int(np.ceil((last - first) / NODE_S)) + 8
+    if len(times) <= max(FEW, count):
+        return times
+    return np.linspace(first - 2 * NODE_S, last + 2 * NODE_S, count)
+
+
+def _cubic(nodes: Doubles, values: Doubles, places: Doubles) -> Doubles:
+    """Cubic interpolation between evenly spaced nodes, by the four around each place."""
+    position = (places - nodes[0]) / (nodes[1] - nodes[0])
+    first = np.clip(position.astype(int) - 1, 0, len(nodes) - 4)
+    x = position - first
+    middle = values[first + 1]  # differences from it keep the digits
+    total = np.zeros(len(places))
+    for number in range(4):
+        others = [other for other in range(4) if other != number]
+        factor = np.prod([(x - other) / (number - other) for other in others], axis=0)
+        total += factor * (values[first + number] - middle)
+    return middle + total
+
+
+def _field_frames(table: Any) -> list[str]:
+    """The frame of each field's phase centre: one for all, or a column of numbers."""
+    info = table.getcolkeyword("PHASE_DIR", "MEASINFO")
+    if "VarRefCol" not in info:
+        return [str(info["Ref"])] * table.nrows()
+    names = {int(code): str(name) for code, name in zip(info["TabRefCodes"], info["TabRefTypes"], strict=True)}
+    return [names[int(code)] for code in table.getcol(info["VarRefCol"])]
+
+
+def _do_frame(measures: Any, position: Record, direction: Record) -> None:
+    measures.doframe(position)
+    measures.doframe(direction)
+
+
+def _shift(measures: Any, frame: str) -> float:
+    """What a frequency in a frame is multiplied with to be in LSRK, in the frame that is set."""
+    probe = {"type": "frequency", "refer": frame, "m0": {"value": PROBE_HZ, "unit": "Hz"}}
+    return float(measures.measure(probe, GRIDDING_FRAME)["m0"]["value"]) / PROBE_HZ

@@ -1,0 +1,82 @@
+"""What of an image its visibilities depend on."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ..config import ImageField, PcleanConfig
+from ..errors import ParameterError
+from ..toolrecords import Record
+from .cube_visibilities import padding
+from .frames import image_centre, is_moving, spectral_axis
+from .reading import Target
+from .schemes import uv_grid, weighting_scheme
+from .spectral import SpectralAxis
+from .stokes import products
+from .weighting import Scheme, UvGrid
+
+INTERPOLATIONS = ("linear", "nearest")
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageOfData:
+    """What of an image its visibilities depend on.
+
+    Attributes
+    ----------
+    axis : SpectralAxis, optional
+        The whole cube's; None for a continuum image.
+    channels : range
+        Of the cube, those that are imaged here.
+    interpolation : str
+    scheme : Scheme
+    grid : UvGrid
+    target : Target
+    """
+
+    axis: SpectralAxis | None
+    channels: range
+    interpolation: str
+    scheme: Scheme
+    grid: UvGrid
+    target: Target
+
+    @classmethod
+    def of(
+        cls, config: PcleanConfig, field: ImageField, csys: Record, nchan: int, channels: range | None, hands: int
+    ) -> ImageOfData:
+        """The image that CASA would make of the field, with its coordinates."""
+        interpolation = config.gridding.interpolation
+        axis = spectral_axis(csys, nchan) if field.is_cube else None
+        if axis is not None and interpolation not in INTERPOLATIONS:
+            raise ParameterError(
+                f"interpolation={interpolation!r} isn't available with engine='ducc', only {list(INTERPOLATIONS)}; "
+                "use engine='casa'"
+            )
+        products(config.frame.stokes)
+        target = Target(
+            stokes=config.frame.stokes,
+            centre=image_centre(csys, field.imsize),
+            moving=is_moving(csys),
+            by_channel=axis is not None,
+            hands=hands,
+        )
+        return cls(
+            axis=axis,
+            channels=range(nchan) if channels is None else channels,
+            interpolation=interpolation,
+            scheme=weighting_scheme(config.weighting, axis),
+            grid=uv_grid(field, csys),
+            target=target,
+        )
+
+    @property
+    def densities(self) -> SpectralAxis:
+        """The cube's axis with the channels at its ends that count for densities alone."""
+        assert self.axis is not None
+        return self.axis.padded(self.pad)
+
+    @property
+    def pad(self) -> int:
+        assert self.axis is not None
+        return padding(self.axis.nchan)

@@ -1,0 +1,67 @@
+"""Arrays in memory up to a limit, and in files beyond it."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import casa
+
+SHARE = 0.4  # of the memory that is free when a run begins
+
+
+class Arena:
+    """Makes arrays: in memory while there is room, then memory-mapped files in a folder.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Where files go; it is made when the first one is. None keeps all in memory.
+    limit : float, optional
+        Bytes that may be in memory. By default SHARE of what is free now.
+
+    Notes
+    -----
+    The files have no names as soon as they are mapped, where the system allows that: they go with the last array on
+    them, however the process ends.
+    """
+
+    def __init__(self, folder: Path | None = None, limit: float | None = None) -> None:
+        self._folder = folder
+        self._left = casa.available_memory() * 1024 * SHARE if limit is None else limit
+        self._numbers = itertools.count()
+
+    def array(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+        """A new array of zeros."""
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        if self.takes(size) or self._folder is None or size == 0:
+            return np.zeros(shape, dtype)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / f"visibilities-{next(self._numbers)}.array"
+        mapped = np.memmap(path, dtype, "w+", shape=shape)
+        path.unlink()
+        return np.asarray(mapped)
+
+    def takes(self, size: int) -> bool:
+        """Whether so many bytes more may be in memory; they count from now on if so."""
+        if size > self._left:
+            return False
+        self._left -= size
+        return True
+
+    def release(self, *arrays: NDArray[Any]) -> None:
+        """Count arrays of this arena as gone."""
+        self._left += sum(array.nbytes for array in arrays if not is_mapped(array))
+
+
+def is_mapped(array: Any) -> bool:
+    """Whether an array is in a file."""
+    while array is not None:
+        if isinstance(array, np.memmap):
+            return True
+        array = getattr(array, "base", None)
+    return False

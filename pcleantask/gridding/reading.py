@@ -1,0 +1,278 @@
+"""One pass over a MeasurementSet: visibilities of the products wanted, their weights, and where they were measured."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import casa
+from ..toolrecords import Record
+from .frames import Observation
+from .memory import Arena
+from .selection import DataSet
+from .stokes import coefficients, hands_on_plane
+
+Doubles = NDArray[np.float64]
+Floats = NDArray[np.float32]
+FLAGGED = np.float32(-1)  # weight of a flagged visibility, unlike that of one that weighs nothing
+VALUES = 1 << 21  # complex numbers that are read at once
+
+
+@dataclass
+class Spectra:
+    """Visibilities of one data description, as they were measured.
+
+    Attributes
+    ----------
+    source : DataSet
+        With the channels that were read.
+    uv : ndarray of float64, shape (2, row)
+        As the MeasurementSet has them [m].
+    uvw : ndarray of float64, shape (row, 3)
+        Rotated to the image's phase centre [m].
+    path : ndarray of float64, shape (row,), or None
+        By which data are shifted to the phase centre [m]; None where they stay.
+    time : ndarray of int64, shape (row,)
+        Number of the integration.
+    shift : ndarray of float64, shape (integration,)
+        What frequencies are multiplied with to be in the image's frame.
+    flag_row : ndarray of bool, shape (row,)
+        Rows that are flagged as a whole. They still count for the one density of a run.
+    dropped : ndarray of bool, shape (row,)
+        Rows that are not gridded: these, and autocorrelations, which count for all densities.
+    data : ndarray of complex64, shape (product, row, chan)
+        0 where flagged. The memory order may be that of (product, chan, row).
+    weight : ndarray of float32, shape (row, chan)
+        FLAGGED where that is so; same order.
+    hands : int
+        How many correlations fall on a plane of the image.
+    share : float
+        What imaging weights are multiplied with, where other data of the run have more hands.
+    """
+
+    source: DataSet
+    uv: Doubles
+    uvw: Doubles
+    path: Doubles | None
+    time: NDArray[np.int64]
+    shift: Doubles
+    flag_row: NDArray[np.bool_]
+    dropped: NDArray[np.bool_]
+    data: NDArray[np.complex64]
+    weight: Floats
+    hands: int
+    share: float
+
+    def forget(self) -> None:
+        """Let go of the visibilities."""
+        self.data, self.weight = self.data[:, :0], self.weight[:0]
+
+    @property
+    def row_shift(self) -> Doubles:
+        return self.shift[self.time]
+
+    @property
+    def reach(self) -> Doubles:
+        """The longest u and v in the image's frame, shape (2,) [m]."""
+        return np.abs(self.uvw[:, :2]).max(axis=0, initial=0) * float(self.shift.max(initial=1))
+
+
+@dataclass(frozen=True)
+class Target:
+    """What data are read for.
+
+    Attributes
+    ----------
+    stokes : str
+    centre : dict
+        Direction of the image's centre.
+    moving : bool
+        Whether frequencies are converted to the gridding frame.
+    by_channel : bool
+        Whether memory order is channel by channel, as cubes want it.
+    hands : int
+        The most correlations that fall on a plane of the image, in all data of the run.
+    """
+
+    stokes: str
+    centre: Record
+    moving: bool
+    by_channel: bool
+    hands: int
+
+
+class Reader:
+    """Reads the data of one MeasurementSet.
+
+    Parameters
+    ----------
+    target : Target
+    arena : Arena
+        Where the arrays are.
+    """
+
+    def __init__(self, target: Target, arena: Arena) -> None:
+        self._target, self._arena = target, arena
+        self._observations: dict[str, Observation] = {}
+
+    def integrations(self, source: DataSet) -> Integrations:
+        """When the rows were measured, and what that does to their frequencies and coordinates."""
+        observation = self._observations.setdefault(source.vis, Observation(source.vis))
+        with _selected(source) as table:
+            return Integrations.of(table, source, observation, self._target)
+
+    def read(self, source: DataSet, integrations: Integrations) -> Spectra:
+        """Read the visibilities of a data set."""
+        products = coefficients(self._target.stokes, source.correlations)
+        nrow, nchan = len(source.rows), len(source.channels)
+        data = self._empty((len(products), nrow, nchan), np.complex64)
+        weight = self._empty((nrow, nchan), np.float32)
+        with _selected(source) as table:
+            uvw = np.ascontiguousarray(table.getcol("UVW").T)
+            flag_row = table.getcol("FLAG_ROW")
+            dropped = flag_row | (table.getcol("ANTENNA1") == table.getcol("ANTENNA2"))
+            for rows in _pieces(nrow, nchan * len(source.correlations)):
+                _read_piece(table, source, products, rows, data[:, rows], weight[rows])
+        uv = uvw[:, :2].T.copy()
+        uvw, path = integrations.rotate(uvw)
+        hands = hands_on_plane(self._target.stokes, source.correlations)
+        return Spectra(
+            source=source,
+            uv=uv,
+            uvw=uvw,
+            path=path,
+            time=integrations.number,
+            shift=integrations.shift,
+            flag_row=flag_row,
+            dropped=dropped,
+            data=data,
+            weight=weight,
+            hands=hands,
+            share=hands / self._target.hands,
+        )
+
+    def _empty(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+        if not self._target.by_channel:
+            return self._arena.array(shape, dtype)
+        return np.swapaxes(self._arena.array((*shape[:-2], shape[-1], shape[-2]), dtype), -1, -2)
+
+
+@dataclass(frozen=True)
+class Integrations:
+    """The times at which rows were measured, field by field.
+
+    Attributes
+    ----------
+    number : ndarray of int64, shape (row,)
+        Number of each row's integration.
+    shift : ndarray of float64, shape (integration,)
+    """
+
+    number: NDArray[np.int64]
+    shift: Doubles
+    _fields: NDArray[np.int64]
+    _rotations: dict[int, Any]
+
+    @classmethod
+    def of(cls, table: Any, source: DataSet, observation: Observation, target: Target) -> Integrations:
+        times, fields = table.getcol("TIME"), table.getcol("FIELD_ID")
+        number = np.empty(len(times), int)
+        shift: list[Doubles] = []
+        rotations = {}
+        for field in np.unique(fields).tolist():
+            own = fields == field
+            when, place = np.unique(times[own], return_inverse=True)
+            number[own] = place + sum(len(entry) for entry in shift)
+            moved = observation.shifts(field, when, source.frame) if target.moving else np.ones(len(when))
+            shift.append(moved)
+            rotations[field] = observation.rotation(field, float(when[0]), target.centre)
+        return cls(number, np.concatenate(shift), fields, rotations)
+
+    def rotate(self, uvw: Doubles) -> tuple[Doubles, Doubles | None]:
+        """uvw about the image's centre, and the paths by which data are to be shifted (None: nothing is)."""
+        if all(rotation.is_nothing for rotation in self._rotations.values()):
+            return uvw, None
+        rotated, path = np.empty_like(uvw), np.empty(len(uvw))
+        for field, rotation in self._rotations.items():
+            own = self._fields == field
+            rotated[own] = uvw[own] @ rotation.matrix
+            path[own] = rotated[own] @ rotation.phase
+        return rotated, path
+
+
+def _read_piece(
+    table: Any,
+    source: DataSet,
+    products: NDArray[np.complex128],
+    rows: slice,
+    data: NDArray[np.complex64],
+    weight: Floats,
+) -> None:
+    """Read some rows into their places."""
+    measured = _cells(table, source.column, source, rows)
+    flags = functools.reduce(np.logical_or, np.moveaxis(_cells(table, "FLAG", source, rows), -1, 0))
+    flagged = flags.any()
+    for place, terms in zip(data, products, strict=True):
+        place[...] = _product(measured, terms)
+        if flagged:
+            place[flags] = 0
+    if source.has_weight_spectrum:
+        weight[...] = _mean_of_ends(_cells(table, "WEIGHT_SPECTRUM", source, rows))
+    else:
+        natural = _mean_of_ends(table.getcol("WEIGHT", rows.start, rows.stop - rows.start).T)
+        weight[...] = natural[:, np.newaxis]
+    if flagged:
+        weight[flags] = FLAGGED
+
+
+def _product(measured: NDArray[np.complex128], terms: NDArray[np.complex128]) -> NDArray[np.complex128]:
+    """The sum of correlations times their coefficients, over the last axis."""
+    factors = [
+        (number, terms[number] if terms[number].imag else terms[number].real) for number in np.flatnonzero(terms)
+    ]
+    (first, factor), *others = factors
+    total = measured[..., first] * factor
+    for number, factor in others:
+        total += measured[..., number] * factor
+    return total
+
+
+def _mean_of_ends(values: NDArray[Any]) -> NDArray[Any]:
+    """The weight of all correlations, the mean of the first and the last (VisImagingWeight::unPolChanWeight)."""
+    return values[..., 0] if values.shape[-1] == 1 else (values[..., 0] + values[..., -1]) / 2
+
+
+def _cells(table: Any, column: str, source: DataSet, rows: slice) -> NDArray[Any]:
+    """Some rows of a column of spectra, shape (row, chan, correlation)."""
+    first, last = int(source.channels[0]), int(source.channels[-1])
+    ends = [0, first], [len(source.correlations) - 1, last]
+    found = table.getcolslice(column, *ends, [1, 1], rows.start, rows.stop - rows.start).T
+    if len(source.channels) < last - first + 1:
+        found = found[:, source.channels - first]
+    return np.asarray(found)
+
+
+def _pieces(nrow: int, values: int) -> Iterator[slice]:
+    step = max(1, VALUES // max(1, values))
+    for first in range(0, nrow, step):
+        yield slice(first, min(nrow, first + step))
+
+
+@contextlib.contextmanager
+def _selected(source: DataSet) -> Iterator[Any]:
+    """The table of the rows of a data set."""
+    with casa.opened_table(source.vis) as table:
+        if len(source.rows) == table.nrows():
+            yield table
+            return
+        chosen = table.selectrows(source.rows.tolist())
+        try:
+            yield chosen
+        finally:
+            chosen.close()

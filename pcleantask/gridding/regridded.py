@@ -1,0 +1,229 @@
+"""One data set as a cube sees it: its visibilities in image channels, interpolated or taken as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .block import phasor
+from .reading import FLAGGED, Spectra
+from .spectral import Brackets, LinearRegridding, SpectralAxis, channel_map
+
+Doubles = NDArray[np.float64]
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+ALONE = 1e-9  # nearer to a data channel than this, its neighbour does not count
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """For rows of data, the data channel from which their weight comes.
+
+    Attributes
+    ----------
+    rows : slice or ndarray of int64
+        Of the data set.
+    frequency : ndarray of float64, shape (row,)
+        In the image's frame [Hz].
+    weight : ndarray of float32, shape (row,)
+        At that channel; FLAGGED where that is so.
+    channel : ndarray of int64, shape (row,)
+        The channel of the axis of densities into which it falls, -1 where none.
+    """
+
+    rows: slice | Ints
+    frequency: Doubles
+    weight: Floats
+    channel: Ints
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one data set gives to an image channel.
+
+    Attributes
+    ----------
+    uvw : ndarray of float64, shape (row, 3)
+    data : ndarray of complex64, shape (product, row, sample)
+    weight : ndarray of float32, shape (row, sample)
+        The data channels' weights, interpolated like the data; FLAGGED where one that counts is.
+    nearest : list of Nearest
+        For each sample.
+    """
+
+    uvw: Doubles
+    data: NDArray[np.complex64]
+    weight: Floats
+    nearest: list[Nearest]
+
+
+class Interpolated:
+    """A data set interpolated to image channels.
+
+    Parameters
+    ----------
+    spectra : Spectra
+    first : int
+        Number, among the selected channels, of the first that was read.
+    regridding : LinearRegridding
+        Of all selected channels.
+    axis : SpectralAxis
+        That of densities.
+    """
+
+    def __init__(self, spectra: Spectra, first: int, regridding: LinearRegridding, axis: SpectralAxis) -> None:
+        self.spectra, self._first, self._regridding, self._axis = spectra, first, regridding, axis
+
+    @property
+    def _data(self) -> NDArray[np.complex64]:
+        return np.swapaxes(self.spectra.data, -1, -2)
+
+    @property
+    def _weight(self) -> Floats:
+        return self.spectra.weight.T
+
+    @property
+    def samples(self) -> int:
+        return self._regridding.samples
+
+    def frequency(self, channel: int) -> Doubles:
+        return self._regridding.sampled(channel)
+
+    def part(self, channel: int) -> Part:
+        """The data set in an image channel."""
+        found = self._regridding.brackets(channel)
+        shape = (len(self._data), len(self.spectra.time), self.samples)
+        data, weight = np.empty(shape, np.complex64), np.empty(shape[1:], np.float32)
+        nearest = []
+        frequency = self.frequency(channel)
+        for sample in range(self.samples):
+            pieces = _Sample(found, sample, self.spectra.time, self._first)
+            mixed = pieces.mix(self._weight)
+            weight[:, sample] = mixed
+            data[..., sample] = pieces.mix(self._data) * (mixed >= 0)
+            if self.spectra.path is not None:
+                data[..., sample] *= phasor(self.spectra.path, frequency[sample])
+            nearest.append(self._nearest(found, sample))
+        return Part(self.spectra.uvw, data, weight, nearest)
+
+    def natural(self, channel: int) -> Iterator[tuple[Doubles, Doubles, Doubles | float, Floats]]:
+        """u, v, frequency and interpolated weights, of all hands, of each sample of an image channel."""
+        found = self._regridding.brackets(channel)
+        u, v = self.spectra.uvw[:, 0], self.spectra.uvw[:, 1]
+        for sample, frequency in enumerate(self.frequency(channel)):
+            weight = _Sample(found, sample, self.spectra.time, self._first).mix(self._weight)
+            yield u, v, float(frequency), np.where(self.spectra.flag_row, FLAGGED, weight * self.spectra.hands)
+
+    def coupling(self, channel: int) -> dict[int, NDArray]:
+        """Shares of image channels' predictions in a channel's, shape (row, sample); see LinearRegridding."""
+        time, path = self.spectra.time, self.spectra.path
+        shares = {number: share[time] for number, share in self._regridding.coupling(channel).items()}
+        if path is None:
+            return {number: share.astype(np.float32) for number, share in shares.items()}
+        frequency = self.frequency(channel)
+        distance = {number: frequency - self._regridding.axis.frequency[number] for number in shares}
+        return {
+            number: (share * phasor(path[:, np.newaxis], distance[number])).astype(np.complex64)
+            for number, share in shares.items()
+        }
+
+    def _nearest(self, found: Brackets, sample: int) -> Nearest:
+        spectra, time = self.spectra, self.spectra.time
+        data = found.nearest[:, sample]
+        frequency = self._regridding.frequency[data] * spectra.shift
+        channel = channel_map(self._axis, frequency)
+        weight = np.where(found.outside[:, sample][time], FLAGGED, _take(self._weight, data - self._first, time))
+        return Nearest(slice(None), frequency[time], weight, channel[time])
+
+
+class _Sample:
+    """The mixture of two data channels at one sample of an image channel, row by row."""
+
+    def __init__(self, found: Brackets, sample: int, time: Ints, first: int) -> None:
+        self._time = time
+        self._low, self._high = found.low[:, sample] - first, found.high[:, sample] - first
+        fraction = np.clip(found.fraction[:, sample], 0, 1)
+        self._share = fraction.astype(np.float32)[time]
+        self._only_low = (fraction <= ALONE)[time]
+        self._only_high = (fraction >= 1 - ALONE)[time]
+        self._outside = found.outside[:, sample][time]
+
+    def mix(self, values: NDArray) -> NDArray:
+        """Values of shape (..., chan, row) mixed to (..., row)."""
+        low, high = _take(values, self._low, self._time), _take(values, self._high, self._time)
+        mixed = low + self._share * (high - low)
+        if values.dtype == np.float32:  # weights: one that is flagged takes the other with it
+            lost = (low < 0) & ~self._only_high | (high < 0) & ~self._only_low | self._outside
+            return np.where(lost, FLAGGED, mixed)
+        return mixed
+
+
+def _take(values: NDArray, channel: Ints, time: Ints) -> NDArray:
+    """Of values (..., chan, row), those at a channel that depends on the integration, (..., row)."""
+    channel = np.clip(channel, 0, values.shape[-2] - 1)
+    if (channel == channel[0]).all():
+        return values[..., channel[0], :]
+    return values[..., channel[time], np.arange(len(time))]
+
+
+class Direct:
+    """A data set whose channels are gridded as they are, each in the image channel into which it falls.
+
+    Parameters
+    ----------
+    spectra : Spectra
+    axis : SpectralAxis
+        The image's, or that of densities.
+    densities : SpectralAxis
+        That of densities.
+    """
+
+    samples = 1
+
+    def __init__(self, spectra: Spectra, axis: SpectralAxis, densities: SpectralAxis) -> None:
+        self.spectra, self._axis, self._densities = spectra, axis, densities
+        self._frequency = np.multiply.outer(spectra.shift, spectra.source.frequency)
+        self._map = channel_map(axis, self._frequency)
+
+    def frequency(self, channel: int) -> Doubles:
+        return self._axis.frequency[channel : channel + 1]
+
+    def part(self, channel: int) -> Part:
+        """The data set in an image channel: a row for each visibility."""
+        spectra = self.spectra
+        rows, data = self._visibilities(channel)
+        frequency = self._frequency[spectra.time[rows], data]
+        values = spectra.data[:, rows, data]
+        if spectra.path is not None:
+            values *= phasor(spectra.path[rows], frequency)
+        weight = spectra.weight[rows, data]
+        uvw = spectra.uvw[rows] * (frequency / self.frequency(channel)[0])[:, np.newaxis]
+        nearest = Nearest(rows, frequency, weight, channel_map(self._densities, frequency))
+        return Part(uvw, values[..., np.newaxis], weight[:, np.newaxis], [nearest])
+
+    def natural(self, channel: int) -> Iterator[tuple[Doubles, Doubles, Doubles | float, Floats]]:
+        """As `Interpolated.natural`."""
+        spectra = self.spectra
+        rows, data = self._visibilities(channel)
+        weight = np.where(spectra.flag_row[rows], FLAGGED, spectra.weight[rows, data] * spectra.hands)
+        yield spectra.uvw[rows, 0], spectra.uvw[rows, 1], self._frequency[spectra.time[rows], data], weight
+
+    def coupling(self, channel: int) -> dict[int, NDArray]:
+        """A channel's data are predicted from that channel, where they are."""
+        rows, _ = self._visibilities(channel)
+        return {channel: np.ones((len(rows), 1), np.float32)}
+
+    def _visibilities(self, channel: int) -> tuple[Ints, Ints]:
+        """Numbers of rows and data channels that fall into an image channel."""
+        own = self._map == channel
+        found = [
+            (rows, np.full(len(rows), data))
+            for data in np.flatnonzero(own.any(axis=0))
+            for rows in [np.flatnonzero(own[self.spectra.time, data])]
+        ]
+        if not found:
+            return np.empty(0, int), np.empty(0, int)
+        return np.concatenate([rows for rows, _ in found]), np.concatenate([data for _, data in found])

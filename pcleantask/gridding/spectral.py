@@ -1,0 +1,243 @@
+"""How the channels of the data meet those of a cube: CASA's interpolation, in tables over integrations.
+
+Follows FTMachine::matchChannel, interpolateFrequencyTogrid, getInterpolateArrays and interpolateFrequencyFromgrid
+(CASA's TransformMachines2/FTMachine.cc) and casacore's InterpolateArray1D. Channels of data have frequencies
+`frequency[chan] * shift[time]` in the frame of the cube's axis: one shift for each integration. Arrays only, no CASA.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Doubles = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+EXACT = 1e-14  # relative distance of frequencies that are the same but for rounding
+FAR, NEAR = 2.0, 0.5  # widths of a data channel: how far outside, and inside, an image's ends channels count as near
+
+
+@dataclass(frozen=True)
+class SpectralAxis:
+    """Channels of a cube.
+
+    Attributes
+    ----------
+    frequency : ndarray of float64, shape (chan,)
+        Centres [Hz], in the frame in which data are gridded, evenly spaced or nearly so.
+    width : float
+        Distance of the first two with its sign [Hz], also where there is one channel.
+    """
+
+    frequency: Doubles
+    width: float
+
+    @property
+    def nchan(self) -> int:
+        return len(self.frequency)
+
+    def padded(self, count: int) -> SpectralAxis:
+        """The axis with more channels at both ends, as far from each other as the first two."""
+        steps = self.width * np.arange(1, count + 1)
+        before, after = self.frequency[0] - steps[::-1], self.frequency[-1] + steps
+        return SpectralAxis(np.concatenate([before, self.frequency, after]), self.width)
+
+    def pixel(self, frequency: Doubles) -> Doubles:
+        """Where frequencies fall, in channels from the first; beyond the ends by the width there."""
+        linear = (frequency - self.frequency[0]) / self.width
+        if np.allclose(np.diff(self.frequency), self.width, rtol=1e-7, atol=0):
+            return linear
+        sign = np.sign(self.width)
+        inner = np.interp(sign * frequency, sign * self.frequency, np.arange(self.nchan))
+        last = self.frequency[-1] - self.frequency[-2]
+        above = self.nchan - 1 + (frequency - self.frequency[-1]) / last
+        return np.where(inner <= 0, np.minimum(linear, 0), np.where(inner >= self.nchan - 1, above, inner))
+
+
+@dataclass(frozen=True)
+class Brackets:
+    """Places between sorted points: point `low` and the next, and how far between them; shape (time, place)."""
+
+    low: Ints
+    high: Ints
+    fraction: Doubles
+    outside: NDArray[np.bool_]
+
+    @property
+    def nearest(self) -> Ints:
+        return np.where(self.fraction > 0.5, self.high, self.low)
+
+
+def bracket(points: Doubles, places: Doubles) -> Brackets:
+    """Find the points around places; `points` rise or fall, and places may lie beyond them.
+
+    Parameters
+    ----------
+    points : ndarray of float64, shape (point,)
+        At least two.
+    places : ndarray of float64, shape (time, place)
+    """
+    falling = points[0] > points[-1]
+    rising = points[::-1] if falling else points
+    last = len(points) - 1
+    tolerance = EXACT * abs(rising[last])
+    outside = (places < rising[0] - tolerance) | (places > rising[last] + tolerance)
+    high = np.clip(np.searchsorted(rising, places), 1, last)
+    fraction = (places - rising[high - 1]) / (rising[high] - rising[high - 1])
+    if falling:
+        return Brackets(last - high, last - high + 1, 1 - fraction, outside)
+    return Brackets(high - 1, high, fraction, outside)
+
+
+def samples_per_channel(axis: SpectralAxis, frequency: Doubles, shift: Doubles) -> Ints:
+    """In how many places each image channel is sampled, for each integration; 0 where CASA does not interpolate.
+
+    Image channels wider than the data's are sampled as often as the data's fit in.
+    """
+    if axis.nchan < 2 or len(frequency) < 2:
+        return np.zeros(len(shift), int)
+    data = np.abs(frequency[1] * shift - frequency[0] * shift)
+    return np.maximum(1, np.floor(np.abs(axis.width) / data).astype(int))
+
+
+def extremes(shift: Doubles) -> Doubles:
+    """The smallest, the largest and a middle one of shifts: what is reached at any is reached at one of these."""
+    return np.unique(np.quantile(shift, [0, 0.5, 1], method="nearest"))
+
+
+class LinearRegridding:
+    """Linear interpolation from data to a cube's channels and back, for data with one spectral window.
+
+    Parameters
+    ----------
+    axis : SpectralAxis
+        The whole cube's.
+    frequency : ndarray of float64, shape (chan,)
+        Of the selected channels [Hz].
+    shift : ndarray of float64, shape (time,)
+    samples : int
+        In how many places each image channel is sampled.
+    """
+
+    def __init__(self, axis: SpectralAxis, frequency: Doubles, shift: Doubles, samples: int) -> None:
+        self.axis, self.frequency, self.shift, self.samples = axis, frequency, shift, samples
+        self._listed = self._first_and_last()
+        self._seen = self._channels_seen()
+
+    def sampled(self, channel: int) -> Doubles:
+        """Frequencies at which an image channel is sampled [Hz], shape (sample,)."""
+        offsets = (np.arange(self.samples) + 0.5) / self.samples - 0.5
+        return self.axis.frequency[channel] + offsets * self.axis.width
+
+    def brackets(self, channel: int) -> Brackets:
+        """The data channels around each sample of an image channel, (time, sample)."""
+        places = self.sampled(channel)
+        found = bracket(self.frequency, places[np.newaxis] / self.shift[:, np.newaxis])
+        low, high = self._listed
+        listed = (places >= low[:, np.newaxis]) & (places <= high[:, np.newaxis])
+        return Brackets(found.low, found.high, found.fraction, found.outside | ~listed)
+
+    def reached(self) -> Ints:
+        """Image channels that get data at some time of those here."""
+        return np.array([i for i in range(self.axis.nchan) if not self.brackets(i).outside.all()], int)
+
+    def coupling(self, channel: int) -> dict[int, Doubles]:
+        """How much of each image channel's prediction is in the prediction interpolated to one of them.
+
+        Predictions go from image channels to the data's, and are interpolated to image channels like the data.
+
+        Returns
+        -------
+        dict
+            Number of an image channel -> ndarray of float64, shape (time, sample).
+        """
+        found = self.brackets(channel)
+        total: dict[int, Doubles] = {}
+        for data, share in ((found.low, 1 - found.fraction), (found.high, found.fraction)):
+            for source, part in self._prediction(data):
+                for number in np.unique(source):
+                    piece = np.where(source == number, share * part, 0) * ~found.outside
+                    if piece.any():
+                        total[int(number)] = total.get(int(number), 0) + piece
+        return total
+
+    def _prediction(self, channel: Ints) -> list[tuple[Ints, Doubles]]:
+        """The two image channels from which data channels are predicted, and their shares."""
+        step = self.axis.width / self.samples
+        first = self.axis.frequency[0] - (self.axis.width - step) / 2
+        frequency = self.frequency[channel] * self.shift[:, np.newaxis]
+        place = (frequency - first) / step
+        low = np.clip(np.ceil(place - 1e-9).astype(int) - 1, 0, self.samples * self.axis.nchan - 2)
+        fraction = place - low
+        lowest, highest = self._seen
+        number = channel_map(self.axis, frequency)
+        mapped = (number >= 0) | self._is_near(frequency)
+        found = []
+        for number, share in ((low // self.samples, 1 - fraction), ((low + 1) // self.samples, fraction)):
+            seen = (number >= lowest[:, np.newaxis]) & (number <= highest[:, np.newaxis]) & mapped
+            found.append((number, share * seen))
+        return found
+
+    def _first_and_last(self) -> tuple[Doubles, Doubles]:
+        """The band in which CASA samples image channels that are wider than the data's, for each integration."""
+        ends = np.multiply.outer(self.shift, self.frequency[[0, -1]])
+        if self.samples < 2:
+            return np.full(len(self.shift), -np.inf), np.full(len(self.shift), np.inf)
+        image = self.axis.frequency
+        rising = image[1] > image[0]
+        ordered = image if rising else image[::-1]
+        low, high = ordered[0], ordered[-1]
+        data_low, data_high = ends.min(axis=1), ends.max(axis=1)
+        side: Literal["left", "right"] = "left" if rising else "right"
+        shift = 0 if rising else -1
+        at_low = np.clip(np.searchsorted(ordered, data_low, side) + shift, 0, len(ordered) - 1)
+        at_high = np.clip(np.searchsorted(ordered, data_high, side) + shift, 0, len(ordered) - 1)
+        first = np.where(low < data_low, ordered[at_low], low)
+        last = np.where(high > data_high, ordered[at_high], high)
+        width, step = abs(self.axis.width), abs(self.axis.width) / self.samples
+        count = np.ceil((last - first + width) / step) + 2
+        edge = (width - step) / 2 + step
+        if self.frequency[0] <= self.frequency[-1]:
+            begin = first - edge
+            return begin - step / 4, begin + (count - 1) * step + step / 4
+        begin = last + edge
+        return begin - (count - 1) * step - step / 4, begin + step / 4
+
+    def _channels_seen(self) -> tuple[Ints, Ints]:
+        """The lowest and the highest image channel that are predicted, for each integration.
+
+        They depend on the data channels around the image's ends, and on those at the ends of the data.
+        """
+        image, half = self.axis.frequency, self.axis.width / 2
+        ends = np.array([image[0] - half, image[0], image[-1] + half, image[-1] + 2 * half])
+        around = bracket(self.frequency, ends / self.shift[:, np.newaxis]).low[..., np.newaxis] + np.arange(-3, 5)
+        last = len(self.frequency) - 1
+        channel = np.clip(
+            np.append(around.reshape(len(self.shift), -1), [[0, last]] * len(self.shift), axis=1), 0, last
+        )
+        frequency = self.frequency[channel] * self.shift[:, np.newaxis]
+        number = channel_map(self.axis, frequency)
+        inside = number >= 0
+        near = ~inside & self._is_near(frequency)
+        lowest = np.where(inside, number, self.axis.nchan).min(axis=1)
+        highest = np.where(inside, number, -1).max(axis=1)
+        lowest[near.any(axis=1) | (lowest == highest)] = 0
+        return lowest, highest
+
+    def _is_near(self, frequency: Doubles) -> NDArray[np.bool_]:
+        """Whether data outside the image are within reach of interpolation, as matchChannel sees it."""
+        width = np.abs(self.frequency[1] - self.frequency[0]) * self.shift[:, np.newaxis]
+        beyond = self.axis.frequency[-1] + (self.axis.frequency[-1] - self.axis.frequency[-2])
+        low, high = sorted((float(self.axis.frequency[0]), float(beyond)))
+        above = (frequency < high + FAR * width) & (frequency > high - NEAR * width)
+        below = (frequency < low + NEAR * width) & (frequency > low - FAR * width)
+        return above | below
+
+
+def channel_map(axis: SpectralAxis, frequency: Doubles) -> Ints:
+    """The image channel that each frequency falls into, -1 where it is outside."""
+    number = np.floor(axis.pixel(frequency) + 0.5).astype(int)
+    return np.where((number >= 0) & (number < axis.nchan), number, -1)

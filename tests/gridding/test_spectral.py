@@ -1,0 +1,76 @@
+"""Interpolation between data channels and a cube's: tables against numpy, one integration at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pcleantask.gridding import spectral
+from pcleantask.gridding.spectral import LinearRegridding, SpectralAxis
+
+SHIFT = np.array([1 - 1.2e-5, 1 - 1.19e-5, 1 - 1.15e-5])
+DATA = 230e9 + 1e6 * np.arange(12)
+AXES = {
+    "as wide as the data's": SpectralAxis(229.9985e9 + 1e6 * np.arange(6), 1e6),
+    "narrower": SpectralAxis(230.0012e9 + 0.7e6 * np.arange(6), 0.7e6),
+    "falling": SpectralAxis(230.0052e9 - 1e6 * np.arange(6), -1e6),
+    "a little wider": SpectralAxis(229.9985e9 + 1.4e6 * np.arange(5), 1.4e6),
+}
+
+
+@pytest.mark.parametrize("falling", [False, True], ids=["rising data", "falling data"])
+@pytest.mark.parametrize("name", AXES)
+def test_brackets_interpolate_as_numpy_does(name: str, falling: bool) -> None:
+    frequency = DATA[::-1] if falling else DATA
+    values = np.random.default_rng(3).standard_normal(len(frequency))
+    regridding = LinearRegridding(AXES[name], frequency, SHIFT, 1)
+    order = np.argsort(frequency)
+    for channel, place in enumerate(AXES[name].frequency):
+        found = regridding.brackets(channel)
+        mixed = values[found.low] * (1 - found.fraction) + values[found.high] * found.fraction
+        for time, shift in enumerate(SHIFT):
+            expected = np.interp(place, frequency[order] * shift, values[order], np.nan, np.nan)
+            assert found.outside[time, 0] == np.isnan(expected)
+            if not np.isnan(expected):
+                assert mixed[time, 0] == pytest.approx(expected, abs=1e-6)
+
+
+def test_image_channels_twice_as_wide_are_sampled_twice() -> None:
+    axis = SpectralAxis(229.999e9 + 2.2e6 * np.arange(4), 2.2e6)
+    assert spectral.samples_per_channel(axis, DATA, SHIFT).tolist() == [2, 2, 2]
+    regridding = LinearRegridding(axis, DATA, SHIFT, 2)
+    assert regridding.sampled(1) == pytest.approx(axis.frequency[1] + np.array([-0.55e6, 0.55e6]), rel=1e-15)
+
+
+@pytest.mark.parametrize("axis", [AXES["as wide as the data's"], AXES["falling"]], ids=["rising", "falling"])
+def test_a_prediction_that_is_linear_in_frequency_comes_back_as_it_was(axis: SpectralAxis) -> None:
+    regridding = LinearRegridding(axis, DATA, SHIFT, 1)
+    planes = 3.0 + (axis.frequency - axis.frequency[0]) / 1e6
+    for channel in range(1, axis.nchan - 1):
+        shares = regridding.coupling(channel)
+        assert set(shares) <= {channel - 1, channel, channel + 1}
+        total = sum(planes[number] * share for number, share in shares.items())
+        assert total == pytest.approx(planes[channel], abs=1e-6)
+
+
+def test_channels_meet_where_they_are_nearest() -> None:
+    axis = AXES["as wide as the data's"]
+    near = axis.frequency[:, np.newaxis] + np.array([-0.4e6, 0.0, 0.4e6])
+    assert (spectral.channel_map(axis, near) == np.arange(6)[:, np.newaxis]).all()
+    assert (spectral.channel_map(axis, np.array([axis.frequency[0] - 0.6e6, axis.frequency[-1] + 0.6e6])) == -1).all()
+
+
+def test_an_uneven_axis_is_followed() -> None:
+    frequency = 230e9 + np.array([0.0, 1.0, 2.1, 3.3, 4.6]) * 1e6
+    axis = SpectralAxis(frequency, 1e6)
+    assert axis.pixel(frequency) == pytest.approx(np.arange(5), abs=1e-9)
+    assert axis.pixel((frequency[1:] + frequency[:-1]) / 2) == pytest.approx(np.arange(4) + 0.5, abs=1e-9)
+    assert axis.pixel(np.array([frequency[0] - 1e6, frequency[-1] + 1.3e6])) == pytest.approx([-1, 5], abs=1e-9)
+
+
+def test_padding_goes_on_at_both_ends() -> None:
+    axis = AXES["falling"]
+    padded = axis.padded(2)
+    assert padded.nchan == axis.nchan + 4
+    assert (padded.frequency[2:-2] == axis.frequency).all()
+    assert np.diff(padded.frequency) == pytest.approx(-1e6)
