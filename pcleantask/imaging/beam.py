@@ -184,6 +184,31 @@ def _cannot_deconvolve(source: _Ellipse, beam: _Ellipse) -> bool:
     return alpha < 0 or beta < 0 or alpha + beta < sqrt(_square(alpha - beta) + gamma * gamma)
 
 
+def deconvolved(source: Beam, beam: Beam) -> Beam | None:
+    """The beam that convolved with `beam` gives `source`; None where they are as good as the same.
+
+    Follows GaussianDeconvolver::deconvolve.
+
+    Raises
+    ------
+    ArithmeticError
+        There is no such beam: `source` is narrower than `beam` in one direction.
+    """
+    a, b, t = source.major, source.minor, source.pa
+    c, d, u = beam.major, beam.minor, beam.pa
+    alpha = _square(a * cos(t)) + _square(b * sin(t)) - _square(c * cos(u)) - _square(d * sin(u))
+    beta = _square(a * sin(t)) + _square(b * cos(t)) - _square(c * sin(u)) - _square(d * cos(u))
+    gamma = 2 * ((b * b - a * a) * sin(t) * cos(t) - (d * d - c * c) * sin(u) * cos(u))
+    total, difference = alpha + beta, sqrt(_square(alpha - beta) + gamma * gamma)
+    if alpha < 0 or beta < 0 or total < difference:
+        slack = 0.1 * _square(min(a, b, c, d))
+        if (total - difference) / 2 < slack and alpha > -slack and beta > -slack:
+            return None
+        raise ArithmeticError(f"{source} is narrower than {beam} in one direction")
+    pa = 0.0 if abs(gamma) + abs(alpha - beta) == 0 else 0.5 * atan2(-gamma, alpha - beta)
+    return Beam(sqrt((total + difference) / 2), sqrt((total - difference) / 2), pa)
+
+
 def _scale_ellipse(a: float, b: float, pa: float, scale_x: float, scale_y: float) -> tuple[float, float, float]:
     """Axes and PA [rad] of an ellipse whose x and y are scaled (CasaImageBeamSet::transformEllipseByScaling)."""
     cosine, sine = cos(pa), sin(pa)

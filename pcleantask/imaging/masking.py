@@ -17,8 +17,25 @@ from ..images import planes
 from ..toolrecords import Record
 from .automask import AutoMaskConfig, AutoMaskState, BeamInfo, automask_channel
 from .beam import Beam, mask_blocks
-from .deconvolver import Deconvolver
 from .robust import robust_rms
+
+
+class Masked(Protocol):
+    """What masks ask of a deconvolver.
+
+    Attributes
+    ----------
+    imagename : str
+        Name of the images without their suffixes.
+    sidelobe_level : float
+        The PSF's highest sidelobe, of `init_record`.
+    """
+
+    imagename: str
+    sidelobe_level: float
+
+    def setup_mask(self) -> None:
+        """Write .mask as `usemask` says, where it is not there yet or CASA's automask makes it."""
 
 
 class Mask(Protocol):
@@ -45,7 +62,7 @@ class Mask(Protocol):
 class CasaMask:
     """The user's mask, the primary beam's, or none: CASA makes it at the first update, and it stays."""
 
-    def __init__(self, deconvolver: Deconvolver) -> None:
+    def __init__(self, deconvolver: Masked) -> None:
         self._deconvolver = deconvolver
 
     def update(self, *, iterations: int, threshold_reached: bool) -> None:
@@ -61,7 +78,7 @@ class CasaMask:
 class _AutoMask:
     """What both kinds of auto-multithresh share: the mask of the last minor cycle is the one that stays."""
 
-    def __init__(self, deconvolver: Deconvolver) -> None:
+    def __init__(self, deconvolver: Masked) -> None:
         self._deconvolver = deconvolver
         self._mask = Path(deconvolver.imagename + ".mask")
         self._used = Path(deconvolver.imagename + ".prev.mask")
@@ -117,7 +134,7 @@ class NumpyAutoMask(_AutoMask):
         Whether a warning is posted where no emission is found.
     """
 
-    def __init__(self, deconvolver: Deconvolver, config: PcleanConfig, field: ImageField) -> None:
+    def __init__(self, deconvolver: Masked, config: PcleanConfig, field: ImageField) -> None:
         super().__init__(deconvolver)
         masking = config.masking
         names = AutoMaskConfig.__dataclass_fields__
@@ -296,7 +313,7 @@ def mask_decpars(config: PcleanConfig, field: ImageField, decpars: Record) -> Re
     return {**decpars, "usemask": "user", "mask": ""}
 
 
-def make_mask(config: PcleanConfig, field: ImageField, deconvolver: Deconvolver) -> Mask:
+def make_mask(config: PcleanConfig, field: ImageField, deconvolver: Masked) -> Mask:
     """The mask that `usemask` and `automaskengine` ask for, on a deconvolver made with `mask_decpars`."""
     if _by_numpy(config, field):
         return NumpyAutoMask(deconvolver, config, field)

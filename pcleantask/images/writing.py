@@ -1,0 +1,104 @@
+"""New CASA images: made with given coordinates, written some channels at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import casa
+
+PIXELS, MASK_PIXELS = "map", "PagedArray"  # columns of an image's table, and of its pixel mask's
+MASK = "mask0"  # CASA's name of the pixel mask
+WRITTEN_PIXELS = 32_000_000  # pixels that `channel_groups` puts together, unless one plane has more
+
+
+def make_image(
+    path: str, shape: Sequence[int], coordinates: dict[str, Any], *, units: str = "", information: dict[str, Any]
+) -> None:
+    """Make an image at `path`, all zero; what is there is replaced.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        (nx, ny, npol, nchan).
+    coordinates : dict
+        Coordinate system, as `synthesisimager.getcsys` gives it.
+    units : str
+        Of the pixels.
+    information : dict
+        'imageinfo' and 'miscinfo', as CASA's images have them among their keywords.
+    """
+    tool = casa.load().image()
+    tool.fromshape(
+        outfile=path, shape=[int(size) for size in shape], csys=coordinates, linear=False, overwrite=True, log=False
+    )
+    tool.done()
+    with casa.opened_table(path, writable=True) as table:
+        for name, value in information.items():
+            table.putkeyword(name, value)
+        if units:
+            table.putkeyword("units", units)
+
+
+def write_channels(path: str, pixels: np.ndarray, start: int = 0) -> None:
+    """Overwrite the channels from `start` on with `pixels`, float32 [nx, ny, npol, channels]."""
+    with casa.opened_table(path, writable=True) as table:
+        _put(table, PIXELS, pixels, start)
+
+
+def read_channels(path: str, start: int, stop: int) -> np.ndarray:
+    """Channels start <= channel < stop as float32 [nx, ny, npol, channels], in Fortran order."""
+    with casa.opened_table(path) as table:
+        return np.asarray(_get(table, PIXELS, start, stop), dtype=np.float32, order="F")
+
+
+def read_pixel_mask(path: str, start: int, stop: int) -> np.ndarray:
+    """The pixel mask of channels start <= channel < stop as bool [nx, ny, npol, channels]."""
+    with casa.opened_table(str(Path(path) / MASK)) as table:
+        return np.asarray(_get(table, MASK_PIXELS, start, stop), dtype=bool, order="F")
+
+
+def has_pixel_mask(path: str) -> bool:
+    """Whether the image has CASA's pixel mask."""
+    return (Path(path) / MASK).is_dir()
+
+
+def make_pixel_mask(path: str) -> None:
+    """Give the image a pixel mask in which every pixel is good."""
+    with casa.opened_image(path) as image:
+        image.calcmask("T", name=MASK)
+
+
+def write_pixel_mask(path: str, valid: np.ndarray, start: int = 0) -> None:
+    """Overwrite the pixel mask from channel `start` on: bool [nx, ny, npol, channels], True where pixels are good."""
+    with casa.opened_table(str(Path(path) / MASK), writable=True) as table:
+        _put(table, MASK_PIXELS, valid, start)
+
+
+def _shape(table: Any, column: str) -> list[int]:
+    return [int(size) for size in table.getcolshapestring(column)[0].strip("[]").split(",")]
+
+
+def _get(table: Any, column: str, start: int, stop: int) -> Any:
+    nx, ny, npol, nchan = _shape(table, column)
+    if start == 0 and stop == nchan:
+        return table.getcell(column, 0)  # much faster than a slice
+    return table.getcellslice(column, 0, [0, 0, 0, start], [nx - 1, ny - 1, npol - 1, stop - 1], [1, 1, 1, 1])
+
+
+def _put(table: Any, column: str, values: np.ndarray, start: int) -> None:
+    nx, ny, npol, count = values.shape
+    if list(values.shape) == _shape(table, column):
+        table.putcell(column, 0, values)
+        return
+    table.putcellslice(column, 0, values, [0, 0, 0, start], [nx - 1, ny - 1, npol - 1, start + count - 1], [1, 1, 1, 1])
+
+
+def channel_groups(shape: Sequence[int]) -> list[range]:
+    """The channels of a cube of this shape in groups that are worth one access to the disk and fit into memory."""
+    nx, ny, npol, nchan = (int(size) for size in shape)
+    size = max(1, WRITTEN_PIXELS // (nx * ny * npol))
+    return [range(start, min(start + size, nchan)) for start in range(0, nchan, size)]

@@ -1,0 +1,275 @@
+"""Deconvolver in memory: Hogbom and Clark as CASA's synthesisdeconvolver does them, on the same images on disk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import report
+from ..errors import ImagingError
+from ..images import planes
+from ..images.cached import Key, Pixels, make_product
+from ..toolrecords import Record
+from .beam import mask_blocks
+from .clark import ClarkPlanes, patch_size
+from .deconvolver import Deconvolver
+from .field_planes import FieldPlanes, peak_of
+from .hogbom import HogbomPlane
+from .minor_cycle import Algorithm, Controls, MinorCycle, Target, merged_record
+from .restoration import correct_for_pb, restore
+
+# What it can do, each with the number of single-precision planes that CASA reckons with.
+ALGORITHMS = {"hogbom": 4, "clark": 6, "clarkstokes": 6}
+JOINT = "clark"  # the one that cleans all polarisations of a channel together
+NO_MASK = -1.0  # the mask's sum where there is none, or where it is as it was
+
+
+class MemoryDeconvolver:
+    """Deconvolution of one image field with the planes in memory; does what `Deconvolver` does, for ALGORITHMS.
+
+    Masks of the user and of the primary beam, and start models, are CASA's own affair: its tool makes them once.
+
+    Parameters
+    ----------
+    imagename : str
+        Name of the images without their suffixes; .residual and .psf must be there before `init_record`.
+    decpars : dict
+        The record of `toolrecords.to_casa_decpars`; `imagename` in it is overwritten.
+    keeps_residual : bool
+        Whether a minor cycle is to leave its residual in .residual; where a major cycle makes it anew nobody needs it.
+
+    Attributes
+    ----------
+    sidelobe_level : float
+        The PSF's highest sidelobe over all planes, relative to its peak, as `init_record` has found it.
+    """
+
+    def __init__(self, imagename: str, decpars: Record, *, keeps_residual: bool = False) -> None:
+        self.imagename = imagename
+        self.sidelobe_level = 0.0
+        self._decpars = {**decpars, "imagename": imagename}
+        self._algorithm = str(decpars["deconvolver"])
+        self._fullsummary = bool(decpars.get("fullsummary", False))
+        self._nsigma = float(decpars.get("nsigma", 0.0))
+        self._keeps_residual = keeps_residual
+        self._planes = FieldPlanes(imagename)
+        self._masksum = NO_MASK
+        self._has_mask = self._has_blank_mask = False
+        self._controls: Controls | None = None
+        self._rms: dict[Key, float] = {}
+        self._iterations = 0
+        self._peak_unmasked = 0.0
+
+    def init_record(self) -> Record:
+        """Peak residual, sidelobe level and mask sum, as CASA's initminorcycle gives them."""
+        self._add_start_model()
+        field = self._planes
+        field.refresh()
+        masksum = self._sum_mask()
+        self._peak_unmasked = max(field.peak(key) for key in field.keys)
+        peak = max(field.peak(key, masked=True) for key in field.keys) if masksum > 0 else self._peak_unmasked
+        if self.sidelobe_level == 0:
+            self.sidelobe_level = field.sidelobe_level()
+        threshold = self._nsigma_threshold()
+        self._make_blank_mask()
+        has_changed = masksum == 0 or masksum != self._masksum
+        self._masksum, self._iterations = masksum, 0
+        rows = report.FULL_ROWS if self._fullsummary else report.SHORT_ROWS
+        return {
+            "fullsummary": self._fullsummary,
+            "madrms": 0.0,
+            "masksum": masksum if has_changed else NO_MASK,
+            "maxpsfsidelobe": self.sidelobe_level,
+            "nsigma": float(self._controls.nsigma) if self._controls else 0.0,
+            "nsigmathreshold": threshold,
+            "peakresidual": peak,
+            "peakresidualnomask": self._peak_unmasked,
+            "summaryminor": np.zeros((len(rows), 0)),
+        }
+
+    def _sum_mask(self) -> float:
+        field = self._planes
+        return float(np.float32(sum(map(field.mask_sum, field.keys)))) if field.mask.exists() else NO_MASK
+
+    def _nsigma_threshold(self) -> float:
+        """nsigma times the largest rms of all planes [Jy/beam]; the statistics are those of the last residual."""
+        if self._nsigma <= 0:
+            return 0.0
+        if self._iterations > 0 or not self._rms:
+            self._rms = self._measure_rms(self._planes.keys)
+        return float(np.float32(self._nsigma) * np.float32(max(self._rms.values())))
+
+    def _measure_rms(self, keys: list[Key]) -> dict[Key, float]:
+        pbmask, fastnoise = self._decpars["pbmask"], self._decpars["fastnoise"]
+        return self._planes.robust_rms(keys, pbmask, fastnoise=fastnoise)
+
+    def _add_start_model(self) -> None:
+        """Let CASA make .model of the start model, once."""
+        if self._decpars.get("startmodel"):
+            deconvolver = Deconvolver(self.imagename, self._decpars)
+            deconvolver.init_record()
+            deconvolver.close()
+            self._decpars["startmodel"] = ""
+
+    def setup_mask(self) -> None:
+        """Write .mask as `usemask` says, once; where there is no mask to use, it is one everywhere."""
+        if self._has_mask:
+            return
+        self._has_mask = True
+        if self._wants_no_mask:
+            field = self._planes
+            if not field.mask.exists():
+                make_product(self.imagename, "mask", fill=1.0)
+            elif self._sum_mask() == 0 and not self._has_blank_mask:
+                field.mask.write({key: np.ones_like(field.mask.plane(*key)) for key in field.keys})
+            return
+        deconvolver = Deconvolver(self.imagename, self._decpars)
+        deconvolver.init_record()
+        deconvolver.setup_mask()
+        deconvolver.close()
+
+    def _make_blank_mask(self) -> None:
+        """CASA's quirk: its slow noise statistics make an empty .mask where there is none, and it stays empty."""
+        is_slow = self._nsigma > 0 and not self._decpars["fastnoise"]
+        if is_slow and self._wants_no_mask and not self._planes.mask.exists():
+            make_product(self.imagename, "mask")
+            self._has_blank_mask = True
+
+    @property
+    def _wants_no_mask(self) -> bool:
+        """Whether neither the user nor the primary beam gives the mask."""
+        mask = self._decpars.get("mask", "")
+        is_given = any(mask) if isinstance(mask, list) else bool(mask)
+        return self._decpars["usemask"] == "user" and not is_given
+
+    def minor_cycle(self, controls: Record) -> Record:
+        """Clean within .mask, add to .model, and return the record for `IterationControl.end_minor_cycle`."""
+        self._controls = Controls.from_record(controls)
+        field = self._planes
+        field.refresh()
+        self._need_model()
+        nx, ny, _, nchan = field.residual.shape
+        blocks = mask_blocks(nx, ny, nchan) if nchan > 1 else [(0, 1)]
+        cycles = [self._clean_block(range(*block)) for block in blocks]
+        field.forget_residual()
+        record = merged_record(cycles, fullsummary=self._fullsummary, nchan=nchan)
+        self._iterations += record["iterdone"]
+        return record if nchan > 1 else {**record, "peakresidualnomask": self._peak_unmasked}
+
+    def _clean_block(self, channels: range) -> MinorCycle:
+        """Clean a block of channels, and write the planes that have changed."""
+        assert self._controls is not None
+        keys = [key for key in self._planes.keys if key[1] in channels]
+        rms = self._rms_of_block(keys)
+        thresholds = {key: np.float32(self._nsigma) * np.float32(value) for key, value in rms.items()}
+        cycle = MinorCycle(
+            self._controls, np.float32(max(thresholds.values(), default=0)), int(self._decpars.get("id", 0))
+        )
+        models: dict[Key, Pixels] = {}
+        residuals: dict[Key, Pixels] = {}
+        for group in self._groups(keys):
+            algorithm = cycle.clean(self._target(group, float(thresholds.get(group[0], 0))))
+            if algorithm is not None:
+                models.update(zip(group, _planes_of(algorithm.model), strict=True))
+                residuals.update(zip(group, _planes_of(algorithm.residual), strict=True))
+        self._planes.model.write(models)
+        if self._keeps_residual:
+            self._planes.residual.write(residuals)
+        return cycle
+
+    def _rms_of_block(self, keys: list[Key]) -> dict[Key, float]:
+        """Robust rms of the planes, for their n-sigma thresholds; with one channel that of the first plane for all.
+
+        (A quirk of SDAlgorithmBase::deconvolve, which takes the channel for the index where polarisations are listed.)
+        """
+        if self._nsigma <= 0:
+            return {}
+        if self._planes.residual.shape[3] > 1:
+            return self._measure_rms(keys)
+        return dict.fromkeys(keys, self._rms[keys[0]])
+
+    def _groups(self, keys: list[Key]) -> list[list[Key]]:
+        """The planes that are cleaned together."""
+        if self._algorithm != JOINT:
+            return [[key] for key in keys]
+        channels = dict.fromkeys(chan for _, chan in keys)
+        return [[key for key in keys if key[1] == chan] for chan in channels]
+
+    def _target(self, group: list[Key], nsigma_threshold: float) -> Target:
+        field = self._planes
+        masksum = float(np.float32(sum(map(field.mask_sum, group))))
+        unmasked = max(map(field.peak, group))
+        return Target(
+            chan=group[0][1],
+            pol=group[0][0],
+            peak=max(field.peak(key, masked=True) for key in group),
+            peak_unmasked=unmasked,
+            masksum=masksum,
+            flux=float(np.float32(sum(map(field.flux, group)))),
+            nsigma_threshold=nsigma_threshold,
+            make=lambda: self._make_algorithm(group),
+            measure_peak=lambda algorithm: self._peak_after(group, algorithm),
+        )
+
+    def _make_algorithm(self, group: list[Key]) -> Algorithm:
+        field, first = self._planes, group[0]
+        psf, mask = field.psf.plane(*first), field.mask_of(first)
+        if self._algorithm == "hogbom":
+            residual = field.residual.plane(*first)
+            residual = residual if residual.flags.writeable else residual.copy()
+            return HogbomPlane(residual, field.model.plane(*first).copy(), psf, mask, whole=self._needs_residual)
+        residual, model = (np.stack([image.plane(*key) for key in group]) for image in (field.residual, field.model))
+        cell = abs(min(field.geometry.cell))
+        return ClarkPlanes(residual, model, psf, mask, patch_size(field.beam(first).major / cell))
+
+    @property
+    def _needs_residual(self) -> bool:
+        return self._keeps_residual or self._fullsummary
+
+    def _peak_after(self, group: list[Key], algorithm: Algorithm) -> float:
+        """Peak |residual| everywhere [Jy/beam], which only a full summary tells."""
+        if not self._needs_residual:
+            return 0.0
+        algorithm.finish()
+        pairs = zip(group, _planes_of(algorithm.residual), strict=True)
+        return max(peak_of(residual, self._planes.residual.valid(*key)) for key, residual in pairs)
+
+    def _need_model(self) -> None:
+        """Make .model where there is none."""
+        if not self._planes.model.exists():
+            field = self._planes
+            make_product(self.imagename, "model", unit="Jy/pixel")
+            field.model.refresh()
+
+    def check_beam(self) -> None:
+        """Raise ImagingError where the common restoring beam is infinite."""
+        if self._decpars["restoringbeam"] in ("common", ["common"]):
+            with planes.opened(self._planes.psf.path) as psf:
+                beam = psf.common_beam(0, psf.shape[3])
+            if not np.isfinite(beam[:2]).all():
+                raise ImagingError("the common restoring beam is infinite; give a restoringbeam")
+
+    def restore(self) -> None:
+        """Write .image: the model convolved with the restoring beam, plus the residual."""
+        self._planes.refresh()
+        self._need_model()
+        restore(self._planes, self._decpars["restoringbeam"])
+
+    def pbcor(self) -> None:
+        """Write .image.pbcor: the image divided by the primary beam."""
+        correct_for_pb(self._planes)
+
+    def estimate_memory(self, imsize: tuple[int, int]) -> float:
+        """Memory that the minor cycle will take [kB], as CASA reckons it: some planes in single precision."""
+        nx, ny = imsize
+        return float(4 * nx * ny * ALGORITHMS[self._algorithm] // 1024)
+
+    def close(self) -> None:
+        """Release the planes."""
+        self._planes.forget()
+
+
+def _planes_of(pixels: Any) -> Any:
+    """[pol, y, x] as it is; [y, x] as the only one of its kind."""
+    return pixels if pixels.ndim == 3 else pixels[np.newaxis]

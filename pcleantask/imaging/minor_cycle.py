@@ -1,0 +1,227 @@
+"""The minor cycle in memory: when CASA stops on each plane, and what it reports. Arrays only.
+
+Follows SDAlgorithmBase::deconvolve and SIMinorCycleController::majorCycleRequired, casatools 6.7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import report
+from .hogbom import Step
+
+STEP_LIMIT = 5000  # cycleniter from which steps are of STEP iterations
+STEP = 2000
+DIVERGENCE = 0.1  # rise of the peak over its minimum at which a plane is left, relative
+
+# What a plane's minor cycle ends with (SIMinorCycleController::majorCycleRequired).
+GOES_ON, ITERATION_LIMIT, CYCLE_THRESHOLD, NO_ITERATIONS, DIVERGED, NO_CRITERION, NSIGMA_THRESHOLD = range(7)
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What holds for a whole minor cycle, in CASA's single precision.
+
+    Attributes
+    ----------
+    cycleniter : int
+        Iterations that each plane may have.
+    cyclethreshold : float32
+        Peak residual at which a plane is left [Jy/beam].
+    gain : float32
+        Loop gain.
+    nsigma : float32
+        0, or the plane's own thresholds act as well.
+    """
+
+    cycleniter: int
+    cyclethreshold: np.float32
+    gain: np.float32
+    nsigma: np.float32
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Controls:
+        """From the record of `IterationControl.start_minor_cycle`."""
+        threshold, gain, nsigma = (np.float32(record[key]) for key in ("cyclethreshold", "loopgain", "nsigma"))
+        return cls(int(record["cycleniter"]), threshold, gain, nsigma)
+
+
+class Algorithm(Protocol):
+    """A clean of the planes that CASA cleans together: `HogbomPlane` or `ClarkPlanes`."""
+
+    residual: NDArray[np.float32]
+    model: NDArray[np.float32]
+
+    def take_step(self, gain: np.float32, niter: int, threshold: np.float32) -> Step:
+        """Clean down to `threshold` [Jy/beam] or through `niter` iterations."""
+
+    def finish(self) -> None:
+        """Bring the residual up to date."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Planes that are cleaned together, as they stand before the minor cycle.
+
+    Attributes
+    ----------
+    chan, pol : int
+        Where they are reported.
+    peak, peak_unmasked : float
+        Peak |residual| inside the mask, 0 where that is empty, and everywhere [Jy/beam].
+    masksum : float
+        Sum of the mask.
+    flux : float
+        Sum of the model [Jy].
+    nsigma_threshold : float
+        n-sigma threshold [Jy/beam]; 0 where nsigma is.
+    make : callable
+        Makes the algorithm, from arrays that it may change.
+    measure_peak : callable
+        Peak |residual| everywhere, when it has been cleaned.
+    """
+
+    chan: int
+    pol: int
+    peak: float
+    peak_unmasked: float
+    masksum: float
+    flux: float
+    nsigma_threshold: float
+    make: Callable[[], Algorithm]
+    measure_peak: Callable[[Algorithm], float]
+
+
+class _Stop:
+    """Decides when a plane is left."""
+
+    def __init__(self, controls: Controls, nsigma_threshold: np.float32, peak: float) -> None:
+        self._controls = controls
+        self.nsigma_threshold = nsigma_threshold
+        self._lowest = peak
+        self._step = -1
+        self.iterations = 0
+
+    def after(self, step: Step) -> int:
+        """The code after a step; 0: go on."""
+        self._step = step.iterations
+        self.iterations += step.iterations
+        return self.code(step.peak)
+
+    def code(self, peak: float) -> int:
+        code = GOES_ON
+        controls = self._controls
+        if self.iterations >= controls.cycleniter:
+            code = ITERATION_LIMIT
+        if controls.cyclethreshold >= self.nsigma_threshold:
+            if abs(peak) <= controls.cyclethreshold:
+                code = CYCLE_THRESHOLD
+        elif abs(peak) <= self.nsigma_threshold and self._step > 0 and controls.nsigma != 0:
+            code = NSIGMA_THRESHOLD
+        if self._step == 0:
+            code = NO_ITERATIONS
+        lowest = np.float32(abs(self._lowest))
+        if self._step > 0 and lowest > 0 and float((np.float32(abs(peak)) - lowest) / lowest) > DIVERGENCE:
+            code = DIVERGED
+        return code
+
+    def note_peak(self, peak: float) -> None:
+        self._lowest = min(self._lowest, peak)
+
+
+@dataclass
+class MinorCycle:
+    """One minor cycle over a block of channels, plane after plane; and CASA's record of it.
+
+    Attributes
+    ----------
+    controls : Controls
+        What holds for all planes.
+    nsigma_threshold : float32
+        The block's n-sigma threshold [Jy/beam], of `initminorcycle`; later that of the plane before, as in CASA.
+    deconvolver : int
+        The field's number.
+    """
+
+    controls: Controls
+    nsigma_threshold: np.float32
+    deconvolver: int = 0
+    iterdone: int = 0
+    most_iterations: int = 0
+    peak: float = 0.0
+    updated: bool = False
+    rows: list[list[float]] = field(default_factory=list)
+
+    def clean(self, target: Target) -> Algorithm | None:
+        """Clean a target; None where there was nothing to do, else what has been cleaned."""
+        controls = self.controls
+        own = np.float32(target.nsigma_threshold)
+        threshold = max(own, controls.cyclethreshold) if controls.nsigma > 0 else controls.cyclethreshold
+        if threshold != controls.cyclethreshold:
+            self.nsigma_threshold = own
+        stop = _Stop(controls, self.nsigma_threshold, target.peak)
+        code, peak, peak_unmasked = stop.code(target.peak), target.peak, target.peak_unmasked
+        algorithm, flux = None, target.flux
+        if code == GOES_ON and target.masksum > 0:
+            if controls.nsigma > 0:
+                stop.nsigma_threshold = self.nsigma_threshold = own
+            algorithm = target.make()
+            while code == GOES_ON:
+                asked = controls.cycleniter if controls.cycleniter < STEP_LIMIT else STEP
+                stop.note_peak(peak)
+                step = algorithm.take_step(controls.gain, asked, threshold)
+                peak, code = step.peak, stop.after(step)
+                if code == GOES_ON and step.iterations != asked:
+                    code = NO_CRITERION
+            flux = model_flux(algorithm.model)
+            peak_unmasked = target.measure_peak(algorithm)
+        self._note(target, stop.iterations, code, (peak, flux, peak_unmasked))
+        return algorithm
+
+    def _note(self, target: Target, iterations: int, code: int, end: tuple[float, float, float]) -> None:
+        """Add a plane to the summary."""
+        peak, flux, peak_unmasked = end
+        values: dict[str, float] = {
+            "iterDone": iterations, "peakRes": peak, "modelFlux": flux,
+            "cycleThresh": float(self.controls.cyclethreshold), "deconId": self.deconvolver, "chan": target.chan,
+            "stoke": target.pol, "startIterDone": self.iterdone, "startPeakRes": target.peak,
+            "startModelFlux": target.flux, "startPeakResNM": target.peak_unmasked, "peakResNM": peak_unmasked,
+            "masksum": target.masksum, "stopCode": code,
+        }  # fmt: skip
+        self.rows.append([float(values.get(key, 0)) for key in report.FULL_ROWS])
+        self.iterdone += iterations
+        self.most_iterations = max(self.most_iterations, iterations)
+        self.updated = iterations > 0
+        if code != GOES_ON:
+            self.peak = max(self.peak, peak)
+
+
+def merged_record(cycles: list[MinorCycle], *, fullsummary: bool, nchan: int) -> dict[str, Any]:
+    """CASA's record of a minor cycle whose blocks of channels were cleaned one by one.
+
+    A short summary has no row for the polarisation: chan + pol * nchan stands for both.
+    """
+    rows = [row for cycle in cycles for row in cycle.rows]
+    summary = np.array(rows, np.float64).reshape(-1, len(report.FULL_ROWS)).T
+    if not fullsummary:
+        chan, stokes = (report.FULL_ROWS.index(key) for key in ("chan", "stoke"))
+        summary[chan] += nchan * summary[stokes]
+        summary = summary[: len(report.SHORT_ROWS)]
+    return {
+        "iterdone": sum(cycle.iterdone for cycle in cycles),
+        "maxcycleiterdone": max(cycle.most_iterations for cycle in cycles),
+        "peakresidual": max(cycle.peak for cycle in cycles),
+        "updatedmodelflag": any(cycle.updated for cycle in cycles),
+        "summaryminor": summary,
+    }
+
+
+def model_flux(model: NDArray[np.float32]) -> float:
+    """Sum of a model [Jy], pixel by pixel in single precision, as CASA reports it after a step."""
+    found = model[model != 0]
+    return float(np.add.accumulate(found, dtype=np.float32)[-1]) if found.size else 0.0

@@ -1,0 +1,111 @@
+"""Images kept in memory are those on disk, also after somebody else has written to them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pcleantask import casa
+from pcleantask.images import planes
+from pcleantask.images.cached import CachedImage, copy_beams, copy_pixel_mask, make_product, set_beam
+
+SHAPE = (12, 8, 2, 5)
+BEAMS = [{"major": f"{3 + chan}arcsec", "minor": "2arcsec", "pa": "20deg"} for chan in range(SHAPE[3])]
+
+
+def make_image(path: Path, pixels: np.ndarray) -> str:
+    tool = casa.load().image()
+    tool.fromarray(str(path), pixels, linear=False, overwrite=True, log=False)
+    tool.close()
+    return str(path)
+
+
+@pytest.fixture
+def pixels() -> np.ndarray:
+    return np.arange(np.prod(SHAPE), dtype=np.float32).reshape(SHAPE, order="F")
+
+
+@pytest.fixture
+def image(tmp_path: Path, pixels: np.ndarray) -> str:
+    return make_image(tmp_path / "img.residual", pixels)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_planes_are_the_transposed_planes_on_disk(image: str, pixels: np.ndarray, keeps: bool) -> None:
+    cached = CachedImage(image, keeps=keeps)
+    assert cached.shape == SHAPE
+    assert len(cached.keys()) == 10
+    keys = cached.keys()
+    for pol, chan in keys:
+        np.testing.assert_array_equal(cached.plane(pol, chan), pixels[:, :, pol, chan].T)
+        assert cached.plane(pol, chan).flags.c_contiguous
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_written_planes_are_on_disk_and_others_as_before(image: str, pixels: np.ndarray, keeps: bool) -> None:
+    cached = CachedImage(image, keeps=keeps)
+    changed = {key: np.full((8, 12), sum(key) + 0.5, np.float32) for key in [(0, 0), (0, 1), (0, 3), (1, 4)]}
+    cached.write(changed)
+    keys = cached.keys()
+    for pol, chan in keys:
+        expected = changed.get((pol, chan), pixels[:, :, pol, chan].T)
+        np.testing.assert_array_equal(planes.read_plane(image, pol, chan).T, expected)
+        np.testing.assert_array_equal(cached.plane(pol, chan), expected)
+    assert not cached.refresh()
+
+
+def test_refresh_forgets_what_another_has_overwritten(image: str) -> None:
+    cached = CachedImage(image)
+    assert cached.refresh()
+    assert not cached.refresh()
+    former = cached.plane(1, 2).copy()
+    time.sleep(0.02)  # more than a step of the file system's clock
+    with planes.opened(image) as other:
+        other.write(-former.T, 1, 2)
+    np.testing.assert_array_equal(cached.plane(1, 2), former)
+    assert cached.refresh()
+    np.testing.assert_array_equal(cached.plane(1, 2), -former)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_pixel_mask_is_that_on_disk(image: str, pixels: np.ndarray, keeps: bool) -> None:
+    assert CachedImage(image, keeps=keeps).valid(0, 0) is None
+    with casa.opened_image(image) as tool:
+        tool.calcmask(f"'{image}' > 30")
+    cached = CachedImage(image, keeps=keeps)
+    for key in ((0, 0), (1, 4)):
+        np.testing.assert_array_equal(cached.valid(*key), pixels[:, :, key[0], key[1]].T > 30)
+
+
+def test_product_has_shape_and_information_of_residual(image: str, tmp_path: Path) -> None:
+    with casa.opened_table(image, writable=True) as table:
+        table.putkeyword("miscinfo", {"INSTRUME": "ALMA"})
+        table.putkeyword("imageinfo", {"imagetype": "Intensity", "objectname": "field0"})
+    path = make_product(str(tmp_path / "img"), "model", unit="Jy/pixel", fill=0.5)
+    assert path == str(tmp_path / "img.model")
+    assert (planes.read_plane(path, 1, 4) == 0.5).all()
+    with casa.opened_image(path) as made, casa.opened_image(image) as template:
+        assert list(made.shape()) == list(template.shape())
+        assert made.brightnessunit() == "Jy/pixel"
+        assert made.miscinfo() == {"INSTRUME": "ALMA"}
+        assert made.restoringbeam() == {}
+
+
+def test_beams_and_pixel_mask_are_copied(image: str, tmp_path: Path, pixels: np.ndarray) -> None:
+    source = make_image(tmp_path / "source", pixels)
+    with casa.opened_image(source) as tool:
+        for chan, beam in enumerate(BEAMS):
+            for pol in range(SHAPE[2]):
+                tool.setrestoringbeam(**beam, channel=chan, polarization=pol, log=False)
+        tool.calcmask(f"'{source}' > 30", name="mask0")
+    copy_beams(source, image)
+    copy_pixel_mask(source, image)
+    np.testing.assert_array_equal(planes.beams(image), planes.beams(source))
+    assert planes.beams(image)[:, 0, 0].argmax() == SHAPE[3] - 1
+    np.testing.assert_array_equal(planes.read_pixel_mask(image, 0, 0), pixels[:, :, 0, 0] > 30)
+    beam = {"major": (9.0, "arcsec"), "minor": (8.0, "arcsec"), "positionangle": (0.0, "deg")}
+    set_beam(image, {key: {"value": value, "unit": unit} for key, (value, unit) in beam.items()})
+    assert np.unique(planes.beams(image)[..., 0]).size == 1
