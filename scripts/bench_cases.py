@@ -22,20 +22,33 @@ class Contestant:
         The option of scripts/bench that gives its Python, where it lives in an environment of its own.
     ranks : int
         How many ranks of an MPI job it runs on; 0 for no MPI.
+    program : str
+        A program on the PATH that it can't do without.
+    writes_data : bool
+        Whether it writes to the MeasurementSet, so that it gets a copy.
+    makes_casa_images : bool
+        Whether its images can be compared with tclean's.
     """
 
     run: str
     parameters: dict[str, Any] = field(default_factory=dict)
     option: str = ""
     ranks: int = 0
+    program: str = ""
+    writes_data: bool = False
+    makes_casa_images: bool = True
 
 
+DUCC = {"engine": "ducc"}
 TWO = {"parallel": True, "nworkers": 2}
 # A new contestant is one line here, and its name in the cases that it takes part in.
 CONTESTANTS = {
     "tclean": Contestant("tclean"),
     "pclean": Contestant("pclean"),
     "pclean-2": Contestant("pclean", TWO),
+    "ducc": Contestant("pclean", DUCC),
+    "ducc-2": Contestant("pclean", {**DUCC, **TWO}),
+    "wsclean": Contestant("wsclean", program="wsclean", writes_data=True, makes_casa_images=False),
     "casa-pclean-2": Contestant("casa-pclean", TWO, "casa_pclean"),
     "casa-pclean-2-by-channel": Contestant("casa-pclean", {**TWO, "cube_chunksize": 1}, "casa_pclean"),
     "casampi-2": Contestant("casampi-tclean", {"parallel": True}, "casampi", ranks=3),  # one of them only leads
@@ -77,7 +90,7 @@ class Case:
 
 AUTOMASK = {"usemask": "auto-multithresh"}
 NO_SUMWT = ".[!s]*"  # a sum of 1e8 in single precision: in another order it differs by tens
-OURS = ("tclean", "pclean", "pclean-2")
+OURS = ("tclean", "pclean", "pclean-2", "ducc", "ducc-2")
 CASES = {
     "cube": Case("a cube, no mask", ("tclean", "pclean")),
     "automask": Case("a cube with usemask='auto-multithresh'", ("tclean", "pclean"), AUTOMASK),
@@ -90,12 +103,15 @@ CASES = {
         compared=".mask",
         from_dirty=True,
     ),
-    "cube-2": Case("a cube, no mask, on two workers", (*OURS, "casa-pclean-2", "casampi-2")),
+    "cube-2": Case("a cube, no mask, on two workers", (*OURS, "casa-pclean-2", "casampi-2", "wsclean")),
     "automask-2": Case(
         "a cube with usemask='auto-multithresh', on two workers", (*OURS, "casa-pclean-2-by-channel"), AUTOMASK
     ),
     "mfs": Case(
-        "a continuum image, on two workers", (*OURS, "casa-pclean-2", "casampi-2"), kind="mfs", compared=NO_SUMWT
+        "a continuum image, on two workers",
+        (*OURS, "casa-pclean-2", "casampi-2", "wsclean"),
+        kind="mfs",
+        compared=NO_SUMWT,
     ),
     "mfs-long": Case(
         "a continuum image of three times the data, on two workers",
