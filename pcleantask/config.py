@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import rules
+from . import engines, rules
 from .errors import ParameterError
 from .outliers import read_outlier_file
 from .parameters import defaults, definitions
@@ -226,6 +226,7 @@ class PcleanConfig:
         )
         for field in config.fields:
             rules.check_field(field, values)
+        engines.check_engine(config)
         return config
 
     def to_dict(self) -> dict[str, Any]:
@@ -243,6 +244,11 @@ class PcleanConfig:
             fields=tuple(ImageField(**_frozen(entry)) for entry in data["fields"]),
             **{name: kind(**_frozen(data[name])) for name, kind in SHARED_SECTIONS.items() if name in data},
         )
+
+    @property
+    def engine(self) -> str:
+        """Who grids: the engine asked for, or the one that engine='auto' takes."""
+        return engines.chosen_engine(self)
 
     @property
     def npol(self) -> int:

@@ -259,7 +259,12 @@ class _pclean:
     nworkers             Workers that parallel=True starts on this machine. 0 starts one per core that this process may use. Under
                          an MPI launcher the job's ranks are the workers.
                          Example: nworkers=4
-    engine               'casa' grids and degrids with CASA's own code.
+    engine               'casa' grids and degrids with CASA's own code: tclean's images to the last bit. 'ducc' grids with the ducc0
+                         library, reads the data once and is many times faster; its images agree with tclean's within a few 1e-4 of
+                         the peak. It does mfs, cont, cube and cubedata with the gridders standard, wproject and widefield (with the
+                         w term exact, whatever wprojplanes), all deconvolvers, and raises an error for what it doesn't do. 'auto' takes
+                         ducc where it can and casa elsewhere, and says which in the log and in the return dictionary ('engine').
+                         Example: engine='ducc'
     automaskengine       'numpy': pclean's own implementation, which finds CASA's masks much faster. 'casa': CASA's.
     RETURNS              Iterations, major cycles, stop code and convergence history, as tclean returns them
 
@@ -583,7 +588,7 @@ class _pclean:
             'psfcutoff': {'type': 'cFloat', 'coerce': _coerce.to_float},
             'parallel': {'type': 'cBool'},
             'nworkers': {'type': 'cInt', 'min': 0.0},
-            'engine': {'type': 'cStr', 'coerce': _coerce.to_str, 'allowed': ['casa']},
+            'engine': {'type': 'cStr', 'coerce': _coerce.to_str, 'allowed': ['casa', 'ducc', 'auto']},
             'automaskengine': {'type': 'cStr', 'coerce': _coerce.to_str, 'allowed': ['numpy', 'casa']},
         }
 

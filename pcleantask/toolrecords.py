@@ -261,6 +261,6 @@ def to_casa_miscpars(config: PcleanConfig) -> Record:
         "restoration": config.deconvolution.restoration,
         "pbcor": config.deconvolution.pbcor,
         "psfphasecenter": config.gridding.psfphasecenter,
-        "engine": config.run.engine,
+        "engine": config.engine,
         "automaskengine": config.run.automaskengine,
     }

@@ -28,6 +28,8 @@ WIDE_SKY = (Source(0.0, 0.0, flux=1.0), Source(620.0, -910.0, flux=0.8), Source(
 DATASETS: dict[str, dict] = {
     # ALMA, 12 channels of 1 MHz from 230 GHz, five line sources within 8 arcsec; beam 1.2 arcsec.
     "line": {**SMALL, "nchannels": 12},
+    # As "line", with so many visibilities that CASA's gridding is at its best.
+    "filled": {"antennas": 36, "nintegrations": 8, "integration_s": 300.0, "nchannels": 6},
     "late": {**SMALL, "nchannels": 12, "reference_time": "2021/01/28", "hour_angle_h": 2.0, "seed": 2},
     "flagged": {**SMALL, "nchannels": 12, "flagged_channels": (5,), "seed": 3},
     # Noise of 22 mJy a channel, which automask and nsigma reach, and an absorption line for negative masks.
@@ -58,6 +60,7 @@ DATASETS: dict[str, dict] = {
     "continuum": {**SMALL, "nchannels": 4, "channel_hz": 1e9, "start_hz": (220e9, 240e9), "sources": "continuum"},
     "corrected": {**SMALL, "nchannels": 4, "sources": "continuum", "corrected_scale": 0.5, "seed": 6},
     "full_stokes": {**SMALL, "nchannels": 4, "correlations": "XX XY YX YY", "sources": "polarised"},
+    "one_hand": {**SMALL, "nchannels": 12, "correlations": "XX", "hour_angle_h": 2.0, "seed": 7},
     # Three pointings, 6 channels.
     "mosaic": {**SMALL, "nintegrations": 6, "nchannels": 6, "pointings": ((-8, -4), (8, -4), (0, 9))},
     # The same three pointings over two wide spws.

@@ -19,7 +19,7 @@ from runner import Call, TaskProcess
 
 from pcleantask import casa, parameters
 from pcleantask import pclean as tclean
-from pcleantask.parallel.environment import usable_cores
+from pcleantask.cores import usable_cores
 from pcleantask.parameters import Parameter
 from pcleantask.private import task_pclean
 from pcleantask.standin import NOTE

@@ -132,7 +132,7 @@ def test_own_parameters_have_their_defaults_and_conditions() -> None:
     definitions = parameters.definitions()
     assert {name: definitions[name].default for name in OWN} == OWN
     assert definitions["automaskengine"].choices == ("numpy", "casa")
-    assert definitions["engine"].choices == ("casa",)
+    assert definitions["engine"].choices == ("casa", "ducc", "auto")
     assert definitions["nworkers"].range == (0, None)
     assert definitions["automaskengine"].conditions == (parameters.Condition("usemask", "auto-multithresh", "numpy"),)
     assert definitions["nworkers"].conditions == (parameters.Condition("parallel", True, 0),)

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from ..config import PcleanConfig
+from ..engines import CASA, DUCC
 from ..toolrecords import Record, ToolRecords
 from .base import Gridder
 from .casa_gridder import CasaGridder
+from .ducc_gridder import DuccGridder, with_planes_in_w
 
-GRIDDERS = {"casa": CasaGridder}
+Maker = Callable[[PcleanConfig, ToolRecords], Gridder]
+GRIDDERS: dict[str, Maker] = {CASA: lambda _, records: CasaGridder(records), DUCC: DuccGridder}
 
 
-def make_gridder(engine: str, records: ToolRecords, selpars: tuple[Record, ...] | None = None) -> Gridder:
-    """The gridder of that engine, with the data selected and the images defined."""
-    return GRIDDERS[engine](records, selpars)
+def make_gridder(config: PcleanConfig, records: ToolRecords, selpars: tuple[Record, ...] | None = None) -> Gridder:
+    """The gridder of the run's engine, with the data selected and the images defined.
+
+    Parameters
+    ----------
+    config : PcleanConfig
+    records : ToolRecords
+    selpars : tuple of dict, optional
+        Selections with which the final model may be saved: then it is CASA's gridder, whoever has made the images.
+    """
+    if selpars is None:
+        return GRIDDERS[config.engine](config, records)
+    return CasaGridder(with_planes_in_w(records) if config.engine == DUCC else records, selpars)

@@ -178,6 +178,7 @@ def plan(config: PcleanConfig) -> tuple[PcleanConfig, PcleanConfig]:
     nchan = channels_of_cube(main.nchan, main.nterms, lowest, band)
     _caution(nchan, lowest, highest, main.reffreq)
     fields = config.fields
+    config = dataclasses.replace(config, run=dataclasses.replace(config.run, engine=config.engine))  # not auto anew
     if main.reffreq == "":
         fields = tuple(dataclasses.replace(entry, reffreq=f"{lowest + 0.5 * band}Hz") for entry in fields)
     axis: dict[str, Any] = {"specmode": "cube", "start": f"{lowest}Hz", "width": f"{band / nchan}Hz"}

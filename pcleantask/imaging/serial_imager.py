@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from .. import casa, measurementsets, report
 from ..config import PcleanConfig
+from ..engines import AUTO, CASA, beyond_ducc
 from ..errors import ImagingError, OutputError, ParameterError
 from ..progress import NullProgress, Progress
 from ..toolrecords import Record, to_casa_iterpars
@@ -128,6 +129,7 @@ class SerialImager:
     def _set_up(self) -> None:
         for selection in self.config.selections:
             measurementsets.check_selection(selection)
+        self._report_engine()
         measurementsets.add_missing_weight_spectra([selection.vis for selection in self.config.selections])
         try:
             self._workshop.open()
@@ -306,10 +308,12 @@ class SerialImager:
         Returns
         -------
         dict
-            tclean's return dictionary: stopcode, iterdone, nmajordone, summaryminor, summarymajor, ...
+            tclean's return dictionary: stopcode, iterdone, nmajordone, summaryminor, summarymajor, ...; unless
+            engine='casa' also the engine that has gridded.
         """
         with self._noting_failure():
-            return self._run()
+            summary = self._run()
+        return summary if self.config.run.engine == CASA else {**summary, "engine": self.config.engine}
 
     def _run(self) -> dict[str, Any]:
         run, iteration = self.config.run, self.config.iteration
@@ -407,6 +411,12 @@ class SerialImager:
                 "the imager has no iteration control: niter is 0, setup wasn't called, or init_iter_control=False"
             )
         return self._control
+
+    def _report_engine(self) -> None:
+        """Say in the log who grids, and why it isn't ducc where the choice was left to pclean."""
+        lacking = beyond_ducc(self.config) if self.config.run.engine == AUTO else ""
+        why = f", as engine='ducc' doesn't do {lacking}" if lacking else ""
+        casa.post(f"Gridding with engine={self.config.engine!r}{why}")
 
     def _check_memory(self) -> None:
         """Warn, as tclean does, where gridding and deconvolution may not fit into memory."""

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from .. import report
 from ..config import PcleanConfig
+from ..engines import CASA, DUCC
 from ..gridding import make_gridder
 from ..gridding.base import Gridder
 from ..images.history import write_history
@@ -17,7 +18,7 @@ from ..images.planes import image_geometry
 from ..images.products import WorkFolder, check_shapes, counted_names
 from ..images.space import check_space
 from ..toolrecords import Record, ToolRecords, to_casa_selpars, tool_records
-from .deconvolver import Deconvolver
+from .cleaners import AnyDeconvolver, deconvolver_kind, make_deconvolver
 from .masking import Mask, make_mask, mask_decpars
 from .normalizer import Normalizer
 
@@ -170,14 +171,16 @@ class SerialWorkshop:
                 parts.deconvolvers.append(deconvolver)
                 parts.masks.append(make_mask(config, entry, deconvolver))
 
-    def _make_deconvolver(self, number: int, decpars: Record) -> Deconvolver:
-        return Deconvolver(self.imagenames[number], decpars)
+    def _make_deconvolver(self, number: int, decpars: Record) -> AnyDeconvolver:
+        config = self._config
+        kind = deconvolver_kind(config, config.fields[number]) if config.engine == DUCC else CASA
+        return make_deconvolver(kind, self.imagenames[number], decpars)
 
     def _make_records(self) -> ToolRecords:
         return tool_records(self._config, self.imagenames)
 
     def _make_gridder(self, records: ToolRecords, selpars: tuple[Record, ...] | None = None) -> Gridder:
-        return make_gridder(self._config.run.engine, records, selpars)
+        return make_gridder(self._config, records, selpars)
 
     def check_former_shapes(self) -> None:
         if self._config.run.restart:

@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import casa, measurementsets
 from ..config import PcleanConfig
+from ..engines import DUCC
 from ..images.products import products
 from ..imaging.normalizer import Normalizer
 from ..imaging.workshop import Parts
@@ -53,6 +54,11 @@ class RowsWorkshop(TeamWorkshop):
         self._add_deconvolvers(parts)
         return parts
 
+    @property
+    def engine(self) -> str:
+        """Who grids."""
+        return self._config.engine
+
     def share_of(self, rank: int) -> str:
         return "rows " + ", ".join(rows or "none" for rows in self._shares[rank])
 
@@ -87,10 +93,15 @@ class TeamRowGridder(TeamGridder):
 
     def set_weighting(self) -> None:
         """Set the weights by one density of all rows; densities by field are whole in each part."""
-        self._workshop.steps("set_weighting")
+        is_ducc = self._rows.engine == DUCC
+        if not (is_ducc and self._rows.shares_density):  # CASA makes the density on the way
+            self._workshop.steps("set_weighting")
         if self._rows.shares_density:
             paths = self._workshop.steps("weight_density")
-            paths = sum_densities(paths, self._workshop.path, self._records.weightpars)
+            if is_ducc:
+                paths = sum_arrays(paths, self._workshop.path)
+            else:
+                paths = sum_densities(paths, self._workshop.path, self._records.weightpars)
             self._workshop.each_step("use_density", [(path,) for path in paths])
 
     def make_psf(self) -> None:
@@ -150,6 +161,13 @@ def sum_densities(paths: Sequence[str], folder: Path, weights: Record) -> list[s
     return written
 
 
+def sum_arrays(paths: Sequence[str], folder: Path) -> list[str]:
+    """Write the sum of the parts' densities, arrays in files, to one file for all."""
+    target = str(folder / "density.npy")
+    np.save(target, sum(np.load(path) for path in paths))
+    return [target] * len(paths)
+
+
 def check_splittable(config: PcleanConfig) -> None:
     """Raise NotSplittableError for what CASA can't grid in parts of the rows."""
     main, gridding = config.fields[0], config.gridding
@@ -160,7 +178,8 @@ def check_splittable(config: PcleanConfig) -> None:
         ),
         "with wprojplanes=-1 the planes depend on all rows; give a number": any(
             field.wprojplanes < 1 and field.gridder.startswith(("w", "imagemosaic")) for field in config.fields
-        ),
+        )
+        and config.engine != DUCC,
         "psfphasecenter makes the PSF of a mosaic anew": gridding.psfphasecenter != "" and "mosaic" in main.gridder,
         "an outlier field is a cube": any(field.is_cube for field in config.fields),
     })  # fmt: skip

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import casa
 from ..config import PcleanConfig
+from ..gridding import coordinates
 from ..toolrecords import Record, tool_records
 
 
@@ -24,13 +24,5 @@ def image_coordinates(config: dict[str, Any], names: list[str], with_model: bool
     with_model : bool
         Copy the starting model, where there is one, to the image's .model on the way, as CASA does in serial runs.
     """
-    left_out = {} if with_model else {"startmodel": ""}
     records = tool_records(PcleanConfig.from_dict(config), tuple(names))
-    found = []
-    for impars, gridpars in zip(records.impars, records.gridpars, strict=True):
-        with casa.tool("synthesisimager") as tool, casa.working_on("defining the image"):
-            for record in records.selpars:
-                tool.selectdata(record)
-            tool.defineimage({**impars, **left_out}, gridpars)
-            found.append((tool.getcsys()["coordsys"], int(tool.updatenchan())))
-    return found
+    return coordinates.image_coordinates(records, with_model=with_model)

@@ -12,12 +12,14 @@ import numpy as np
 
 from .. import measurementsets, report
 from ..config import PcleanConfig
+from ..engines import DUCC
 from ..gridding.base import Gridder
+from ..gridding.ducc_gridder import DuccGridder, WholeCube
 from ..images import planes
 from ..images.assemble import cut_out
 from ..images.products import carried_over, products
 from ..imaging.beam import Beam
-from ..imaging.deconvolver import Deconvolver
+from ..imaging.cleaners import AnyDeconvolver
 from ..imaging.masking import ChannelBlock, NumpyAutoMask
 from ..imaging.robust import robust_rms
 from ..imaging.serial_imager import SerialImager
@@ -125,6 +127,9 @@ class PartWorkshop(SerialWorkshop):
         return dataclasses.replace(records, impars=impars)
 
     def _make_gridder(self, records: ToolRecords, selpars: tuple[Record, ...] | None = None) -> Gridder:
+        if self._config.engine == DUCC:
+            whole = WholeCube(self._coordinates, self._slab.nchan, self._slab.first)
+            return DuccGridder(self._config, records, whole=whole)
         if is_needed(records):
             return WholeBandGridder(records, self._coordinates, self._slab.nchan)
         return super()._make_gridder(records, selpars)
@@ -136,12 +141,12 @@ class PartWorkshop(SerialWorkshop):
                 mask.warns = False
         return self.parts
 
-    def restoring_deconvolver(self, number: int, beam: list[str] | None) -> Deconvolver:
+    def restoring_deconvolver(self, number: int, beam: list[str] | None) -> AnyDeconvolver:
         """A new deconvolver, which reads the beams as they now stand, or restores with one beam for all channels."""
         record = {**self._records.decpars[number], "usemask": "user", "mask": ""}  # CASA refuses to be given .mask anew
         if beam is not None:
             record["restoringbeam"] = beam
-        return Deconvolver(self.imagenames[number], record)
+        return self._make_deconvolver(number, record)
 
     def publish(self, history: Mapping[str, Any]) -> None:
         """The lead assembles and publishes."""
@@ -172,7 +177,7 @@ class CubePart:
         self._workshop = PartWorkshop(self._config, self._slab, coordinates, sources, Path(folder).absolute())
         self._imager = SerialImager(self._config, init_iter_control=False, workshop=self._workshop)
         self._sums: list[float | None] = [None] * len(sources)
-        self._restorers: dict[int, Deconvolver] = {}
+        self._restorers: dict[int, AnyDeconvolver] = {}
         self._guards: dict[int, list[np.ndarray]] = {}
         self._imager.setup()
 

@@ -85,16 +85,6 @@ def restore_python_path(environment: MutableMapping[str, str]) -> None:
         environment.pop(PYTHON_PATH, None)
 
 
-def cores_of_this_process() -> set[int]:
-    """The cores that this process may use."""
-    return set(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
-
-
-def usable_cores() -> int:
-    """How many cores this process may use."""
-    return len(cores_of_this_process())
-
-
 def shares(places: Mapping[int, tuple[str, set[int]]]) -> dict[int, int]:
     """Threads for each rank, at least one, given its host and the cores that it may use, some of them with others."""
     users = Counter((host, core) for host, cores in places.values() for core in cores)

@@ -24,8 +24,9 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from ..cores import cores_of_this_process
 from ..errors import LeadError, RankMismatchError
-from .environment import cores_of_this_process, lead_environment, shares
+from .environment import lead_environment, shares
 from .mpi import World
 from .packing import pack_error, unpack_error
 from .team import PATIENCE, LocalWorker, how_ended

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ..config import PcleanConfig
+from ..engines import DUCC
 from ..gridding.casa_gridder import CasaGridder
+from ..gridding.ducc_gridder import DuccGridder
 from ..measurementsets import observatory_position
 from ..toolrecords import Record, tool_records
 
@@ -42,7 +44,8 @@ class RowPart:
         impars = tuple(
             {**record, **changes, "csys": csys} for record, csys in zip(records.impars, coordinates, strict=True)
         )
-        self._gridder = CasaGridder(dataclasses.replace(records, selpars=selpars, impars=impars))
+        own = dataclasses.replace(records, selpars=selpars, impars=impars)
+        self._gridder = DuccGridder(parsed, own) if parsed.engine == DUCC else CasaGridder(own)
 
     def set_weighting(self) -> None:
         """Set the weights by these rows alone."""

@@ -16,8 +16,9 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from .. import casa
+from ..cores import usable_cores
 from ..errors import ImagingError, WorkerError
-from .environment import importable, usable_cores, worker_environment
+from .environment import importable, worker_environment
 
 MODULE = "pcleantask.parallel.casa_process"
 PATIENCE = 5.0  # seconds that a worker has to end by itself

@@ -6,12 +6,12 @@ import functools
 
 from .. import casa
 from ..config import PcleanConfig
+from ..cores import usable_cores
 from ..imaging.workshop import Workshop
 from . import mpi_team
 from .continuum import RowsWorkshop
 from .cube import CubeWorkshop
 from .defaults import asked_workers, is_parallel
-from .environment import usable_cores
 from .partition import NotSplittableError, refuse_to_split
 from .team import dismiss_team_ahead, local_team
 from .team_workshop import TeamMaker

@@ -13,10 +13,11 @@ from datetime import datetime
 from typing import Any
 
 from .. import casa, rules
+from ..cores import usable_cores
 from ..errors import MissingInputError, ParameterError, ParameterTypeError
 from ..parallel import mpi_team
 from ..parallel.defaults import asked_workers, is_parallel
-from ..parallel.environment import launched_ranks, usable_cores
+from ..parallel.environment import launched_ranks
 from ..parallel.team import team_ahead
 from ..parameters import Parameter, definitions
 

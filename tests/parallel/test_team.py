@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 from cases import CUBE
 
+from pcleantask.cores import usable_cores
 from pcleantask.errors import ImagingError, WorkerError
 from pcleantask.parallel.casa_process import answer
-from pcleantask.parallel.environment import usable_cores
 from pcleantask.parallel.team import LocalTeam, call_all, local_team, team_ahead
 from pcleantask.parallel.worker import Worker
 

@@ -1,0 +1,21 @@
+"""How many cores and threads this process may use."""
+
+from __future__ import annotations
+
+import os
+
+
+def cores_of_this_process() -> set[int]:
+    """The cores that this process may use."""
+    return set(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+
+
+def usable_cores() -> int:
+    """How many cores this process may use."""
+    return len(cores_of_this_process())
+
+
+def usable_threads() -> int:
+    """Threads that this process may compute with: what OMP_NUM_THREADS says, or one for each core."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return int(wanted) if wanted.isdecimal() and int(wanted) > 0 else usable_cores()

@@ -1,0 +1,263 @@
+"""Fourier transforms between images and visibilities by ducc0.wgridder: the only place that imports ducc0.
+
+    V(u, v, w, nu) = sum over pixels of I(l, m) exp(2 pi i nu/c (u l + v m + w (n - 1))),   n = sqrt(1 - l^2 - m^2),
+
+with l and m [rad] the pixel's distances east and north of the image's centre, pixel (nx // 2, ny // 2); in a transform
+that isn't wide the term in w is left out, as CASA's gridder='standard' does. The dirty image is the adjoint,
+
+    D(l, m) = sum over visibilities of W Re(V exp(-2 pi i nu/c (...))),
+
+not divided by the sum of weights. See Arras et al. 2021, A&A 646, A58 (doi:10.1051/0004-6361/202039723).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import ducc0
+import numpy as np
+
+from ..config import PcleanConfig
+from ..cores import usable_threads
+from ..engines import WIDE_GRIDDERS
+from ..errors import ImagingError
+from ..toolrecords import Record, ToolRecords
+from .casa_gridder import CasaGridder
+from .coordinates import image_coordinates
+from .field_images import FieldImages
+from .passes import Field, make_psf, make_residuals
+from .primary_beam import make_primary_beam
+from .visibilities import read_visibilities
+
+SINGLE, DOUBLE = 1.05e-5, 1e-12  # accuracy asked of ducc0, for float32 (which must be above 1e-5) and for float64
+SMALLEST = 32  # pixels along an axis that ducc0 needs; it also wants their number even
+
+
+@dataclass(frozen=True)
+class Transform:
+    """The transform for one image; its precision is that of the arrays it is given.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Pixels (nx, ny).
+    cell : tuple of float
+        Signed pixel sizes (dx, dy) [rad]; dx < 0 where x grows westwards.
+    wide : bool
+        Whether the term in w is taken, exactly (w-stacking).
+    nthreads : int
+        Threads to compute with.
+    """
+
+    shape: tuple[int, int]
+    cell: tuple[float, float]
+    wide: bool = False
+    nthreads: int = 1
+
+    def dirty(self, uvw: np.ndarray, freq: np.ndarray, vis: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """The dirty image, not normalized.
+
+        Parameters
+        ----------
+        uvw : float64 [row, 3]
+            Baselines [m].
+        freq : float64 [chan]
+            Frequencies [Hz].
+        vis : complex64 or complex128 [row, chan]
+            Visibilities [Jy]; must be finite, also where their weight is zero.
+        weight : float32 or float64 [row, chan]
+            Imaging weights, in the precision of `vis`.
+
+        Returns
+        -------
+        float32 or float64 [nx, ny]
+        """
+        nx, ny = self._padded
+        options = self._options(vis)
+        padded = ducc0.wgridder.vis2dirty(uvw=uvw, freq=freq, vis=vis, wgt=weight, npix_x=nx, npix_y=ny, **options)
+        return padded[self._inside]
+
+    def predict(self, uvw: np.ndarray, freq: np.ndarray, plane: np.ndarray) -> np.ndarray:
+        """The visibilities of a model.
+
+        Parameters
+        ----------
+        plane : float32 or float64 [nx, ny]
+            The model [Jy/pixel].
+
+        Returns
+        -------
+        complex64 or complex128 [row, chan]
+            Visibilities [Jy], in the precision of `plane`.
+        """
+        padded = np.zeros(self._padded, dtype=plane.dtype)
+        padded[self._inside] = plane
+        return ducc0.wgridder.dirty2vis(uvw=uvw, freq=freq, dirty=padded, **self._options(plane))
+
+    def _options(self, values: np.ndarray) -> dict[str, object]:
+        return {
+            "pixsize_x": abs(self.cell[0]),
+            "pixsize_y": abs(self.cell[1]),
+            "flip_u": self.cell[0] > 0,
+            "flip_v": self.cell[1] > 0,
+            "epsilon": DOUBLE if values.dtype in (np.float64, np.complex128) else SINGLE,
+            "do_wgridding": self.wide,
+            "divide_by_n": False,
+            "nthreads": self.nthreads,
+        }
+
+    @property
+    def _padded(self) -> tuple[int, int]:
+        """The shape given to ducc0, whose centre is the pixel at half of each size."""
+        nx, ny = (max(SMALLEST, size + size % 2) for size in self.shape)
+        return nx, ny
+
+    @property
+    def _inside(self) -> tuple[slice, slice]:
+        """Where the image lies in the padded one."""
+        x, y = (
+            slice(large // 2 - size // 2, large // 2 - size // 2 + size)
+            for size, large in zip(self.shape, self._padded, strict=True)
+        )
+        return x, y
+
+
+@dataclass(frozen=True)
+class WholeCube:
+    """The cube of which a gridder makes some channels.
+
+    Attributes
+    ----------
+    coordinates : sequence of dict
+        Each image field's coordinate system.
+    nchan : int
+        Number of its channels.
+    first : int
+        The channel that is the first of those made.
+    """
+
+    coordinates: Sequence[Record]
+    nchan: int
+    first: int = 0
+
+
+def with_planes_in_w(records: ToolRecords) -> ToolRecords:
+    """The records, with which CASA takes the term in w where ducc0 does: the number of planes is CASA's choice."""
+    gridpars = tuple(
+        {**record, "wprojplanes": -1} if record["gridder"] in WIDE_GRIDDERS and record["wprojplanes"] == 1 else record
+        for record in records.gridpars
+    )
+    return dataclasses.replace(records, gridpars=gridpars)
+
+
+class DuccGridder:
+    """A Gridder on `ducc0.wgridder`, with visibilities that are read once.
+
+    It leaves the images as CASA's gridder does: those of a cube normalized, those of a continuum image not yet.
+
+    Parameters
+    ----------
+    config : PcleanConfig
+        What to image, and how.
+    records : ToolRecords
+        Selections and definitions of the images.
+    whole : WholeCube, optional
+        The cube, where the images are some of its channels.
+    """
+
+    def __init__(
+        self,
+        config: PcleanConfig,
+        records: ToolRecords,
+        whole: WholeCube | None = None,
+    ) -> None:
+        self._records = records
+        self._saves_model = config.run.savemodel != "none" and not config.saves_model_late
+        self._coordinates = image_coordinates(self._records, with_model=True)
+        self._whole = whole or WholeCube([csys for csys, _ in self._coordinates], self._coordinates[0][1])
+        self._fields = [self._open(config, number) for number in range(len(config.fields))]
+
+    def _open(self, config: PcleanConfig, number: int) -> Field:
+        """Read the visibilities of a field."""
+        records, (csys, nchan) = self._records, self._coordinates[number]
+        impars, gridpars, normpars = records.impars[number], records.gridpars[number], records.normpars[number]
+        images = FieldImages.of(impars, gridpars, normpars, csys, nchan)
+        whole = self._whole
+        visibilities = read_visibilities(
+            config,
+            records.selpars,
+            whole.coordinates[number],
+            whole.nchan,
+            field=config.fields[number],
+            channels=range(whole.first, whole.first + nchan),
+            folder=Path(images.imagename).parent,
+        )
+        at_once = min(usable_threads(), nchan)
+        transform = Transform(images.shape[:2], images.cell, images.wide, max(1, usable_threads() // at_once))
+        return Field(images, visibilities, transform, whole.first, at_once)
+
+    def set_weighting(self) -> None:
+        """One density, where the weights come from one, is that on the grid of the largest field."""
+        density = self._largest.visibilities.density()
+        for field in self._fields:
+            field.visibilities.set_weights(density)
+
+    def weight_density(self) -> str:
+        """Write the density of these visibilities from which weights come to a file, and return its path.
+
+        It takes the place of `set_weighting`, with `use_weight_density`, where several gridders share the rows.
+        """
+        path = self._largest.images.imagename + ".density.npy"
+        density = self._largest.visibilities.density()
+        if density is None:
+            raise ImagingError("these weights come from no density")
+        np.save(path, np.append(density.cells.ravel(), density.total))
+        return path
+
+    def use_weight_density(self, path: str) -> None:
+        """Set the weights by a density on disk, the sum of what gridders have written."""
+        own = self._largest.visibilities.density()
+        if own is None:
+            raise ImagingError("these weights come from no density")
+        saved = np.load(path)
+        density = dataclasses.replace(own, cells=saved[:-1].reshape(own.cells.shape), total=float(saved[-1]))
+        for field in self._fields:
+            field.visibilities.set_weights(density)
+
+    @property
+    def _largest(self) -> Field:
+        return max(self._fields, key=lambda field: field.images.shape[0] * field.images.shape[1])
+
+    def make_psf(self) -> None:
+        for field in self._fields:
+            make_psf(field)
+
+    def make_pb(self) -> None:
+        for number, field in enumerate(self._fields):
+            make_primary_beam(self._records, number, field.images)
+
+    def check_pb(self) -> None:
+        """Nothing to do: the primary beam is evaluated, not gridded, so that nothing aliases."""
+
+    def major_cycle(self, *, last: bool) -> None:
+        make_residuals(self._fields)
+        if last and self._saves_model:
+            self.predict()
+
+    def predict(self, *, tuned: bool = False) -> None:
+        """CASA predicts what is saved with the data, and writes it: the models on disk are ordinary images."""
+        gridder = CasaGridder(with_planes_in_w(self._records))
+        try:
+            gridder.predict(tuned=tuned)
+        finally:
+            gridder.close()
+
+    def estimate_memory(self) -> float:
+        """What planes take, as visibilities are in memory already, or on the disk."""
+        return sum(field.working_memory() for field in self._fields) / 1024
+
+    def close(self) -> None:
+        self._fields = []

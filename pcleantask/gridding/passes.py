@@ -1,0 +1,246 @@
+"""Passes over the visibilities: PSFs and residuals of all image fields, plane by plane onto the disk."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..images.writing import channel_groups
+from .block import Block
+from .field_images import FieldImages
+from .models import CubeModel, ModelPlanes, offset, predict_continuum, shifted, taylor_weights
+from .visibilities import Visibilities
+
+VISIBILITIES = 1 << 25  # complex numbers of a model that are in memory at one time
+OVERSAMPLING = 2 * 2.0**2  # of ducc0's grids of complex numbers, at most about
+
+
+class Transform(Protocol):
+    """Between an image and visibilities; see `ducc_gridder.Transform`."""
+
+    def dirty(self, uvw: NDArray, freq: NDArray, vis: NDArray, weight: NDArray) -> NDArray:
+        """The dirty image, not normalized."""
+
+    def predict(self, uvw: NDArray, freq: NDArray, plane: NDArray) -> NDArray:
+        """The visibilities of a model."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """An image field: its images, its visibilities about its own centre, and the transform between the two.
+
+    Attributes
+    ----------
+    first : int
+        The channel of the visibilities that is the images' first.
+    nthreads : int
+        How many channels are worked on at the same time.
+    """
+
+    images: FieldImages
+    visibilities: Visibilities
+    transform: Transform
+    first: int = 0
+    nthreads: int = 1
+
+    def blocks(self, channel: int) -> Iterator[Block]:
+        """The visibilities of an image channel."""
+        if self.visibilities.axis is None:
+            yield from _pieces(self.visibilities)
+        else:
+            yield from self.visibilities.channel(channel + self.first)
+
+    def working_memory(self) -> float:
+        """Bytes that a pass takes, beside the visibilities: planes to be written, and ducc0's grids."""
+        nx, ny, npol, _ = self.images.shape
+        group = max(map(len, channel_groups(self.images.shape)))
+        return 4 * nx * ny * (npol * group * self.images.psf_terms + OVERSAMPLING * self.nthreads)
+
+    def share_out(self, channels: range, work: Callable[[int, range], None]) -> None:
+        """Call `work` in each thread with the thread's number and its share of the channels, which are neighbours."""
+        bounds = [channels.start + len(channels) * number // self.nthreads for number in range(self.nthreads + 1)]
+        shares = [range(*ends) for ends in itertools.pairwise(bounds)]
+        if self.nthreads == 1:
+            work(0, shares[0])
+            return
+        with ThreadPoolExecutor(self.nthreads) as pool:
+            list(pool.map(work, range(self.nthreads), shares))
+
+
+def _pieces(visibilities: Visibilities) -> Iterator[Block]:
+    """The blocks of a continuum image, by rows where a model of all would take much memory."""
+    for block in visibilities.blocks():
+        npol, nrow, nchan = block.data.shape
+        step = max(1, VISIBILITIES // (npol * nchan))
+        for first in range(0, nrow, step):
+            rows = slice(first, first + step)
+            weight = block.weight[rows]
+            psf_weight = weight if block.psf_weight is block.weight else block.psf_weight[rows]
+            yield Block(block.uvw[rows], block.freq, block.data[:, rows], weight, psf_weight)
+
+
+def make_psf(field: Field) -> None:
+    """Write .psf and .sumwt, with beams where the field is a cube."""
+    images = field.images
+    images.make("psf")
+    images.make("sumwt")
+    for channels in channel_groups(images.shape):
+        planes = [images.planes(len(channels)) for _ in range(images.psf_terms)]
+        sums = np.zeros((images.psf_terms, 1, 1, images.shape[2], len(channels)), np.float32)
+
+        def work(_: int, share: range, group: range = channels, planes: Any = planes, sums: Any = sums) -> None:
+            for channel in share:
+                place = channel - group.start
+                found, weights = _psf(field, channel)
+                for term, plane in enumerate(found):
+                    planes[term][..., place] = plane[..., np.newaxis]
+                sums[..., place] = weights[:, np.newaxis, np.newaxis, np.newaxis]
+
+        field.share_out(channels, work)
+        for term in range(images.psf_terms):
+            images.write("psf", planes[term], channels.start, term)
+            images.write("sumwt", sums[term], channels.start, term)
+    if images.is_cube:
+        images.fit_beams()
+
+
+def _psf(field: Field, channel: int) -> tuple[list[NDArray[np.float32]], NDArray[np.float64]]:
+    """The PSF of a channel [nx, ny] and its sum of weights, for each Taylor term."""
+    images, factor = field.images, field.visibilities.hands
+    planes = [np.zeros(images.shape[:2], np.float32) for _ in range(images.psf_terms)]
+    sums = np.zeros(images.psf_terms)
+    for block in field.blocks(channel):
+        ones = np.ones(block.psf_weight.shape, np.complex64)
+        for term in range(images.psf_terms):
+            weight = _tapered(block.psf_weight, block, images, term)
+            planes[term] += field.transform.dirty(block.uvw, block.freq, ones, weight)
+            sums[term] += weight.sum(dtype=float)
+    if images.is_cube:
+        peak = planes[0].max()
+        return [plane / peak if peak > 0 else plane for plane in planes], sums * factor
+    return [plane * np.float32(factor) for plane in planes], sums * factor
+
+
+def _tapered(weight: NDArray[np.float32], block: Block, images: FieldImages, term: int) -> NDArray[np.float32]:
+    """Weights of a Taylor term."""
+    if term == 0:
+        return weight
+    return weight * taylor_weights(block.freq, images.reference_frequency, term).astype(np.float32)
+
+
+def make_residuals(fields: Sequence[Field]) -> None:
+    """Write .residual of every field: the data less what the models of all fields predict."""
+    for field in fields:
+        field.images.make("residual")
+    models = [ModelPlanes(field.images) for field in fields]
+    for field in fields:
+        _make_residual(field, fields, models)
+
+
+def _make_residual(field: Field, sources: Sequence[Field], models: Sequence[ModelPlanes]) -> None:
+    images = field.images
+    predictions = [_Predictions(field, sources, models) for _ in range(field.nthreads)]
+    for channels in channel_groups(images.shape):
+        for model in models:
+            model.hold(channels)
+        planes = [images.planes(len(channels)) for _ in range(images.model_terms)]
+
+        def work(number: int, share: range, group: range = channels, planes: Any = planes) -> None:
+            for channel in share:
+                for term, plane in enumerate(_residual(field, predictions[number], channel)):
+                    planes[term][..., channel - group.start] = plane
+
+        field.share_out(channels, work)
+        for term in range(images.model_terms):
+            images.write("residual", planes[term], channels.start, term)
+    if images.is_cube:
+        images.mask_residual()
+
+
+def _residual(field: Field, predictions: _Predictions, channel: int) -> NDArray[np.float32]:
+    """The residual of a channel, [term, nx, ny, npol]."""
+    images, factor = field.images, field.visibilities.hands
+    planes = np.zeros((images.model_terms, *images.shape[:3]), np.float32)
+    total_weight = 0.0
+    for block, model in predictions.of(channel):
+        data = block.data if model is None else block.data - model
+        for term in range(images.model_terms):
+            weight = _tapered(block.weight, block, images, term)
+            for pol in range(images.shape[2]):
+                planes[term, ..., pol] += field.transform.dirty(block.uvw, block.freq, data[pol], weight)
+        total_weight += float(block.psf_weight.sum(dtype=float))
+    if images.is_cube:
+        return planes / np.float32(total_weight) if total_weight > 0 else planes
+    return planes * np.float32(factor)
+
+
+class _Predictions:
+    """What the models of all fields predict at the visibilities of one.
+
+    Parameters
+    ----------
+    field : Field
+    sources : sequence of Field
+    models : sequence of ModelPlanes
+        Those of the sources.
+    """
+
+    def __init__(self, field: Field, sources: Sequence[Field], models: Sequence[ModelPlanes]) -> None:
+        self._field = field
+        self._sources = [_Source(field, *both) for both in zip(sources, models, strict=True) if both[1].exists]
+
+    def of(self, channel: int) -> Iterator[tuple[Block, NDArray[np.complex64] | None]]:
+        """The field's blocks of an image channel, each with what is to be subtracted; channels in rising order."""
+        views_of_each = [source.views(channel) for source in self._sources]
+        for block, *views in zip(self._field.blocks(channel), *views_of_each, strict=False):
+            found = [source.model(block, view) for source, view in zip(self._sources, views, strict=True)]
+            models = [model for model in found if model is not None]
+            yield block, sum(models[1:], models[0]) if models else None
+
+
+class _View(NamedTuple):
+    """What a source's model is predicted with at a block: the block about the source's own centre, if it is another."""
+
+    block: Block | None
+    group: int = 0
+    shares: Mapping[int, NDArray[Any]] = MappingProxyType({})
+
+
+class _Source:
+    """A field's model, as it is seen from the same or another field."""
+
+    def __init__(self, seen_from: Field, field: Field, planes: ModelPlanes) -> None:
+        self._field, self._planes = field, planes
+        self._path = None if field is seen_from else offset(field.images, seen_from.images)
+        self._cubes: dict[int, CubeModel] = {}
+
+    def views(self, channel: int) -> Iterator[_View]:
+        """One for each block of the channel."""
+        visibilities, is_own = self._field.visibilities, self._path is None
+        if visibilities.axis is None:
+            yield from itertools.repeat(_View(None)) if is_own else map(_View, _pieces(visibilities))
+            return
+        number = channel + self._field.first
+        groups = visibilities.groups(number)
+        blocks = [None] * len(groups) if is_own else visibilities.channel(number)
+        yield from itertools.starmap(_View, zip(blocks, groups, visibilities.coupling(number), strict=True))
+
+    def model(self, block: Block, view: _View) -> NDArray[np.complex64] | None:
+        """The model at a block of the field from which it is seen; None where it is empty."""
+        own, axis = view.block or block, self._field.visibilities.axis
+        if axis is None:
+            found = predict_continuum(self._planes, self._field.transform.predict, own)
+        else:
+            if view.group not in self._cubes:
+                self._cubes[view.group] = CubeModel(
+                    self._planes, self._field.transform.predict, axis.frequency, self._field.first
+                )
+            found = self._cubes[view.group].at(own, view.shares)
+        return found if found is None or self._path is None else shifted(found, block, self._path)

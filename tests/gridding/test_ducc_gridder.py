@@ -1,0 +1,83 @@
+"""Transforms by ducc0 are the Fourier sums that they stand for, and each other's adjoint."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fourier import ARCSEC, dirty_at, predicted
+
+from pcleantask.gridding.ducc_gridder import Transform
+
+OF_PEAK = 1e-5  # the largest error of an image or of a prediction in single precision
+OF_ADJOINT = 1e-10  # in double precision, of the scalar products
+CELL = (-8 * ARCSEC, 8 * ARCSEC)
+SHAPES = [(128, 128), (96, 150), (65, 33), (20, 7)]  # even, oblong, odd, smaller than ducc0 takes
+
+
+def observation(seed: int = 1, nrow: int = 3000) -> tuple[np.ndarray, np.ndarray]:
+    """Baselines up to 1 km with large w, and four channels around 1.4 GHz."""
+    generator = np.random.default_rng(seed)
+    uvw = generator.normal(size=(nrow, 3)) * [400, 400, 400]
+    return uvw, 1.4e9 + 1e7 * np.arange(4.0)
+
+
+def sky(shape: tuple[int, int], seed: int = 2) -> np.ndarray:
+    """A few point sources, one in each corner and one at the centre."""
+    plane = np.zeros(shape)
+    plane[shape[0] // 2, shape[1] // 2] = 1.0
+    for flux, x, y in ((0.7, 0, 0), (0.5, -1, 0), (0.3, 0, -1), (-0.4, -1, -1)):
+        plane[x, y] = flux
+    return plane
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_dirty_image_is_the_direct_sum(shape, wide):
+    uvw, freq = observation()
+    generator = np.random.default_rng(3)
+    vis = predicted(uvw, freq, sky(shape), CELL, wide) + generator.normal(size=(len(uvw), 4))
+    weight = generator.uniform(0.1, 1, size=vis.shape)
+    pixels = np.array([[0, 0], [shape[0] - 1, shape[1] - 1], [shape[0] // 2, shape[1] // 2], [shape[0] // 3, 2]])
+    image = Transform(shape, CELL, wide).dirty(uvw, freq, vis.astype(np.complex64), weight.astype(np.float32))
+    truth = dirty_at(uvw, freq, vis, weight, shape, CELL, wide, pixels)
+    assert image.shape == shape
+    assert abs(truth).max() > 0.5 * weight.sum()
+    assert abs(image[tuple(pixels.T)] - truth).max() < OF_PEAK * abs(truth).max()
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_prediction_is_the_direct_sum(shape, wide):
+    uvw, freq = observation()
+    model = sky(shape)
+    truth = predicted(uvw, freq, model, CELL, wide)
+    found = Transform(shape, CELL, wide).predict(uvw, freq, model.astype(np.float32))
+    assert abs(truth).max() > 1.5
+    assert abs(found - truth).max() < OF_PEAK * abs(truth).max()
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_prediction_is_the_adjoint_of_gridding(shape, wide):
+    uvw, freq = observation()
+    generator = np.random.default_rng(4)
+    plane = generator.normal(size=shape)
+    vis = generator.normal(size=(len(uvw), 4)) + 1j * generator.normal(size=(len(uvw), 4))
+    weight = generator.uniform(0.1, 1, size=vis.shape)
+    transform = Transform(shape, CELL, wide)
+    on_sky = np.vdot(plane, transform.dirty(uvw, freq, vis, weight))
+    on_baselines = np.vdot(transform.predict(uvw, freq, plane), weight * vis).real
+    scale = np.linalg.norm(plane) * np.linalg.norm(transform.dirty(uvw, freq, vis, weight))
+    assert abs(on_sky - on_baselines) < OF_ADJOINT * scale
+
+
+def test_term_in_w_matters_for_these_baselines():
+    uvw, freq = observation()
+    flat, wide = (Transform((128, 128), CELL, kind).predict(uvw, freq, sky((128, 128))) for kind in (False, True))
+    assert abs(flat - wide).max() > 0.1
+
+
+def test_number_of_threads_changes_nothing_but_rounding():
+    uvw, freq = observation()
+    one, two = (Transform((128, 128), CELL, True, n).predict(uvw, freq, sky((128, 128))) for n in (1, 2))
+    np.testing.assert_allclose(one, two, atol=1e-9)

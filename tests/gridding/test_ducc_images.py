@@ -1,0 +1,225 @@
+"""engine='ducc' makes tclean's products: the same files, coordinates, masks and beams, and truer pixels."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from compare import is_image, products
+from dirty import CUBE, MFS, NAME, PIXELS, Imaged, blocks_of, psf_at, sky_at, total_weight
+from runner import Call, TaskProcess
+from simulate import Source, simulate_ms
+
+from pcleantask import casa, pclean
+from pcleantask.gridding import passes
+from pcleantask.images import planes
+
+OF_PEAK = 1e-5  # the largest error of ducc's images
+GRIDDED = 5e-4  # what CASA's differ from ducc's by, of the peak, over the inner three quarters: CASA's gridding
+PRIMARY_BEAM = 1e-5
+SUMWT = 1e-5
+BEAM = 2e-3  # of the axes: CASA fits to the PSF that it has gridded
+FILLED = {"vis": "filled.ms", "start": "229.9985GHz", "nchan": 3}
+BRIGGS = {"weighting": "briggs"}
+TAYLOR = {**MFS, **BRIGGS, "deconvolver": "mtmfs", "nterms": 2}
+POLARISED = {**MFS, **BRIGGS, "vis": "full_stokes.ms"}
+TRUTH: dict[str, dict[str, Any]] = {
+    "mfs": {**MFS, **BRIGGS},
+    "mfs-shifted": {**MFS, **BRIGGS, "phasecenter": "J2000 10h00m00.2s -25d00m02.0s"},
+    "stokes": {**POLARISED, "stokes": "IQUV"},
+    "correlation": {**POLARISED, "stokes": "YY"},
+    "cube": {**CUBE, **BRIGGS},
+    "cube-nearest": {**CUBE, **BRIGGS, "interpolation": "nearest"},
+    "cubedata": {**CUBE, **BRIGGS, "specmode": "cubedata", "start": 2, "width": 1, "nchan": 4},
+    "odd-size": {**MFS, **BRIGGS, "imsize": [101, 105]},
+}
+AGREEING: dict[str, dict[str, Any]] = {
+    "mfs": {**MFS, **BRIGGS, "vis": "filled.ms"},
+    "mtmfs": {**TAYLOR, "vis": "filled.ms"},
+    "cube": {**CUBE, **FILLED, **BRIGGS},
+    "cube-negative-pblimit": {**CUBE, **FILLED, **BRIGGS, "pblimit": -0.6},
+    "cube-pblimit": {**CUBE, **FILLED, **BRIGGS, "pblimit": 0.6},
+    "correlations": {**MFS, **BRIGGS, "stokes": "XXYY", "vis": "filled.ms"},
+}
+
+
+def run_ducc(parameters: dict[str, Any], folder: str = "ducc", **changes: Any) -> dict[str, Any]:
+    """Image in a folder of its own, beside the data."""
+    Path(folder).mkdir()
+    return pclean(**{**parameters, "imagename": f"{folder}/{NAME}", "engine": "ducc", **changes})
+
+
+def pixels(path: str | Path) -> np.ndarray:
+    with casa.opened_image(str(path)) as image:
+        return image.getchunk()
+
+
+def inner(image: np.ndarray) -> np.ndarray:
+    """The inner three quarters along x and y."""
+    x, y = (slice(size // 8, size - size // 8) for size in image.shape[:2])
+    return image[x, y]
+
+
+@pytest.mark.parametrize("parameters", [pytest.param(row, id=name) for name, row in TRUTH.items()])
+def test_dirty_images_are_direct_sums(parameters: dict[str, Any], imaged: Callable[..., Imaged]) -> None:
+    """At some pixels; how far off CASA is, is printed."""
+    tclean = imaged(parameters)
+    run_ducc(parameters)
+    kinds = ("psf", "residual")
+    images = {
+        "ducc": [pixels(f"ducc/{NAME}.{kind}") for kind in kinds],
+        "CASA": [tclean.images[kind] for kind in kinds],
+    }
+    visibilities = tclean.read()
+    visibilities.set_weights()
+    errors: dict[str, list[float]] = {"ducc": [], "CASA": []}
+    for channel in range(images["ducc"][0].shape[3]):
+        blocks = blocks_of(visibilities, channel)
+        weight = total_weight(blocks)
+        for place, l, m in tclean.offsets:
+            truth = np.array([psf_at(blocks, l, m), *sky_at(blocks, l, m)]) / weight
+            for name, (psf, residual) in images.items():
+                found = np.array([psf[(*place, 0, channel)], *residual[(*place, slice(None), channel)]])
+                errors[name].append(abs(found - truth).max())
+    brightest = abs(images["ducc"][1]).max()
+    peak = max(1.0, brightest)
+    sys.stdout.write(f"of the peak: { {name: f'{max(found) / peak:.1e}' for name, found in errors.items()} }\n")
+    assert brightest > 0.1
+    assert max(errors["ducc"]) < OF_PEAK * peak
+    assert len(errors["ducc"]) >= len(PIXELS)
+
+
+def compare(expected: str, found: str, name: str) -> None:
+    """One product of tclean and of ducc, by what its kind promises."""
+    theirs, ours = pixels(expected), pixels(found)
+    assert ours.shape == theirs.shape, name
+    if "sumwt" in name:
+        whole = pixels(expected[: expected.rindex(".tt")] + ".tt0").max() if ".tt" in name else 0.0
+        np.testing.assert_allclose(ours, theirs, rtol=SUMWT, atol=SUMWT * whole)
+        return
+    tolerance = PRIMARY_BEAM if ".pb" in name else GRIDDED * max(1.0, abs(theirs).max())
+    assert abs(theirs).max() > 0, name
+    assert abs(inner(ours) - inner(theirs)).max() < tolerance, name
+
+
+def check_header(expected: str, found: str) -> None:
+    """Coordinates, units, pixel masks and beams are tclean's."""
+    with planes.opened(expected) as theirs, planes.opened(found) as ours:
+        assert ours.geometry() == theirs.geometry()
+        assert ours.has_pixel_mask() == theirs.has_pixel_mask(), found
+        if theirs.has_pixel_mask():
+            assert (ours.read_valid(0, 0) == theirs.read_valid(0, 0)).all()
+        np.testing.assert_allclose(ours.beams(), theirs.beams(), rtol=BEAM, atol=BEAM)
+    records = []
+    for path in (expected, found):
+        with casa.opened_image(path) as image:
+            records.append((image.coordsys().torecord(), image.brightnessunit()))
+    for record, _ in records:
+        record.pop("parentName", None)
+    np.testing.assert_equal(records[1], records[0])
+
+
+@pytest.mark.parametrize("parameters", [pytest.param(row, id=name) for name, row in AGREEING.items()])
+def test_products_are_tcleans_but_for_its_gridding(parameters: dict[str, Any], imaged: Callable[..., Imaged]) -> None:
+    imaged(parameters)
+    result = run_ducc(parameters)
+    assert result["engine"] == "ducc"
+    here, there = products(Path(), NAME), products(Path("ducc"), NAME)
+    assert here.keys() == there.keys()
+    assert len(here) >= 4
+    for name, path in here.items():
+        compare(str(path), str(there[name]), name)
+        check_header(str(path), str(there[name]))
+
+
+def test_cleaned_image_is_tcleans_within_the_threshold(imaged: Callable[..., Imaged]) -> None:
+    parameters = {**CUBE, **FILLED, **BRIGGS, "niter": 200, "threshold": "20mJy", "restoration": True}
+    imaged(parameters)
+    run_ducc(parameters)
+    theirs, ours = pixels(f"{NAME}.image"), pixels(f"ducc/{NAME}.image")
+    assert pixels(f"{NAME}.model").max() > 0.1
+    assert abs(ours - theirs).max() < 0.02
+
+
+def test_far_source_is_at_its_place_with_its_flux(tclean: TaskProcess, tmp_path: Path, monkeypatch) -> None:
+    """18 arcmin off, where the term in w turns phases by radians; tclean has 128 planes in w for it."""
+    monkeypatch.chdir(tmp_path)
+    flux, east, north, cell = 0.8, 620.0, -908.0, 4.0
+    simulate_ms(
+        "far.ms", array="vla.c", antennas=16, nintegrations=4, integration_s=600.0, nchannels=2, start_hz=1.4e9,
+        correlations="RR LL", sources=(Source(east, north, flux=flux),), primary_beam=False, noise_jy=0.0,
+        direction="J2000 10h00m00.0s 35d00m00.0s", hour_angle_h=3.0,
+    )  # fmt: skip
+    wide = {
+        **MFS, "vis": "far.ms", "imsize": 640, "cell": f"{cell}arcsec", "gridder": "wproject", "wprojplanes": 128,
+        "outframe": "TOPO", "reffreq": "1.4GHz",
+    }  # fmt: skip
+    outcome = tclean.run([Call("tclean", wide)], tmp_path)[-1]
+    assert not outcome.error
+    run_ducc(wide)
+    run_ducc({**wide, "gridder": "standard"}, "flat")
+    place = int(320 - east / cell), int(320 + north / cell)
+    errors = {}
+    for name, path in (("ducc", "ducc/"), ("tclean", ""), ("flat", "flat/")):
+        image = pixels(f"{path}{NAME}.residual")[:, :, 0, 0]
+        errors[name] = abs(image[place] - flux)
+        if name == "ducc":
+            assert np.unravel_index(image.argmax(), image.shape) == place
+    sys.stdout.write(f"of {flux} Jy: {errors}\n")
+    assert errors["ducc"] < OF_PEAK * flux
+    assert errors["ducc"] < errors["tclean"]
+    assert errors["flat"] > 0.02 * flux
+
+
+def test_outliers_are_subtracted_from_each_other(imaged: Callable[..., Imaged]) -> None:
+    """A model of both fields that is the sky leaves nothing in either."""
+    parameters = {**MFS, **BRIGGS, "imsize": 60, "niter": 2000, "gain": 0.3, "threshold": "1mJy"}
+    imaged({**parameters, "niter": 0})
+    outlier = "imagename=ducc/out\nimsize=[20,20]\nphasecenter=J2000 10h00m00.3089s -24d59m57.4s\n"
+    Path("out.txt").write_text(outlier)
+    run_ducc(parameters, outlierfile="out.txt", phasecenter="J2000 09h59m59.83s -25d00m00.8s", cycleniter=50)
+    models = [pixels(f"ducc/{name}.model").max() for name in (NAME, "out")]
+    residuals = [abs(pixels(f"ducc/{name}.residual")).max() for name in (NAME, "out")]
+    assert min(models) > 0.2
+    assert max(residuals) < 0.03
+
+
+def test_saved_model_is_tcleans(imaged: Callable[..., Imaged]) -> None:
+    parameters = {**MFS, **BRIGGS, "niter": 50, "savemodel": "modelcolumn"}
+    imaged(parameters)
+    saved = []
+    for engine in ("casa", "ducc"):
+        shutil.rmtree("ducc", ignore_errors=True)
+        run_ducc(parameters, engine=engine)
+        with casa.opened_table("continuum.ms") as table:
+            saved.append(table.getcol("MODEL_DATA"))
+    assert abs(saved[0]).max() > 0.1
+    assert abs(saved[0] - saved[1]).max() < GRIDDED * abs(saved[0]).max()
+
+
+def test_a_run_goes_on_with_another_engine(imaged: Callable[..., Imaged]) -> None:
+    parameters = {**CUBE, **BRIGGS, "niter": 20, "restoration": True}
+    imaged({**parameters, "niter": 0})
+    run_ducc(parameters)
+    result = pclean(**{**parameters, "imagename": f"ducc/{NAME}", "calcpsf": False, "calcres": False, "engine": "casa"})
+    assert result["iterdone"] > 0
+    assert "engine" not in result
+    assert is_image(Path(f"ducc/{NAME}.image"))
+
+
+def test_images_do_not_depend_on_how_many_rows_are_worked_on_at_once(
+    imaged: Callable[..., Imaged], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parameters = {**MFS, **BRIGGS, "niter": 30}
+    imaged({**parameters, "niter": 0})
+    run_ducc(parameters)
+    monkeypatch.setattr(passes, "VISIBILITIES", 400)
+    run_ducc(parameters, "pieces")
+    whole, pieces = (pixels(f"{folder}/{NAME}.residual") for folder in ("ducc", "pieces"))
+    assert abs(whole).max() > 0.01
+    assert abs(whole - pieces).max() < OF_PEAK
