@@ -52,6 +52,8 @@ CONTESTANTS = {
     "casa-pclean-2": Contestant("casa-pclean", TWO, "casa_pclean"),
     "casa-pclean-2-by-channel": Contestant("casa-pclean", {**TWO, "cube_chunksize": 1}, "casa_pclean"),
     "casampi-2": Contestant("casampi-tclean", {"parallel": True}, "casampi", ranks=3),  # one of them only leads
+    "casa-minor": Contestant("minor", {"kind": "casa"}),
+    "memory-minor": Contestant("minor", {"kind": "memory"}),
     "casa-mask": Contestant("mask", {"automaskengine": "casa"}),
     "numpy-mask": Contestant("mask", {"automaskengine": "numpy"}),
 }
@@ -64,7 +66,7 @@ class Case:
     Attributes
     ----------
     kind : str
-        'cube' or 'mfs': which of a size's parameters.
+        'cube', 'mfs', ...: which of a size's parameters.
     data : str
         Which of a size's data.
     whole_process : bool
@@ -103,6 +105,23 @@ CASES = {
         compared=".mask",
         from_dirty=True,
     ),
+    "plane": Case(
+        "one minor cycle of Hogbom on a plane of 4096 x 4096, the call alone",
+        ("casa-minor", "memory-minor"),
+        kind="plane",
+        whole_process=False,
+        proof=(".model",),
+        compared=".model",
+        from_dirty=True,
+    ),
+    "wide": Case(
+        "a wide field with w, 3072 x 3072; tclean with 128 planes in w",
+        ("tclean", "ducc", "ducc-2"),
+        kind="wide",
+        data="wide",
+        proof=(".image", ".model"),
+        compared=NO_SUMWT,
+    ),
     "cube-2": Case("a cube, no mask, on two workers", (*OURS, "casa-pclean-2", "casampi-2", "wsclean")),
     "automask-2": Case(
         "a cube with usemask='auto-multithresh', on two workers", (*OURS, "casa-pclean-2-by-channel"), AUTOMASK
@@ -134,16 +153,52 @@ class Size:
 COMMON = {"imagename": IMAGENAME, "datacolumn": "data", "weighting": "briggs", "robust": 0.5, "pblimit": 0.1}
 CUBE = {**COMMON, "specmode": "cube", "cell": "0.1arcsec", "threshold": "5mJy"}
 MFS = {**COMMON, "specmode": "mfs", "cell": "0.05arcsec", "threshold": "1mJy"}
+WIDE = {
+    **COMMON,
+    "specmode": "mfs",
+    "gridder": "wproject",
+    "wprojplanes": 128,
+    "cell": "1.5arcsec",
+    "niter": 200,
+    "threshold": "5mJy",
+    "pblimit": -0.1,
+}
+PLANE = {**MFS, "cell": "0.0125arcsec", "niter": 3000, "threshold": "0Jy"}
+# VLA A at 1.4 GHz: a source 20 arcmin off.
+OFF_AXIS = {
+    "array": "vla.a",
+    "start_hz": 1.4e9,
+    "correlations": "RR LL",
+    "direction": "J2000 10h00m00.0s 35d00m00.0s",
+    "primary_beam": False,
+    "sources": "wide",
+    "seed": 1,
+}
 FULL = {"nintegrations": 60, "nchannels": 64, "seed": 1}
 SMALL = {"antennas": 30, "nintegrations": 6, "integration_s": 600.0, "nchannels": 6, "seed": 1}
 SIZES = {
     "full": Size(
-        {"bench": FULL, "long": {**FULL, "nintegrations": 180}},
-        {"cube": {**CUBE, "imsize": 512, "niter": 5000}, "mfs": {**MFS, "imsize": 1024, "niter": 2000}},
+        {
+            "bench": FULL,
+            "long": {**FULL, "nintegrations": 180},
+            "wide": {**OFF_AXIS, "nintegrations": 20, "nchannels": 64},
+        },
+        {
+            "wide": {**WIDE, "imsize": 3072},
+            "plane": {**PLANE, "imsize": 4096},
+            "cube": {**CUBE, "imsize": 512, "niter": 5000},
+            "mfs": {**MFS, "imsize": 1024, "niter": 2000},
+        },
     ),
     "small": Size(
-        {"bench": SMALL, "long": {**SMALL, "nintegrations": 18, "integration_s": 200.0}},
         {
+            "bench": SMALL,
+            "long": {**SMALL, "nintegrations": 18, "integration_s": 200.0},
+            "wide": {**OFF_AXIS, "antennas": 10, "nintegrations": 2, "nchannels": 2},
+        },
+        {
+            "wide": {**WIDE, "imsize": 2048, "wprojplanes": 8, "niter": 20},
+            "plane": {**PLANE, "cell": "0.1arcsec", "imsize": 160, "niter": 100},
             "cube": {**CUBE, "imsize": 160, "niter": 300},
             "mfs": {**MFS, "cell": "0.1arcsec", "imsize": 160, "niter": 100},
         },

@@ -47,6 +47,27 @@ def update_mask(parameters: dict[str, Any]) -> float:
     return seconds
 
 
+def run_minor_cycle(parameters: dict[str, Any]) -> float:
+    """Clean the residual on disk for `niter` iterations with a kind of deconvolver; the duration of the call [s]."""
+    from pcleantask import PcleanConfig, toolrecords
+    from pcleantask.imaging.cleaners import make_deconvolver
+    from pcleantask.imaging.iteration import IterationControl
+
+    kind = parameters.pop("kind")
+    config = PcleanConfig.from_parameters(**parameters)
+    decpars = toolrecords.to_casa_decpars(config, config.fields[0], IMAGENAME, 0)
+    deconvolver = make_deconvolver(kind, IMAGENAME, decpars)
+    control = IterationControl(toolrecords.to_casa_iterpars(config, (IMAGENAME,)))
+    deconvolver.init_record()
+    deconvolver.setup_mask()
+    control.converged([deconvolver.init_record()])
+    controls = {**control.start_minor_cycle(), "cyclethreshold": 0.0}
+    seconds = _timed(lambda: deconvolver.minor_cycle(controls))
+    deconvolver.close()
+    control.close()
+    return seconds
+
+
 def run_casa_pclean(parameters: dict[str, Any]) -> float:
     """Image with the peer's pclean; the duration of the call [s]."""
     from pclean import pclean
@@ -148,6 +169,7 @@ RUNS = {
     "tclean": run_tclean,
     "pclean": run_pclean,
     "mask": update_mask,
+    "minor": run_minor_cycle,
     "casa-pclean": run_casa_pclean,
     "casampi-tclean": run_casampi_tclean,
     "wsclean": run_wsclean,

@@ -127,9 +127,7 @@ def calibrate(tasks: ModuleType) -> None:
         gaintable=[BANDPASS],
         **reference,
     )
-    tasks.fluxscale(
-        vis=RAW, caltable=GAINS, fluxtable=FLUXES, reference=FLUX_CALIBRATOR, transfer=PHASE_CALIBRATOR
-    )
+    tasks.fluxscale(vis=RAW, caltable=GAINS, fluxtable=FLUXES, reference=FLUX_CALIBRATOR, transfer=PHASE_CALIBRATOR)
     tasks.applycal(
         vis=RAW,
         field=GALAXY,

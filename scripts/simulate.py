@@ -102,7 +102,8 @@ POLARISED_SKY = (
     Source(0.0, 0.0, flux=1.0, polarisation=(0.20, -0.10, 0.05)),
     Source(4.2, 2.6, flux=0.6, polarisation=(-0.15, 0.25, -0.10)),
 )
-SKIES = {"line": LINE_SKY, "continuum": CONTINUUM_SKY, "polarised": POLARISED_SKY}
+WIDE_SKY = (Source(0.0, 0.0, flux=1.0, index=-0.7), Source(920.0, 770.0, flux=0.5, index=-0.7))  # 20 arcmin off
+SKIES = {"wide": WIDE_SKY, "line": LINE_SKY, "continuum": CONTINUUM_SKY, "polarised": POLARISED_SKY}
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,7 @@ def simulate_ms(
     pointings
         Offsets (east, north) of the fields from `direction` [arcsec]; several make a mosaic.
     sources
-        Point sources, or the name of a sky: 'line', 'continuum', 'polarised'. Offsets count from `direction`.
+        Point sources, or the name of a sky: 'line', 'continuum', 'polarised', 'wide'. Offsets count from `direction`.
     noise_jy
         Standard deviation of the real and of the imaginary part of each visibility [Jy]; also SIGMA.
     direction, reference_time, hour_angle_h
