@@ -189,9 +189,7 @@ except OSError as error:
 """
 
 
-def test_shell_calls_image_leave_traces_and_raise(
-    home: Path, tmp_path: Path, dataset: Callable[[str], Path]
-) -> None:
+def test_shell_calls_image_leave_traces_and_raise(home: Path, tmp_path: Path, dataset: Callable[[str], Path]) -> None:
     values = {name: value for name, value in SMALL.items() if name != "imagename"}
     (tmp_path / SMALL["vis"]).symlink_to(dataset(SMALL["vis"].removesuffix(".ms")))
     (tmp_path / "parameters.json").write_text(json.dumps(values), encoding="utf-8")
@@ -303,9 +301,18 @@ def test_session_at_a_terminal(terminal: Terminal, tmp_path: Path) -> None:
     terminal.types("tput")
     for file in ("kept.last", "pclean.last"):
         assert read_last((tmp_path / file).read_text(encoding="utf-8"), file)["niter"] == 33
+    for line, count in (("saveinputs pclean", 34), ("tput pclean", 35), ("tput()", 36), ("saveinputs", 37)):
+        terminal.types(f"niter = {count}")
+        terminal.types(line)
+        assert read_last((tmp_path / "pclean.last").read_text(encoding="utf-8"), line)["niter"] == count, line
     terminal.types("default(pclean)")
     terminal.types("tget(pclean, 'kept.last')")
     assert terminal.types("niter").rstrip().endswith("33")
+    terminal.types("default")
+    assert re.search(r"niter +=.* 0 ", terminal.types("inp"))
+    terminal.types("tget")
+    assert terminal.types("niter").rstrip().endswith("37")
+    assert "pclean" in terminal.types("taskhelp")
     assert "imagename=None" in terminal.types("pclean?")
     help_text = terminal.types("help pclean")
     assert "pclean ---- " in help_text

@@ -20,7 +20,8 @@ from ..images.products import products
 from ..imaging.normalizer import Normalizer
 from ..imaging.workshop import Parts
 from ..toolrecords import Record, ToolRecords, tool_records
-from .partition import field_shares, refuse_to_split, row_shares
+from .defaults import asked_workers
+from .partition import field_shares, refuse_to_split, row_shares, useful_parts
 from .team_workshop import TeamGridder, TeamMaker, TeamWorkshop
 
 WITHOUT_DENSITY = ("natural", "radial")  # weighting types
@@ -68,7 +69,10 @@ class RowsWorkshop(TeamWorkshop):
         fields = [measurementsets.rows_of_fields(selection) for selection in ordered]
         weights = self._records.weightpars
         by_field = weights["multifield"] and has_density(weights)
-        shares = field_shares(fields, nparts) if by_field else row_shares([sum(one.values()) for one in fields], nparts)
+        counts = [sum(one.values()) for one in fields]
+        if not asked_workers(self._config.run.nworkers):
+            nparts = useful_parts(sum(counts), nparts)
+        shares = field_shares(fields, nparts) if by_field else row_shares(counts, nparts)
         self.shares_density = has_density(weights) and not by_field and len(shares) > 1
         return shares
 

@@ -11,6 +11,7 @@ from typing import Any
 
 # How much wider a data channel may be in the cube's frame than in its own: the Doppler shift by Earth and Sun.
 DOPPLER = 1e-3
+USEFUL_ROWS = 10_000  # of a worker of its own: fewer are gridded while it starts
 
 
 class NotSplittableError(Exception):
@@ -137,6 +138,11 @@ def shifted(coordinates: dict[str, Any], channels: int) -> dict[str, Any]:
 def spectral_axis(coordinates: dict[str, Any]) -> dict[str, Any]:
     """The part of a coordinate system's record that has the spectral axis' crval and cdelt [Hz] and crpix."""
     return next(entry for name, entry in coordinates.items() if name.startswith("spectral"))["wcs"]
+
+
+def useful_parts(nrows: int, nparts: int) -> int:
+    """How many of `nparts` parts are worth a worker, where nobody has asked for a number."""
+    return max(1, min(nparts, math.ceil(nrows / USEFUL_ROWS)))
 
 
 def row_shares(counts: Sequence[int], nparts: int) -> list[list[str | None]]:

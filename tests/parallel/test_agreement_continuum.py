@@ -10,7 +10,7 @@ import pytest
 from cases import MFS, MOSAIC, Case
 from closeness import TOLERANCE, deviations, model_deviation, other_counts
 from compare import listing, products
-from rows import CONTINUUM
+from rows import CONTINUUM, GO_ON
 from runner import Call, TaskProcess
 from test_agreement import check_errors, check_meaningful, images_in, prepare
 
@@ -19,15 +19,17 @@ LONG = pytest.mark.long
 
 
 def compare(
-    case: Case, workers: int, oracle: TaskProcess, candidate: TaskProcess, folders: tuple[Path, Path],
+    case: Case, workers: list[int], oracle: TaskProcess, candidate: TaskProcess, folders: tuple[Path, Path],
     dataset: Callable[[str], Path], note: matrix.Note | None = None,
 ) -> None:  # fmt: skip
+    """Run the case with tclean and with as many workers a call as `workers` says, and compare; 0 is one process."""
     here, there = folders
     for folder in folders:
         prepare(case, folder, dataset)
     expected = oracle.run([Call("tclean", call) for call in case.calls], here, LIMIT_S)
-    how = {**case.own, "parallel": True, "nworkers": workers}
-    found = candidate.run([Call("pclean", {**call, **how}) for call in case.calls], there, LIMIT_S)
+    parallel = [{"parallel": True, "nworkers": number} if number else {} for number in workers]
+    calls = [Call("pclean", {**call, **case.own, **how}) for call, how in zip(case.calls, parallel, strict=True)]
+    found = candidate.run(calls, there, LIMIT_S)
     if note is not None:
         note(expected, found)
     check_meaningful(case, here, expected)
@@ -50,7 +52,7 @@ def test_two_workers_agree_with_tclean(
     dataset: Callable[[str], Path], record_property: Callable[[str, object], None],
 ) -> None:  # fmt: skip
     note = matrix.noting(record_property, case.name, "2 workers", f"within {TOLERANCE:g}", folders[0].parent)
-    compare(case, 2, oracle, candidate, folders, dataset, note)
+    compare(case, [2] * len(case.calls), oracle, candidate, folders, dataset, note)
 
 
 @pytest.mark.parametrize(
@@ -60,4 +62,18 @@ def test_any_number_of_workers_agrees_with_tclean(
     changes: dict, workers: int, oracle: TaskProcess, candidate: TaskProcess, folders: tuple[Path, Path],
     dataset: Callable[[str], Path],
 ) -> None:  # fmt: skip
-    compare(Case("workers", ({**MFS, **changes, "weighting": "briggs"},)), workers, oracle, candidate, folders, dataset)
+    case = Case("workers", ({**MFS, **changes, "weighting": "briggs"},))
+    compare(case, [workers], oracle, candidate, folders, dataset)
+
+
+@pytest.mark.parametrize("workers", [[0, 2], [2, 0]], ids=["serial first", "parallel first"])
+@pytest.mark.parametrize(
+    "changes", [{}, pytest.param({"deconvolver": "mtmfs", "nterms": 2}, marks=LONG)], ids=["hogbom", "mtmfs"]
+)
+def test_a_run_goes_on_with_another_number_of_workers(
+    changes: dict, workers: list[int], oracle: TaskProcess, candidate: TaskProcess, folders: tuple[Path, Path],
+    dataset: Callable[[str], Path],
+) -> None:  # fmt: skip
+    first = {**MFS, **changes, "weighting": "briggs", "niter": 40}
+    case = Case("goes-on", (first, {**first, **GO_ON, "niter": 100}))
+    compare(case, workers, oracle, candidate, folders, dataset)

@@ -66,6 +66,30 @@ def test_any_number_of_workers_gives_tcleans_cube(
     compare(case, [workers], oracle, candidate, folders, dataset)
 
 
+BY_NAME = {row.name: row for row in CUBES}
+WHOLE_CUBES = [  # what must be known of the whole cube shows in these
+    "auto-cube-numpy",
+    "auto-cube-slow-noise-numpy",
+    "auto-all-channels",
+    "flagged-common-beam",
+    "cube-nsigma-full",
+    "cube-briggsbwtaper-all-channels",
+    "mosaic-auto",
+    "fewer-channels-than-workers",
+]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("workers", [3, 5])
+@pytest.mark.parametrize("name", WHOLE_CUBES)
+def test_more_workers_give_tcleans_cube(
+    name: str, workers: int, oracle: TaskProcess, candidate: TaskProcess, folders: tuple[Path, Path],
+    dataset: Callable[[str], Path],
+) -> None:  # fmt: skip
+    case = BY_NAME[name]
+    compare(case, [workers] * len(case.calls), oracle, candidate, folders, dataset)
+
+
 @pytest.mark.parametrize("workers", [[0, 2], pytest.param([2, 0], marks=LONG), pytest.param([3, 2], marks=LONG)])
 @pytest.mark.parametrize("mask", ["", pytest.param(PARTLY, marks=LONG)], ids=["no mask", "mask in some channels"])
 def test_a_run_goes_on_with_another_number_of_workers(

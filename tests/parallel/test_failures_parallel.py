@@ -30,9 +30,7 @@ MFS = {**SMALL_MFS, **PARALLEL}
 CUBE = {**SMALL_CUBE, **PARALLEL, "nchan": 4}
 MASKED_CUBE = {**AUTO_CUBE, **PARALLEL, "nchan": 4}
 PROMPT_S = 10.0  # the longest time from a failure to its error, and from a lead's death to that of its workers
-KINDS = pytest.mark.parametrize(
-    "parameters", [pytest.param(MFS, id="mfs"), pytest.param(CUBE, id="cube")]
-)
+KINDS = pytest.mark.parametrize("parameters", [pytest.param(MFS, id="mfs"), pytest.param(CUBE, id="cube")])
 
 Former = Callable[[dict[str, Any]], dict[str, str]]
 
@@ -171,9 +169,7 @@ def test_images_that_vanish_from_a_part_are_an_error_of_its_worker(folder: Path,
     check(folder, answer, before, CUBE)
 
 
-@pytest.mark.parametrize(
-    "parameters", [pytest.param(MFS, id="mfs"), pytest.param(MASKED_CUBE, id="cube")]
-)
+@pytest.mark.parametrize("parameters", [pytest.param(MFS, id="mfs"), pytest.param(MASKED_CUBE, id="cube")])
 @pytest.mark.parametrize(
     "how",
     [

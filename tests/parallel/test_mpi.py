@@ -358,7 +358,6 @@ WORDS = {
 USUAL = {("mpich", "worker"), ("mpich", "rank"), ("mpich", "ctrl-c"), ("openmpi", "worker"), ("openmpi", "lead")}
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
     ("mpi", "victim"),
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pcleantask.parallel.partition import Slab, field_shares, guards_needed, row_shares, shifted, slabs
+from pcleantask.parallel.partition import Slab, field_shares, guards_needed, row_shares, shifted, slabs, useful_parts
 
 
 @pytest.mark.parametrize("nchan", [1, 2, 3, 6, 12, 64])
@@ -68,3 +68,8 @@ def test_a_field_is_never_split() -> None:
     shares = field_shares([{0: 10, 1: 30}, {0: 25}], 2)
     assert shares == [["FIELD_ID IN [1]", None], ["FIELD_ID IN [0]", "FIELD_ID IN [0]"]]
     assert len(field_shares([{0: 10}], 4)) == 1
+
+
+@pytest.mark.parametrize(("nrows", "nparts", "useful"), [(0, 4, 1), (900, 2, 1), (54_180, 2, 2), (54_180, 16, 6)])
+def test_parts_have_rows_enough_for_a_worker(nrows: int, nparts: int, useful: int) -> None:
+    assert useful_parts(nrows, nparts) == useful
