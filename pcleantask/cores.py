@@ -19,3 +19,11 @@ def usable_threads() -> int:
     """Threads that this process may compute with: what OMP_NUM_THREADS says, or one for each core."""
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     return int(wanted) if wanted.isdecimal() and int(wanted) > 0 else usable_cores()
+
+
+MEMORY = "PCLEANTASK_MEMORY_SHARE"  # the variable that tells a worker which part of the free memory is its own
+
+
+def memory_share() -> float:
+    """The part of the machine's free memory that this process may take: less than 1 for one of a team."""
+    return float(os.environ.get(MEMORY, "1"))

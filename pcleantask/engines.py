@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import ParameterError
@@ -40,7 +41,8 @@ def beyond_ducc(config: PcleanConfig) -> str:
     }
     for field in config.fields:
         found |= _beyond_ducc(field)
-    found["outlier fields of another specmode"] = len({field.is_cube for field in config.fields}) > 1
+    axes = {(field.specmode, field.nchan, str(field.start), str(field.width)) for field in config.fields}
+    found["outlier fields of another specmode, nchan, start or width"] = len(axes) > 1
     return ", ".join(words for words, is_asked in found.items() if is_asked)
 
 
@@ -48,5 +50,11 @@ def _beyond_ducc(field: ImageField) -> dict[str, bool]:
     return {
         f"gridder={field.gridder!r}": field.gridder not in (*FLAT_GRIDDERS, *WIDE_GRIDDERS),
         f"specmode={field.specmode!r}": field.specmode not in SPECMODES,
-        f"phasecenter={field.phasecenter!r}": str(field.phasecenter).upper() == "TRACKFIELD",
+        f"phasecenter={field.phasecenter!r}": _moves(field.phasecenter),
     }
+
+
+def _moves(phasecenter: int | str) -> bool:
+    """Whether it names a body, an ephemeris table or 'TRACKFIELD', in place of a direction or a field's number."""
+    words = str(phasecenter).split()
+    return (len(words) == 1 and not words[0].isdecimal()) or (len(words) > 1 and Path(str(phasecenter)).exists())

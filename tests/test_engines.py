@@ -21,6 +21,8 @@ BEYOND: list[tuple[dict[str, Any], str]] = [
     ({"stokes": "pseudoI"}, "stokes='pseudoI'"),
     ({"specmode": "cube", "interpolation": "cubic"}, "interpolation='cubic'"),
     ({"phasecenter": "TRACKFIELD"}, "phasecenter='TRACKFIELD'"),
+    ({"phasecenter": "MARS"}, "phasecenter='MARS'"),
+    ({"phasecenter": "uranus.tab"}, "phasecenter='uranus.tab'"),
 ]
 WITHIN: list[dict[str, Any]] = [
     {},
@@ -33,6 +35,9 @@ WITHIN: list[dict[str, Any]] = [
     {"gridder": "widefield"},
     {"stokes": "IQUV"},
     {"stokes": "XX"},
+    {"phasecenter": 0},
+    {"phasecenter": "0"},
+    {"phasecenter": "J2000 10h00m00.3s -25d00m03.0s"},
     {"weighting": "briggs", "uvtaper": ["1arcsec"]},
 ]
 

@@ -145,12 +145,16 @@ class WholeCube:
 
 
 def with_planes_in_w(records: ToolRecords) -> ToolRecords:
-    """The records, with which CASA takes the term in w where ducc0 does: the number of planes is CASA's choice."""
+    """The records, with which CASA takes the term in w where ducc0 does: the number of planes is CASA's choice.
+
+    The start model is in the models on disk by then, and CASA refuses to be given both.
+    """
+    impars = tuple({**record, "startmodel": ""} for record in records.impars)
     gridpars = tuple(
         {**record, "wprojplanes": -1} if record["gridder"] in WIDE_GRIDDERS and record["wprojplanes"] == 1 else record
         for record in records.gridpars
     )
-    return dataclasses.replace(records, gridpars=gridpars)
+    return dataclasses.replace(records, gridpars=gridpars, impars=impars)
 
 
 class DuccGridder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import casa
+from ..cores import memory_share
 
-SHARE = 0.4  # of the memory that is free when a run begins
+SHARE = 0.4  # of the memory that is free when a run begins; of this process' part of it, where it is one of a team
 
 
 class Arena:
@@ -32,7 +34,7 @@ class Arena:
 
     def __init__(self, folder: Path | None = None, limit: float | None = None) -> None:
         self._folder = folder
-        self._left = casa.available_memory() * 1024 * SHARE if limit is None else limit
+        self._left = casa.available_memory() * 1024 * SHARE * memory_share() if limit is None else limit
         self._numbers = itertools.count()
 
     def array(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
@@ -42,7 +44,9 @@ class Arena:
             return np.zeros(shape, dtype)
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"visibilities-{next(self._numbers)}.array"
-        mapped = np.memmap(path, dtype, "w+", shape=shape)
+        with path.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, size)  # a disk that is full says so here, not by a signal later
+        mapped = np.memmap(path, dtype, "r+", shape=shape)
         path.unlink()
         return np.asarray(mapped)
 

@@ -169,7 +169,7 @@ class LinearRegridding:
         step = self.axis.width / self.samples
         first = self.axis.frequency[0] - (self.axis.width - step) / 2
         frequency = self.frequency[channel] * self.shift[:, np.newaxis]
-        place = (frequency - first) / step
+        place = (frequency - first) / step if self.samples > 1 else self.axis.pixel(frequency)
         low = np.clip(np.ceil(place - 1e-9).astype(int) - 1, 0, self.samples * self.axis.nchan - 2)
         fraction = place - low
         lowest, highest = self._seen

@@ -45,7 +45,7 @@ class CachedImage:
 
     def refresh(self) -> bool:
         """Forget what was read if the file has changed since; whether it has."""
-        stamp = _stamp(Path(self.path))
+        stamp = file_stamp(self.path)
         changed = stamp != self._stamp
         if changed:
             self.forget()
@@ -112,7 +112,9 @@ class CachedImage:
                 )  # in casacore's order: 5 times sooner
         if self.keeps:
             self._planes.update(changed)
-        self._stamp = _stamp(Path(self.path))
+        else:
+            self._planes.clear()
+        self._stamp = file_stamp(self.path)
 
 
 def _compact(plane: Pixels) -> Pixels:
@@ -134,9 +136,9 @@ def _runs(keys: Mapping[Key, Pixels], most: int) -> Iterator[tuple[int, list[int
         yield last_pol, run
 
 
-def _stamp(path: Path) -> object:
-    """What changes when an image is written."""
-    files = (entry for entry in path.rglob("*") if entry.is_file() and entry.name != LOCK_FILE)
+def file_stamp(path: str) -> object:
+    """What changes when the image at `path` is written."""
+    files = (entry for entry in Path(path).rglob("*") if entry.is_file() and entry.name != LOCK_FILE)
     return tuple(sorted((str(entry), entry.stat().st_mtime_ns, entry.stat().st_size) for entry in files))
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import casa
+from ..cores import memory_share
 from ..errors import ImagingError
 from ..images import planes
 from ..images.cached import CachedImage, Key, Pixels
@@ -35,6 +38,7 @@ class FieldPlanes:
         self._sums: dict[Key, float] = {}
         self._beams: NDArray[np.float64] | None = None
         self._geometry: planes.ImageGeometry | None = None
+        self._shape: tuple[int, ...] = ()  # for which it is decided whether planes are kept
 
     def refresh(self) -> None:
         """Forget what has changed on the disk; must be called before each step."""
@@ -46,16 +50,23 @@ class FieldPlanes:
         if self.psf.refresh():
             self._beams = self._geometry = None
         self.model.refresh()
-        nx, ny, npol, nchan = self.residual.shape
-        needed = len(KEPT) * np.dtype(np.float32).itemsize * nx * ny * npol * nchan / 1024
-        keeps = needed <= MEMORY_SHARE * casa.available_memory()
-        for image in (self.psf, self.residual, self.model, self.mask, self.image):
-            image.keeps = keeps
+        if self._shape != self.residual.shape:
+            self._shape = self.residual.shape
+            needed = len(KEPT) * np.dtype(np.float32).itemsize * np.prod(self._shape) / 1024
+            keeps = bool(needed <= MEMORY_SHARE * memory_share() * casa.available_memory())
+            for image in (self.psf, self.residual, self.model, self.mask, self.image):
+                image.keeps = keeps
 
     def forget(self) -> None:
         """Let go of all planes."""
         for image in (self.psf, self.residual, self.model, self.mask, self.image, self.pb):
             image.forget()
+
+    def write_mask(self, changed: Mapping[Key, Pixels]) -> None:
+        """Write planes of .mask, and forget what was measured within the former ones."""
+        self.mask.write(changed)
+        self._sums.clear()
+        self._peaks.clear()
 
     def forget_residual(self) -> None:
         """Let go of the residual: what is kept of it is no longer what is on the disk."""

@@ -151,9 +151,7 @@ class NumpyAutoMask(_AutoMask):
         self._cell = (-1.0, 1.0)
         self._has_run = False
 
-    def update(
-        self, *, iterations: int, threshold_reached: bool, full_blocks: Collection[int] | None = None
-    ) -> None:
+    def update(self, *, iterations: int, threshold_reached: bool, full_blocks: Collection[int] | None = None) -> None:
         """Write .mask for the next minor cycle; `full_blocks` are the blocks whose first plane is masked all over."""
         is_new = not self._skip and self._is_blank()
         if not self._skip:

@@ -9,7 +9,7 @@ import numpy as np
 from .. import report
 from ..errors import ImagingError
 from ..images import planes
-from ..images.cached import Key, Pixels, make_product
+from ..images.cached import Key, Pixels, file_stamp, make_product
 from ..toolrecords import Record
 from .beam import mask_blocks
 from .clark import ClarkPlanes, patch_size
@@ -59,6 +59,7 @@ class MemoryDeconvolver:
         self._controls: Controls | None = None
         self._rms: dict[Key, float] = {}
         self._iterations = 0
+        self._cleaned: object = None  # the stamp of .residual in the last minor cycle
         self._peak_unmasked = 0.0
 
     def init_record(self) -> Record:
@@ -122,7 +123,7 @@ class MemoryDeconvolver:
             if not field.mask.exists():
                 make_product(self.imagename, "mask", fill=1.0)
             elif self._sum_mask() == 0 and not self._has_blank_mask:
-                field.mask.write({key: np.ones_like(field.mask.plane(*key)) for key in field.keys})
+                field.write_mask({key: np.ones_like(field.mask.plane(*key)) for key in field.keys})
             return
         deconvolver = Deconvolver(self.imagename, self._decpars)
         deconvolver.init_record()
@@ -148,6 +149,7 @@ class MemoryDeconvolver:
         self._controls = Controls.from_record(controls)
         field = self._planes
         field.refresh()
+        self._check_residual()
         self._need_model()
         nx, ny, _, nchan = field.residual.shape
         blocks = mask_blocks(nx, ny, nchan) if nchan > 1 else [(0, 1)]
@@ -155,7 +157,13 @@ class MemoryDeconvolver:
         field.forget_residual()
         record = merged_record(cycles, fullsummary=self._fullsummary, nchan=nchan)
         self._iterations += record["iterdone"]
+        self._cleaned = file_stamp(field.residual.path) if record["iterdone"] else None
         return record if nchan > 1 else {**record, "peakresidualnomask": self._peak_unmasked}
+
+    def _check_residual(self) -> None:
+        """Raise ImagingError where .residual is what the minor cycle before has cleaned already."""
+        if not self._keeps_residual and file_stamp(self._planes.residual.path) == self._cleaned:
+            raise ImagingError("a minor cycle in memory leaves .residual as it is; run a major cycle before the next")
 
     def _clean_block(self, channels: range) -> MinorCycle:
         """Clean a block of channels, and write the planes that have changed."""

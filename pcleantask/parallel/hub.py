@@ -144,7 +144,7 @@ class Hub:
 
     def _start_worker(self) -> None:
         self._death = self._number = None
-        self._worker = LocalWorker(self._world.rank, self._threads)
+        self._worker = LocalWorker(self._world.rank, self._threads, min(1.0, self._threads / (os.cpu_count() or 1)))
 
     def _on_call(self, _: int, number: int, call: bytes) -> None:
         """Let the worker answer a call."""

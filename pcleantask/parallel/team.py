@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from .. import casa
-from ..cores import usable_cores
+from ..cores import MEMORY, usable_cores
 from ..errors import ImagingError, WorkerError
 from .environment import importable, worker_environment
 
@@ -59,10 +59,13 @@ class LocalWorker:
         Its place in the team.
     threads : int
         Cores it may use.
+    memory : float
+        Which part of the machine's free memory is its own.
     """
 
-    def __init__(self, rank: int, threads: int) -> None:
+    def __init__(self, rank: int, threads: int, memory: float = 1.0) -> None:
         self.rank = rank
+        environment = {**worker_environment(os.environ, threads), **casa.data_environment(), MEMORY: str(memory)}
         with contextlib.ExitStack() as parent_ends, contextlib.ExitStack() as child_ends:
             self.words = parent_ends.enter_context(tempfile.TemporaryFile(mode="w+b"))
             ours, theirs = socket.socketpair()
@@ -74,7 +77,7 @@ class LocalWorker:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", MODULE, str(theirs.fileno()), str(watched)],
                 pass_fds=(theirs.fileno(), watched),
-                env=importable({**worker_environment(os.environ, threads), **casa.data_environment()}),
+                env=importable(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=self.words,
                 stderr=self.words,
@@ -119,7 +122,7 @@ class LocalTeam:
         self._workers: list[LocalWorker] = []
         try:
             for rank in range(size):
-                self._workers.append(LocalWorker(rank, threads))
+                self._workers.append(LocalWorker(rank, threads, 1 / size))
         except BaseException:
             self.kill()
             raise
