@@ -1,7 +1,8 @@
 """The matrix: what the rows of the table came to, serial and on workers, in a table at the end of a session.
 
 Tests note what they have run as a property of their report; nothing is kept in a file. A row's times are those of the
-tasks alone, without what a process imports first; the two sides of a serial row run at the same time.
+tasks alone, without what a process imports first; the two sides of a serial row run at the same time, and tclean's has
+the settings of glibc's malloc that pclean makes for itself.
 """
 
 from __future__ import annotations
