@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import engines, rules
+from . import engines, inputs, rules
 from .errors import ParameterError
-from .outliers import read_outlier_file
+from .outliers import ignored_names, read_outlier_file
 from .parameters import defaults, definitions
 
 
@@ -173,6 +173,8 @@ class Run:
     automaskengine: str = "numpy"
 
 
+PATHS = ("mask", "startmodel", "vptable", "cfcache")  # in which CASA puts in ~ and $VARIABLES
+
 SHARED_SECTIONS: dict[str, type] = {
     "frame": ImageFrame,
     "gridding": Gridding,
@@ -214,16 +216,19 @@ class PcleanConfig:
         rules.check_names(parameters, definitions())
         values = {name: definitions()[name].coerced(value) for name, value in {**defaults(), **parameters}.items()}
         rules.check_types(values)
+        for name in PATHS:
+            values[name] = _expanded(values[name])
         if values["specmode"] == "cont":
             values["specmode"] = "mfs"
         rules.check_values(values)
         main = _main_field(values)
-        outliers = read_outlier_file(values["outlierfile"]) if values["outlierfile"] else []
+        outliers = _outliers(values["outlierfile"]) if values["outlierfile"] else []
         config = cls(
             selections=_selections(values),
             fields=(main, *(_outlier_field(main, changes) for changes in outliers)),
             **{name: _section(kind, values) for name, kind in SHARED_SECTIONS.items()},
         )
+        rules.check_distinct(config.fields)
         for field in config.fields:
             rules.check_field(field, values)
         engines.check_engine(config)
@@ -325,8 +330,29 @@ def _main_field(values: Mapping[str, Any]) -> ImageField:
     return ImageField(**entries)
 
 
+def _expanded(value: Any) -> Any:
+    """A path, or each of a list, with ~ and $VARIABLES put in."""
+    if isinstance(value, list | tuple):
+        return type(value)(map(_expanded, value))
+    return inputs.expanded(value) if isinstance(value, str) else value
+
+
+def _outliers(path: str) -> list[dict[str, Any]]:
+    """What the fields of an outlier file change; their names and values obey the rules of a call's."""
+    where = f"outlierfile {path!r}: "
+    rules.check_names(ignored_names(path), definitions(), where)
+    fields = read_outlier_file(path)
+    for changes in fields:
+        rules.check_types({name: definitions()[name].coerced(value) for name, value in changes.items()}, where)
+        if changes.get("specmode") == "cont":
+            changes["specmode"] = "mfs"
+    return fields
+
+
 def _outlier_field(main: ImageField, changes: Mapping[str, Any]) -> ImageField:
-    entries = dict(changes)
+    entries = {name: _expanded(value) if name in PATHS else value for name, value in changes.items()}
+    if "imagename" in entries:
+        entries["imagename"] = rules.image_name(entries["imagename"])
     for name in ("imsize", "cell"):
         if name in entries:
             entries[name] = _pair(name, entries[name])

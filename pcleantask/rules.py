@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,6 +11,7 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import inputs
 from .errors import MissingInputError, OutputError, ParameterError, ParameterTypeError, UnknownParameterError
 from .outliers import ignored_names
 from .parameters import Parameter, definitions
@@ -22,29 +24,46 @@ ANGLE = re.compile(
 )
 FLUX_DENSITY = re.compile(r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*([munk]?Jy(/beam)?)?\s*$")
 MS_TYPE = "Measurement Set"
-MASK_REGION = re.compile(r"\[")  # CRTF regions have brackets; paths of masks do not
+CHANNEL = re.compile(
+    r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*([kMGTPm]?Hz|[kcm]?m(/s|/h|\.s-1)|)\s*$"
+)  # a number of a channel, a frequency, a velocity
+DATA_COLUMNS = ("data", "corrected", "observed")
+LARGEST_INT = 2**31 - 1  # CASA's int has 32 bits, and cuts what is longer
 
 
-def check_names(parameters: Mapping[str, Any], known: Iterable[str]) -> None:
-    """Raise UnknownParameterError, with the nearest name, for the first parameter that does not exist."""
+def check_names(parameters: Iterable[str], known: Iterable[str], where: str = "") -> None:
+    """Raise UnknownParameterError, with the nearest name, for the first parameter that does not exist.
+
+    `where` is what the message begins with: the file that the names are in, where it is one.
+    """
     names = list(known)
     for name in parameters:
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else "; `pclean image --help` lists them all"
-            raise UnknownParameterError(f"pclean has no parameter {name!r}{hint}")
+            raise UnknownParameterError(f"{where}pclean has no parameter {name!r}{hint}")
 
 
-def check_types(values: Mapping[str, Any]) -> None:
-    """Raise the error for the first value, coerced, that is of no type, choice or range of its parameter."""
+def check_types(values: Mapping[str, Any], where: str = "") -> None:
+    """Raise the error for the first value, coerced, that is of no type, choice or range of its parameter.
+
+    `where` is what the message begins with, as in `check_names`.
+    """
     for name, value in values.items():
-        if not definitions()[name].admits(value):
-            raise wrong_value(definitions()[name], value)
+        parameter = definitions()[name]
+        if not parameter.admits(value):
+            raise wrong_value(parameter, value, where)
+        entries = value if isinstance(value, list) else [value]
+        if any(isinstance(entry, float) and math.isnan(entry) for entry in entries):
+            raise ParameterError(f"{where}{name} must be {parameter.accepts()}, got {value!r}, which is no number")
+        is_int = {"int", "intVec"} & set(parameter.types) and not {"double", "doubleVec"} & set(parameter.types)
+        if is_int and any(isinstance(entry, int) and abs(entry) > LARGEST_INT for entry in entries):
+            raise ParameterError(f"{where}{name} must not be beyond {LARGEST_INT} (CASA's integers), got {value!r}")
 
 
-def wrong_value(parameter: Parameter, value: Any) -> ParameterError:
+def wrong_value(parameter: Parameter, value: Any, where: str = "") -> ParameterError:
     """The error that says what is wrong with a value that the parameter doesn't admit."""
-    message = f"{parameter.name} must be {parameter.accepts()}, got {value!r}"
+    message = f"{where}{parameter.name} must be {parameter.accepts()}, got {value!r}"
     if parameter.choices and isinstance(value, str):
         near = difflib.get_close_matches(value, parameter.choices, n=1)
         return ParameterError(f"{message}; did you mean {near[0]!r}?" if near else message)
@@ -60,6 +79,10 @@ def check_values(values: Mapping[str, Any]) -> None:
     _check_weighting(values)
     _check_mvc(values)
     _check_input([values["vis"]] if isinstance(values["vis"], str) else values["vis"])
+    _check_gridding(values)
+    if values["savemodel"] != "none":
+        for path in [values["vis"]] if isinstance(values["vis"], str) else values["vis"]:
+            check_model_can_be_saved(path, values["savemodel"])
     if values["facets"] < 1:
         raise ParameterError(f"facets must be at least 1, got {values['facets']}")
     if any(scale < 0 for scale in values["scales"]):
@@ -76,6 +99,33 @@ def _check_input(paths: Sequence[str]) -> None:
         check_measurement_set(path)
         if sum(Path(path) == Path(other) for other in paths) > 1:
             raise ParameterError(f"vis has {path!r} more than once; give each MeasurementSet once")
+
+
+def _check_gridding(values: Mapping[str, Any]) -> None:
+    column = values["datacolumn"]
+    if column not in DATA_COLUMNS:
+        near = difflib.get_close_matches(column, DATA_COLUMNS, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ParameterError(f"datacolumn must be 'corrected', 'data' or 'observed', got {column!r}{hint}")
+    for name in ("psfcutoff", "pblimit"):
+        if values[name] >= 1:
+            usual = definitions()[name].default
+            raise ParameterError(f"{name} must be below 1, got {values[name]}; it is a part of the peak, as {usual}")
+    if values["psfcutoff"] < 0:
+        raise ParameterError(f"psfcutoff must not be negative, got {values['psfcutoff']}")
+    if values["npixels"] < 0:
+        raise ParameterError(f"npixels must not be negative, got {values['npixels']}")
+    if values["vptable"]:
+        inputs.check_table("vptable", values["vptable"])
+
+
+def check_model_can_be_saved(vis: str, savemodel: str) -> None:
+    """Raise OutputError unless the MeasurementSet can be written to."""
+    if not all(os.access(path, os.W_OK) for path in (vis, Path(vis, "table.dat"))):
+        raise OutputError(
+            f"savemodel={savemodel!r} writes to vis {vis!r}, which can't be written; change its permissions, image a "
+            f"copy, or use savemodel='none'"
+        )
 
 
 def _check_restoring_beam(beam: str | list[str]) -> None:
@@ -96,8 +146,18 @@ def check_field(field: ImageField, values: Mapping[str, Any]) -> None:
     if min(field.imsize) < 1:
         raise ParameterError(f"imsize must be positive, got {list(field.imsize)}; give pixels, as [512, 512]")
     for cell in field.cell:
+        if isinstance(cell, str) and _is_no_length(cell):
+            raise ParameterError(f"cell {cell!r} must be above zero; give the size of a pixel, such as '0.1arcsec'")
         if not isinstance(cell, str) or not ANGLE.match(cell):
             raise ParameterError(f"cell {cell!r} has no unit of angle; give a quantity such as '0.1arcsec'")
+    if values["facets"] > min(field.imsize):
+        raise ParameterError(
+            f"facets must not be beyond the pixels of an axis, got facets={values['facets']} for "
+            f"imsize={list(field.imsize)}; 1 is no facets"
+        )
+    if field.is_cube:
+        for name in ("start", "width"):
+            _check_channel(name, getattr(field, name))
     if field.nchan == 0 or field.nchan < -1:
         raise ParameterError(f"nchan must be positive or -1, got {field.nchan}")
     if field.multiterm and field.nterms < 1:
@@ -110,7 +170,35 @@ def check_field(field: ImageField, values: Mapping[str, Any]) -> None:
     if values["specmode"] == "mvc":
         _check_mvc_field(field)
     check_masks(field)
+    models = [field.startmodel] if isinstance(field.startmodel, str) else list(field.startmodel)
+    terms = [field.nterms if field.multiterm else 1, values["nterms"] if values["deconvolver"] == "mtmfs" else 1]
+    inputs.check_start_model(models, max(terms))  # an outlier of fewer terms has the main field's start models
     check_output(field.imagename)
+
+
+def check_distinct(fields: Sequence[ImageField]) -> None:
+    """Raise ParameterError where two fields would write the same images."""
+    names = [os.path.abspath(field.imagename) for field in fields]
+    for field, name in zip(fields, names, strict=True):
+        if names.count(name) > 1:
+            raise ParameterError(
+                f"outlierfile: imagename {field.imagename!r} is that of {names.count(name)} fields (the main field is "
+                f"one); give each a name of its own"
+            )
+
+
+def _is_no_length(cell: str) -> bool:
+    """Whether it is an angle, but not above zero."""
+    match = ANGLE.match(cell.strip().removeprefix("-"))
+    return match is not None and (cell.strip().startswith("-") or float(match[1] + (match[2] or "")) == 0)
+
+
+def _check_channel(name: str, value: Any) -> None:
+    """Check the text of a cube's start or width; numbers and records are left to CASA."""
+    if isinstance(value, str) and value and not CHANNEL.match(value):
+        raise ParameterError(
+            f"{name} {value!r} is no channel, frequency or velocity; give such as 5, '230.5GHz' or '-10km/s'"
+        )
 
 
 def _check_mvc_field(field: ImageField) -> None:
@@ -233,7 +321,9 @@ def image_name(value: Any) -> str:
     name = str(value)
     if name.endswith("/"):
         raise ParameterError(f"imagename {name!r} is a folder; add the name that the products shall begin with")
-    return name
+    if Path(name).name == ".." or name.rpartition("/")[2] == ".":
+        raise ParameterError(f"imagename {name!r} is a folder; add the name that the products shall begin with")
+    return inputs.expanded(name)
 
 
 def check_measurement_set(path: str) -> None:
@@ -254,15 +344,12 @@ def check_measurement_set(path: str) -> None:
 
 
 def check_masks(field: ImageField) -> None:
-    """Raise MissingInputError for a mask that is neither a region in CRTF nor a path that is there."""
+    """Raise the error for a mask that CASA can't read; see `inputs.check_mask`."""
     if field.usemask != "user":
         return
     for mask in [field.mask] if isinstance(field.mask, str) else field.mask:
-        if mask and not MASK_REGION.search(mask) and not Path(mask).exists():
-            raise MissingInputError(
-                f"mask {mask!r} is not there; give an image, a region file, or a region such as "
-                "'circle[[50pix,50pix],10pix]'"
-            )
+        if mask:
+            inputs.check_mask(mask)
 
 
 def check_output(imagename: str) -> None:

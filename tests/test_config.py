@@ -34,8 +34,11 @@ usemask=pb
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder of the test's own."""
+    """A working folder of the test's own, with two images."""
     monkeypatch.chdir(tmp_path)
+    for name in ("a.tt0", "a.tt1"):
+        with casa.tool("image") as image:
+            image.fromshape(name, [4, 4, 1, 1])
     return tmp_path
 
 
@@ -70,7 +73,7 @@ def written(name: str, text: str) -> str:
         ({"cell": ["0.4arcsec", "0.5arcsec"]}, ("0.4arcsec", "0.5arcsec")),
         ({"imagename": ["one"]}, "one"),
         ({"imagename": 7}, "7"),
-        ({"startmodel": ["a.tt0", "a.tt1"]}, ("a.tt0", "a.tt1")),
+        ({"startmodel": ["a.tt0", "a.tt1"], "deconvolver": "mtmfs"}, ("a.tt0", "a.tt1")),
         ({"specmode": "cont"}, "mfs"),
     ],
 )

@@ -16,7 +16,7 @@ PACKAGE = "pcleantask"
 # The levels, from the lowest: a module may import what stands below it, and within its level what is of its own folder.
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("errors", "version", "progress", "cores"),
-    ("parameters", "outliers", "lastfile"),
+    ("parameters", "outliers", "lastfile", "inputs"),
     ("rules", "subparameters", "engines"),
     ("config",),
     ("casa",),

@@ -119,6 +119,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     casa.load()
     monkeypatch.chdir(tmp_path)
     (tmp_path / "outliers.txt").write_text(OUTLIERS, encoding="utf-8")
+    for name in ("start.model", "a.tt0", "a.tt1"):
+        with casa.tool("image") as image:
+            image.fromshape(name, [4, 4, 1, 1])
+    with casa.tool("table") as table:
+        table.create("pb.tab", {"A": {"valueType": "int"}})
+        table.close()
     return tmp_path
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .. import casa
+from ..inputs import is_image as is_image
 
 ARCSEC = np.pi / (180 * 3600)
 
@@ -149,12 +149,6 @@ def opened(imagename: str) -> Iterator[Planes]:
     """The planes of the image at `imagename`."""
     with casa.opened_image(imagename) as tool:
         yield Planes(tool)
-
-
-def is_image(path: str) -> bool:
-    """Whether there is a CASA image at `path`."""
-    info = Path(path) / "table.info"
-    return info.is_file() and "Image" in info.read_text(encoding="utf-8", errors="replace")
 
 
 def read_plane(imagename: str, pol: int, chan: int) -> np.ndarray:

@@ -11,13 +11,12 @@ import numpy as np
 from .. import casa
 from ..images import planes
 from ..images.assemble import cut_out
+from ..inputs import RECORD, VIRTUAL
 from .partition import Slab, spectral_axis
 
 RANGE = re.compile(r"range\s*=\s*\[\s*([\d.]+)\s*(chan|pix)\s*,\s*([\d.]+)\s*(?:chan|pix)\s*\]", re.IGNORECASE)
 UNSHIFTED = ("#", "global")  # how lines of a region file begin that are no regions
 SAME_CHANNEL = 1e-3  # channels by which two spectral axes may differ and be the same
-RECORD = b"\xbe\xbe\xbe\xbe"  # how a file begins that CASA's regionmanager has written
-VIRTUAL = "imageconcat.json"  # what is in the folder of an image that is several in a row
 GRID = ("crval", "crpix", "cdelt", "pc")
 
 

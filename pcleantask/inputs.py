@@ -1,0 +1,127 @@
+"""What parameters name on the disk besides data: masks, start models, tables of beams. And region text.
+
+All of it is looked at without CASA, before any work.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from .errors import MissingInputError, ParameterError
+
+RECORD = b"\xbe\xbe\xbe\xbe"  # how a file begins that CASA's regionmanager has written
+CRTF = b"#CRTF"  # how a region file in text begins
+VIRTUAL = "imageconcat.json"  # what is in the folder of an image that is several in a row
+SHAPES = ("circle", "box", "centerbox", "rotbox", "poly", "annulus", "ellipse")
+A_MASK = "give an image, a region file, or a region such as 'circle[[50pix,50pix],10pix]'"
+SHAPE = re.compile(r"\s*(?:[+-]\s*)?(?:ann\s+)?([a-z]*)\s*(?=\[)", re.IGNORECASE)
+QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+BARE_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+NO_REGION = ("#", "global")  # how lines of region text begin that are no regions
+
+
+def expanded(path: str) -> str:
+    """The path with a leading ~ and $VARIABLES put in, as casacore's Path does; region text stays as it is."""
+    return path if "[" in path else os.path.expandvars(os.path.expanduser(path))
+
+
+def is_image(path: str) -> bool:
+    """Whether there is a CASA image at `path`."""
+    info = Path(path) / "table.info"
+    return info.is_file() and "Image" in info.read_text(encoding="utf-8", errors="replace")
+
+
+def check_image(name: str, path: str) -> None:
+    """Raise MissingInputError unless the path that the parameter `name` gives is that of an image."""
+    if not Path(path).exists():
+        raise MissingInputError(f"{name} {path!r} is not there; check the path (it is relative to {Path.cwd()})")
+    if not is_image(path) and not (Path(path) / VIRTUAL).is_file():
+        raise MissingInputError(f"{name} {path!r} is no CASA image; give one, such as importfits writes")
+
+
+def check_table(name: str, path: str) -> None:
+    """Raise MissingInputError unless the path that the parameter `name` gives is that of a CASA table."""
+    if not Path(path).exists():
+        raise MissingInputError(f"{name} {path!r} is not there; check the path (it is relative to {Path.cwd()})")
+    if not (Path(path) / "table.dat").is_file():
+        raise MissingInputError(f"{name} {path!r} is no CASA table; give one, such as vpmanager.saveastable writes")
+
+
+def check_mask(mask: str) -> None:
+    """Raise the error for an entry of `mask` that CASA reads as no mask, and cleans nothing without a word.
+
+    Raises
+    ------
+    MissingInputError
+        The path is not there, or what is there is neither an image nor a region file.
+    ParameterError
+        The region text is none.
+    """
+    path = Path(mask)
+    if _exists(path):
+        if path.is_dir():
+            check_image("mask", mask)
+        elif not _begins_as_regions(path):
+            raise MissingInputError(
+                f"mask {mask!r} is no region file: it begins neither with #CRTFv0 nor as those of CASA's regionmanager "
+                f"do; {A_MASK}"
+            )
+    elif "[" in mask:
+        for line in mask.splitlines():
+            if line.strip() and not line.strip().startswith(NO_REGION):
+                _check_region(line)
+    else:
+        raise MissingInputError(f"mask {mask!r} is not there; {A_MASK}")
+
+
+def _exists(path: Path) -> bool:
+    """Whether the path is there; region text can be longer than the file system's names."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _begins_as_regions(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(max(len(CRTF), len(RECORD))).startswith((CRTF, RECORD))
+
+
+def _check_region(text: str) -> None:
+    """Raise ParameterError for a line of region text that CASA can't parse."""
+    bare = QUOTED.sub("", text)
+    if bare.count("[") != bare.count("]"):
+        raise ParameterError(f"mask {text!r} is no region: its brackets don't match; {A_MASK}")
+    shape = SHAPE.match(bare)
+    if shape is None or shape[1].lower() not in SHAPES:
+        raise ParameterError(
+            f"mask {text!r} is no region: it must begin with one of {', '.join(SHAPES)} and a bracket; {A_MASK}"
+        )
+    for entry in re.split(r"[\[\],]", _bracketed(bare[shape.end() :])):
+        if BARE_NUMBER.fullmatch(entry.strip()):
+            raise ParameterError(f"mask {text!r} is no region: {entry.strip()} has no unit, such as pix; {A_MASK}")
+
+
+def _bracketed(text: str) -> str:
+    """The part of the text up to the bracket that closes its first."""
+    depth = 0
+    for place, letter in enumerate(text):
+        depth += {"[": 1, "]": -1}.get(letter, 0)
+        if depth == 0:
+            return text[: place + 1]
+    return text
+
+
+def check_start_model(models: Sequence[str], nterms: int) -> None:
+    """Raise the error for a start model that isn't there or is no image, or for more of them than there are terms."""
+    if len(models) > nterms:
+        raise ParameterError(
+            f"startmodel has {len(models)} images for {nterms} Taylor term{'s' if nterms > 1 else ''}, got "
+            f"{list(models)}; give one for each term, '' for one without"
+        )
+    for model in models:
+        if model:
+            check_image("startmodel", model)
