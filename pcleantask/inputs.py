@@ -17,7 +17,7 @@ CRTF = b"#CRTF"  # how a region file in text begins
 VIRTUAL = "imageconcat.json"  # what is in the folder of an image that is several in a row
 SHAPES = ("circle", "box", "centerbox", "rotbox", "poly", "annulus", "ellipse")
 A_MASK = "give an image, a region file, or a region such as 'circle[[50pix,50pix],10pix]'"
-SHAPE = re.compile(r"\s*(?:[+-]\s*)?(?:ann\s+)?([a-z]*)\s*(?=\[)", re.IGNORECASE)
+SHAPE = re.compile(r"\s*(?:-\s*)?([a-z]*)\s*(?=\[)", re.IGNORECASE)  # CASA reads +circle and ann as no region
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 BARE_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 NO_REGION = ("#", "global")  # how lines of region text begin that are no regions

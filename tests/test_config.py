@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pcleantask import casa
 from pcleantask.config import SHARED_SECTIONS, ImageField, PcleanConfig, Selection
 from pcleantask.errors import MissingInputError, ParameterError
 from pcleantask.parameters import defaults

@@ -107,6 +107,53 @@ BAD_PARAMETERS: list[tuple[Params, type[PcleanError], tuple[str, ...]]] = [
     ({"outlierfile": "folder"}, MissingInputError, ("outlierfile 'folder' can't be read", "give the path")),
     ({"outlierfile": "file.txt"}, ParameterError, ("file.txt, line 1", "expected name=value, got 'just words'")),
     ({"outlierfile": "bad-outliers.txt"}, ParameterError, ("line 2", "'[40,' is no value for imsize")),
+    ({"outlierfile": "typo.txt"}, UnknownParameterError, ("'typo.txt': ", "'imsiez'; did you mean 'imsize'?")),
+    ({"outlierfile": "choice.txt"}, ParameterError, ("'choice.txt': ", "'hogbum'; did you mean 'hogbom'?")),
+    ({"outlierfile": "huge.txt"}, ParameterError, ("'huge.txt': nchan", "beyond 2147483647", "got 3000000000")),
+    ({"outlierfile": "same.txt"}, ParameterError, ("imagename 'img' is that of 2 fields", "a name of its own")),
+    ({"psfcutoff": 1.0}, ParameterError, ("psfcutoff must be below 1, got 1.0", "as 0.35")),
+    ({"psfcutoff": -0.1}, ParameterError, ("psfcutoff must not be negative, got -0.1",)),
+    ({"pblimit": 1.0}, ParameterError, ("pblimit must be below 1, got 1.0", "as 0.2")),
+    ({"niter": 2**31}, ParameterError, ("niter must not be beyond 2147483647", "got 2147483648")),
+    ({"cycleniter": -(2**31)}, ParameterError, ("cycleniter must not be beyond 2147483647", "got -2147483648")),
+    ({"imsize": [64, 2**32]}, ParameterError, ("imsize must not be beyond 2147483647", "[64, 4294967296]")),
+    *(
+        ({name: math.nan}, ParameterError, (f"{name} must be a ", "got nan, which is no number"))
+        for name in ("gain", "threshold", "nsigma", "cyclefactor", "minpsffraction", "pblimit", "smallscalebias")
+    ),
+    ({"scales": [0.0, math.nan]}, ParameterError, ("got [0.0, nan], which is no number",)),
+    ({"imagename": "."}, ParameterError, ("'.' is a folder", "add the name")),
+    ({"imagename": "new/.."}, ParameterError, ("'new/..' is a folder", "add the name")),
+    ({"mask": "circle[[9pix,9pix],3pix"}, ParameterError, ("its brackets don't match", "give an image")),
+    ({"mask": "circle[[9pix,9pix],3pix]]"}, ParameterError, ("its brackets don't match", "give an image")),
+    ({"mask": "circel[[9pix,9pix],3pix]"}, ParameterError, ("'circel[[9pix", "one of circle, box", "give an image")),
+    ({"mask": "+circle[[9pix,9pix],3pix]"}, ParameterError, ("'+circle[[9pix", "must begin with one of circle")),
+    ({"mask": "ann circle[[9pix,9pix],3pix]"}, ParameterError, ("'ann circle[[9pix", "must begin with one of circle")),
+    ({"mask": "circle[[9pix,9],3pix]"}, ParameterError, ("9 has no unit, such as pix", "give an image")),
+    ({"mask": "file.txt"}, MissingInputError, ("mask 'file.txt' is no region file", "give an image")),
+    ({"mask": "folder"}, MissingInputError, ("mask 'folder' is no CASA image", "such as importfits")),
+    ({"mask": "table"}, MissingInputError, ("mask 'table' is no CASA image", "such as importfits")),
+    ({"startmodel": "absent.model"}, MissingInputError, ("startmodel 'absent.model' is not there", "check the path")),
+    ({"startmodel": "folder"}, MissingInputError, ("startmodel 'folder' is no CASA image", "give one")),
+    ({"startmodel": ["a", "b"]}, ParameterError, ("startmodel has 2 images for 1 Taylor term", "give one for each")),
+    ({**MTMFS, "startmodel": ["", "", ""]}, ParameterError, ("3 images for 2 Taylor terms", "give one for each")),
+    ({"vptable": "absent.tab"}, MissingInputError, ("vptable 'absent.tab' is not there", "check the path")),
+    ({"vptable": "folder"}, MissingInputError, ("vptable 'folder' is no CASA table", "vpmanager.saveastable")),
+    ({"calcpsf": False}, MissingInputError, ("calcpsf=False takes 'img.psf'", "image with calcpsf=True")),
+    ({"calcpsf": False, **MTMFS}, MissingInputError, ("calcpsf=False takes 'img.psf.tt0'", "calcpsf=True")),
+    ({"calcpsf": False, "parallel": True, "nworkers": 2, "specmode": "cube"}, MissingInputError, ("'img.psf'",)),
+    ({"calcpsf": False, "parallel": True, "nworkers": 2}, MissingInputError, ("'img.psf'", "calcpsf=True")),
+    ({"calcres": False, "niter": 5}, MissingInputError, ("calcres=False takes 'img.residual'", "calcres=True")),
+    ({"calcres": False, "niter": 5, "restart": False}, MissingInputError, ("'img.residual'", "restart=True")),
+    ({"cell": "-0.4arcsec"}, ParameterError, ("cell '-0.4arcsec' must be above zero", "such as '0.1arcsec'")),
+    ({"cell": -0.4}, ParameterError, ("cell '-0.4arcsec' must be above zero", "such as '0.1arcsec'")),
+    ({"cell": "0arcsec"}, ParameterError, ("cell '0arcsec' must be above zero", "such as '0.1arcsec'")),
+    ({"datacolumn": "corected"}, ParameterError, ("got 'corected'", "did you mean 'corrected'?")),
+    ({"datacolumn": "model"}, ParameterError, ("datacolumn must be 'corrected', 'data' or 'observed', got 'model'",)),
+    ({"start": "abc", "specmode": "cube"}, ParameterError, ("start 'abc' is no channel", "give such as 5")),
+    ({"width": "1arcsec", "specmode": "cube"}, ParameterError, ("width '1arcsec' is no channel", "give such as 5")),
+    ({"npixels": -1}, ParameterError, ("npixels must not be negative, got -1",)),
+    ({"facets": 33}, ParameterError, ("got facets=33 for imsize=[32, 32]", "1 is no facets")),
 ]
 
 # Selections that can be parsed and select nothing, or that can't be parsed.
@@ -118,6 +165,17 @@ BAD_SELECTIONS: list[Params] = [
 ]  # fmt: skip
 
 
+# What CASA reads as regions.
+GOOD_REGIONS = (
+    "circle[[9pix,9pix],3pix]",
+    "CIRCLE [[9pix, 9pix], 3pix] coord=J2000, label='x[y'",
+    "ellipse[[10h00m00.0s, -25d00m00.0s], [3arcsec, 2arcsec], 30deg]",
+    "annulus[[10:00:00.0, -25.00.00.0], [2pix, 4pix]], range=[1chan,3chan]",
+    "-rotbox[[9pix,9pix],[4pix,4pix],0.5rad]",
+    "poly[[4pix,4pix],[9pix,4pix],[9pix,9pix]], corr=[I], linewidth=2",
+)
+
+
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line_ms: Path) -> Path:
     """A working folder with data, and with things that are no data."""
@@ -127,6 +185,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line_ms: Path) -> Pa
     Path("folder").mkdir()
     Path("file.txt").write_text("just words\n", encoding="utf-8")
     Path("bad-outliers.txt").write_text("imagename=far\nimsize=[40,\n", encoding="utf-8")
+    Path("typo.txt").write_text("imagename=far\nimsiez=[40,40]\n", encoding="utf-8")
+    Path("choice.txt").write_text("imagename=far\ndeconvolver=hogbum\n", encoding="utf-8")
+    Path("huge.txt").write_text("imagename=far\nnchan=3000000000\n", encoding="utf-8")
+    Path("same.txt").write_text("imagename=./img\nimsize=16\n", encoding="utf-8")
+    Path("one.crtf").write_text("#CRTFv0\ncircle[[9pix,9pix],3pix]\n", encoding="utf-8")
     with casa.tool("table") as table:
         table.create("table", {"A": {"valueType": "int"}})
         table.close()
@@ -298,7 +361,18 @@ def test_every_default_passes_the_type_check(name: str) -> None:
         {"cell": "4mas"},
         {"cell": ".1arcmin"},
         {"mask": "circle[[9pix,9pix],3pix]"},
-        {"mask": ["circle[[9pix,9pix],3pix]", "file.txt"]},
+        {"mask": ["circle[[9pix,9pix],3pix]", "one.crtf"]},
+        {"mask": "$HERE/one.crtf"},
+        *({"mask": text} for text in GOOD_REGIONS),
+        {"mask": "\n".join(GOOD_REGIONS)},
+        {"niter": 2**31 - 1},
+        {"restfreq": [230538000000]},
+        {"width": "-5 km/s", "specmode": "cube"},
+        {"start": "1.4e3MHz", "width": "", "specmode": "cube"},
+        {"start": "unused"},
+        {"datacolumn": "observed"},
+        {"pblimit": -0.1},
+        {"psfcutoff": 0.99},
         {"mask": "absent.mask", "usemask": "pb"},
         {"imagename": "new/folder/img"},
         {"nmajor": 0},
@@ -311,8 +385,9 @@ def test_every_default_passes_the_type_check(name: str) -> None:
     ],
     ids=label,
 )
-def test_good_parameter_passes_all_rules(changes: Params) -> None:
+def test_good_parameter_passes_all_rules(folder: Path, monkeypatch: pytest.MonkeyPatch, changes: Params) -> None:
     """So that the rules are no stricter than they should be."""
+    monkeypatch.setenv("HERE", str(folder))
     good = {"vis": "line.ms", "imagename": "img", "imsize": 32, "cell": "0.4arcsec"}
     assert PcleanConfig.from_parameters(**{**good, **changes}).fields[0].imsize == (32, 32)
 
@@ -322,3 +397,35 @@ def test_folder_without_permission_to_write_is_refused(monkeypatch: pytest.Monke
     monkeypatch.setattr(os, "access", lambda *_arguments: False)
     with pytest.raises(OutputError, match="is no folder that can be written; choose another place"):
         rules.check_output("img")
+
+
+def test_measurement_set_that_cannot_be_written_is_refused_before_a_model_is_saved_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The system's answer is put in its mouth here, too."""
+    good = {"vis": "line.ms", "imagename": "img", "cell": "0.4arcsec"}
+    assert PcleanConfig.from_parameters(**good, savemodel="modelcolumn").run.savemodel == "modelcolumn"
+    monkeypatch.setattr(os, "access", lambda path, _mode: "line.ms" not in str(path))
+    with pytest.raises(OutputError, match=r"'modelcolumn' writes to vis 'line\.ms', which can't .* savemodel='none'"):
+        PcleanConfig.from_parameters(**good, savemodel="modelcolumn")
+    assert PcleanConfig.from_parameters(**good).run.savemodel == "none"
+
+
+def test_home_and_variables_are_put_into_paths_as_casa_does(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("PLACE", str(folder))
+    for name in ("one.model", "one.mask"):
+        with casa.tool("image") as image:
+            image.fromshape(name, [4, 4, 1, 1])
+    Path("out.txt").write_text("imagename=$PLACE/far\nmask=~/one.mask\nimsize=16\n", encoding="utf-8")
+    config = PcleanConfig.from_parameters(
+        vis="line.ms", imagename="~/img", cell="0.4arcsec", outlierfile="out.txt", startmodel="$PLACE/one.model",
+        mask=["~/one.mask", "circle[[9pix,9pix],3pix]"], vptable="~/table", cfcache="${PLACE}/cache.cf",
+    )  # fmt: skip
+    main, far = config.fields
+    assert main.imagename == f"{folder}/img"
+    assert far.imagename == f"{folder}/far"
+    assert main.startmodel == f"{folder}/one.model"
+    assert main.mask == (f"{folder}/one.mask", "circle[[9pix,9pix],3pix]")
+    assert far.mask == f"{folder}/one.mask"
+    assert (config.gridding.vptable, config.gridding.cfcache) == (f"{folder}/table", f"{folder}/cache.cf")

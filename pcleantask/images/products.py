@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..errors import OutputError, ParameterError
+from ..errors import MissingInputError, OutputError, ParameterError
 from .planes import image_geometry, is_image
 
 TAYLOR = r"(\.tt\d+)?"
@@ -100,6 +100,18 @@ def check_shapes(imagename: str, shape: Shape, which: Callable[[Path], bool] = l
                 f"make {['?' if size is None else size for size in shape]} (x, y, Stokes, channels); "
                 f"choose another imagename, remove the old images, or set restart=False"
             )
+
+
+def check_former(imagename: str, suffix: str, wanted_by: str) -> None:
+    """Raise MissingInputError where a product that the run reads rather than makes is not there.
+
+    `wanted_by` are the parameters that leave it to a run before, such as 'calcpsf=False'.
+    """
+    if not is_image(f"{imagename}.{suffix}"):
+        raise MissingInputError(
+            f"{wanted_by} takes {imagename + '.' + suffix!r} of a run before, which is not there; image with "
+            f"{wanted_by.partition('=')[0]}=True, or give the imagename of a run that has made it, with restart=True"
+        )
 
 
 class WorkFolder:

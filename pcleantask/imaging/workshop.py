@@ -15,7 +15,7 @@ from ..gridding import make_gridder
 from ..gridding.base import Gridder
 from ..images.history import write_history
 from ..images.planes import image_geometry
-from ..images.products import WorkFolder, check_shapes, counted_names
+from ..images.products import WorkFolder, check_former, check_shapes, counted_names
 from ..images.space import check_space
 from ..toolrecords import Record, ToolRecords, to_casa_selpars, tool_records
 from .cleaners import AnyDeconvolver, deconvolver_kind, make_deconvolver
@@ -119,7 +119,8 @@ class SerialWorkshop:
     def __init__(self, config: PcleanConfig) -> None:
         self._config = config
         names = tuple(entry.imagename for entry in config.fields)
-        self._folders = [WorkFolder(name) for name in (names if config.run.restart else counted_names(names))]
+        self._finals = names if config.run.restart else counted_names(names)
+        self._folders = [WorkFolder(name) for name in self._finals]
         self.imagenames = tuple(folder.imagename for folder in self._folders)
         self._records: ToolRecords
 
@@ -129,13 +130,26 @@ class SerialWorkshop:
 
     def open(self) -> None:
         run = self._config.run
-        if run.restart:
-            self._check_shapes()
+        self._check_former()
         self.check_space()
         for folder in self._folders:
             folder.create()
             if run.restart:
                 folder.carry_over(calcpsf=run.calcpsf, calcres=run.calcres)
+
+    def _check_former(self) -> None:
+        """Raise ParameterError where a former run's images are wanted and not there, or are of another shape."""
+        run = self._config.run
+        cleans = self._config.iteration.niter > 0
+        needs_psf = run.calcres or cleans or self._config.deconvolution.restoration
+        for entry, name in zip(self._config.fields, self._finals, strict=True):
+            term = ".tt0" if entry.multiterm else ""
+            if not run.calcpsf and needs_psf:
+                check_former(name, f"psf{term}", "calcpsf=False")
+            if not run.calcres and cleans:
+                check_former(name, f"residual{term}", "calcres=False")
+        if run.restart:
+            self._check_shapes()
 
     def _check_shapes(self) -> None:
         """Raise ParameterError where a former run's images have a shape that is wrong by the parameters alone."""

@@ -47,8 +47,7 @@ class CubeWorkshop(TeamWorkshop):
 
     def open(self) -> None:
         """Make the work folders; a former run's products are cut for the parts where they stand."""
-        if self._config.run.restart:
-            self._check_shapes()
+        self._check_former()
         self.check_space()
         for folder in self._folders:
             folder.create()

@@ -313,8 +313,8 @@ def test_casa_error_in_a_step_names_work_folder_once(folder: Path) -> None:
 
 def test_failing_setup_leaves_nothing(folder: Path) -> None:
     with (
-        pytest.raises(ImagingError, match="nosuch"),
-        SerialImager(config_of("deep/img", startmodel="nosuch.model")) as imager,
+        pytest.raises(ImagingError, match="nonsense"),
+        SerialImager(config_of("deep/img", phasecenter="nonsense")) as imager,
     ):
         imager.run()
     assert [path.name for path in folder.iterdir() if path.name.startswith("deep")] == []
