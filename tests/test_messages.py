@@ -5,6 +5,7 @@ What tclean does with each call is tried, not remembered: a newer tclean that do
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -57,6 +58,22 @@ REFUSED: list[tuple[Params, str, str]] = [
     ({"restoringbeam": [BEAMS] * 4}, GOES_ON, "is no beam"),
     ({"vis": ["line.ms", "./line.ms"]}, GOES_ON, "'line.ms' more than once"),
     ({"imagename": "out/"}, GOES_ON, "imagename 'out/' is a folder"),
+    ({"mask": "circle[[9pix,9pix],3pix"}, GOES_ON, "its brackets don't match"),
+    ({"mask": "circel[[9pix,9pix],3pix]"}, GOES_ON, "must begin with one of circle"),
+    ({"mask": "+circle[[9pix,9pix],3pix]"}, GOES_ON, "must begin with one of circle"),
+    ({"mask": "circle[[9,9],3]"}, GOES_ON, "9 has no unit, such as pix"),
+    ({"mask": "words.txt"}, GOES_ON, "mask 'words.txt' is no region file"),
+    ({"mask": "plain"}, GOES_ON, "mask 'plain' is no CASA image"),
+    ({"niter": 2**31}, GOES_ON, "niter must not be beyond 2147483647 (CASA's integers), got 2147483648"),
+    ({"gain": math.nan}, GOES_ON, "got nan, which is no number"),
+    ({"threshold": math.nan}, GOES_ON, "got nan, which is no number"),
+    ({"pblimit": 1.0}, GOES_ON, "pblimit must be below 1, got 1.0"),
+    ({"cell": "-0.4arcsec"}, GOES_ON, "cell '-0.4arcsec' must be above zero"),
+    ({"datacolumn": "model"}, GOES_ON, "datacolumn must be 'corrected', 'data' or 'observed', got 'model'"),
+    ({"specmode": "cube", "start": "abc"}, GOES_ON, "start 'abc' is no channel, frequency or velocity"),
+    ({"specmode": "cube", "width": "2mm"}, GOES_ON, "width '2mm' is no channel, frequency or velocity"),
+    ({"calcres": False}, GOES_ON, "calcres=False takes 'img.residual' of a run before, which is not there"),
+    ({"outlierfile": "typo.txt"}, GOES_ON, "no parameter 'imsiez'; did you mean 'imsize'?"),
 ]
 
 
@@ -101,6 +118,9 @@ def folders(tmp_path: Path, dataset: Callable[[str], Path]) -> dict[str, Path]:
         folder.mkdir()
         for name in ("line", "continuum", "mosaic"):
             (folder / f"{name}.ms").symlink_to(dataset(name))
+        (folder / "plain").mkdir()
+        (folder / "words.txt").write_text("just words\n", encoding="utf-8")
+        (folder / "typo.txt").write_text("imagename=far\nimsiez=[16,16]\n", encoding="utf-8")
     return found
 
 

@@ -14,7 +14,7 @@ from ..engines import CASA, DUCC
 from ..gridding import make_gridder
 from ..gridding.base import Gridder
 from ..images.history import write_history
-from ..images.planes import image_geometry
+from ..images.planes import image_geometry, is_image
 from ..images.products import WorkFolder, check_former, check_shapes, counted_names
 from ..images.space import check_space
 from ..toolrecords import Record, ToolRecords, to_casa_selpars, tool_records
@@ -141,10 +141,11 @@ class SerialWorkshop:
         """Raise ParameterError where a former run's images are wanted and not there, or are of another shape."""
         run = self._config.run
         cleans = self._config.iteration.niter > 0
-        needs_psf = run.calcres or cleans or self._config.deconvolution.restoration
         for entry, name in zip(self._config.fields, self._finals, strict=True):
             term = ".tt0" if entry.multiterm else ""
-            if not run.calcpsf and needs_psf:
+            others = [f"{name}.{kind}{term}" for kind in ("residual", "model")]
+            can_begin = not run.calcres or any(map(is_image, others))  # CASA makes a residual if any image is there
+            if not run.calcpsf and (cleans or not can_begin):
                 check_former(name, f"psf{term}", "calcpsf=False")
             if not run.calcres and cleans:
                 check_former(name, f"residual{term}", "calcres=False")
