@@ -20,7 +20,6 @@ A_MASK = "give an image, a region file, or a region such as 'circle[[50pix,50pix
 SHAPE = re.compile(r"\s*(?:-\s*)?([a-z]*)\s*(?=\[)", re.IGNORECASE)  # CASA reads +circle and ann as no region
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 BARE_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
-NO_REGION = ("#", "global")  # how lines of region text begin that are no regions
 
 
 def expanded(path: str) -> str:
@@ -70,9 +69,7 @@ def check_mask(mask: str) -> None:
                 f"do; {A_MASK}"
             )
     elif "[" in mask:
-        for line in mask.splitlines():
-            if line.strip() and not line.strip().startswith(NO_REGION):
-                _check_region(line)
+        _check_region(mask.strip())
     else:
         raise MissingInputError(f"mask {mask!r} is not there; {A_MASK}")
 
@@ -91,7 +88,9 @@ def _begins_as_regions(path: Path) -> bool:
 
 
 def _check_region(text: str) -> None:
-    """Raise ParameterError for a line of region text that CASA can't parse."""
+    """Raise ParameterError for region text that CASA can't parse."""
+    if "\n" in text:
+        raise ParameterError(f"mask {text!r} is no region: it has several lines; give a list, or write a file of them")
     bare = QUOTED.sub("", text)
     if bare.count("[") != bare.count("]"):
         raise ParameterError(f"mask {text!r} is no region: its brackets don't match; {A_MASK}")

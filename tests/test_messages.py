@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from cases import CUBE, MFS, MOSAIC
+from cases.table import CENTRE
 from compare import products
 from runner import Call, TaskProcess
 
@@ -61,6 +62,7 @@ REFUSED: list[tuple[Params, str, str]] = [
     ({"mask": "circle[[9pix,9pix],3pix"}, GOES_ON, "its brackets don't match"),
     ({"mask": "circel[[9pix,9pix],3pix]"}, GOES_ON, "must begin with one of circle"),
     ({"mask": "+circle[[9pix,9pix],3pix]"}, GOES_ON, "must begin with one of circle"),
+    ({"mask": f"{CENTRE}\n{CENTRE}"}, GOES_ON, "it has several lines; give a list"),
     ({"mask": "circle[[9,9],3]"}, GOES_ON, "9 has no unit, such as pix"),
     ({"mask": "words.txt"}, GOES_ON, "mask 'words.txt' is no region file"),
     ({"mask": "plain"}, GOES_ON, "mask 'plain' is no CASA image"),

@@ -11,8 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import CASES
+from cases.furnish import masks_in_many_forms
+from cases.table import CENTRE
 
-from pcleantask import PcleanConfig, casa, parameters, pclean, rules
+from pcleantask import PcleanConfig, casa, inputs, parameters, pclean, rules
 from pcleantask.errors import (
     ImagingError,
     MissingInputError,
@@ -127,6 +130,7 @@ BAD_PARAMETERS: list[tuple[Params, type[PcleanError], tuple[str, ...]]] = [
     ({"mask": "circle[[9pix,9pix],3pix"}, ParameterError, ("its brackets don't match", "give an image")),
     ({"mask": "circle[[9pix,9pix],3pix]]"}, ParameterError, ("its brackets don't match", "give an image")),
     ({"mask": "circel[[9pix,9pix],3pix]"}, ParameterError, ("'circel[[9pix", "one of circle, box", "give an image")),
+    ({"mask": f"{CENTRE}\n{CENTRE}"}, ParameterError, ("it has several lines", "give a list")),
     ({"mask": "+circle[[9pix,9pix],3pix]"}, ParameterError, ("'+circle[[9pix", "must begin with one of circle")),
     ({"mask": "ann circle[[9pix,9pix],3pix]"}, ParameterError, ("'ann circle[[9pix", "must begin with one of circle")),
     ({"mask": "circle[[9pix,9],3pix]"}, ParameterError, ("9 has no unit, such as pix", "give an image")),
@@ -364,7 +368,6 @@ def test_every_default_passes_the_type_check(name: str) -> None:
         {"mask": ["circle[[9pix,9pix],3pix]", "one.crtf"]},
         {"mask": "$HERE/one.crtf"},
         *({"mask": text} for text in GOOD_REGIONS),
-        {"mask": "\n".join(GOOD_REGIONS)},
         {"niter": 2**31 - 1},
         {"restfreq": [230538000000]},
         {"width": "-5 km/s", "specmode": "cube"},
@@ -390,6 +393,19 @@ def test_good_parameter_passes_all_rules(folder: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("HERE", str(folder))
     good = {"vis": "line.ms", "imagename": "img", "imsize": 32, "cell": "0.4arcsec"}
     assert PcleanConfig.from_parameters(**{**good, **changes}).fields[0].imsize == (32, 32)
+
+
+def test_masks_of_the_agreement_table_pass_all_rules(folder: Path) -> None:
+    masks_in_many_forms(folder)
+    for name in ("region.crtf", "boxes.crtf"):
+        Path(name).write_text("#CRTFv0\n", encoding="utf-8")
+    given = [call["mask"] for case in CASES for call in case.calls if call.get("mask") and not case.refused]
+    masks = [mask for entry in given for mask in ([entry] if isinstance(entry, str) else entry)]
+    masks = [mask for mask in masks if mask != "first.mask"]  # this a call before makes
+    assert len({mask for mask in masks if "[" in mask}) > 5
+    assert len({mask for mask in masks if "[" not in mask}) > 10
+    for mask in masks:
+        inputs.check_mask(mask)
 
 
 def test_folder_without_permission_to_write_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
