@@ -6,6 +6,7 @@ in that order.
 
 from __future__ import annotations
 
+import weakref
 from typing import NamedTuple
 
 import numpy as np
@@ -58,7 +59,7 @@ class HogbomPlane:
     residual, model
         float32 [y, x], [Jy/beam] and [Jy/pixel]; both are changed.
     psf
-        float32 [y, x], its peak at (ny // 2, nx // 2).
+        float32 [y, x], its peak at (ny // 2, nx // 2); must not be changed in place.
     mask
         float32 [y, x]; pixels above 0.5 are cleaned. None: all are.
     whole
@@ -76,7 +77,7 @@ class HogbomPlane:
         self._scratch = np.empty(TILE[0] * TILE[1], np.float32)
         shape = -(-residual.shape[0] // TILE[0]), -(-residual.shape[1] // TILE[1])
         self._tiles = _make_tiles(residual.shape, mask, cropped=not whole and self._soft_mask is None)
-        self._highest = _SidelobeTable(psf, shape)
+        self._highest = _sidelobe_table(psf, shape)
         self._limits = np.full(len(self._tiles), -1.0)
         for number, tile in enumerate(self._tiles):
             if tile is not None and (tile.weight is None or tile.weight.any()):
@@ -194,6 +195,19 @@ def _cropped(box: tuple[slice, slice], inside: NDArray[np.bool_]) -> tuple[slice
         slice(box[0].start + int(y[0]), box[0].start + int(y[-1]) + 1),
         slice(box[1].start + int(x[0]), box[1].start + int(x[-1]) + 1),
     )
+
+
+_tables: dict[int, tuple[weakref.ref[Plane], tuple[int, int], _SidelobeTable]] = {}  # by the id of the PSF's array
+
+
+def _sidelobe_table(psf: Plane, tiles: tuple[int, int]) -> _SidelobeTable:
+    """The table of a PSF, kept as long as the array is there: each minor cycle asks for it, and PSFs don't change."""
+    number = id(psf)
+    kept = _tables.get(number)
+    if kept is None or kept[0]() is not psf or kept[1] != tiles:
+        kept = weakref.ref(psf, lambda _: _tables.pop(number, None)), tiles, _SidelobeTable(psf, tiles)
+        _tables[number] = kept
+    return kept[2]
 
 
 class _SidelobeTable:

@@ -102,6 +102,17 @@ def test_second_step_goes_on_from_first() -> None:
     np.testing.assert_allclose(plane.model, model, rtol=1e-5)
 
 
+def test_maxima_of_a_psf_are_found_once_and_go_with_it() -> None:
+    psf = make_psf((50, 60), np.random.default_rng(4))
+    residual = np.zeros_like(psf)
+    planes = [HogbomPlane(residual, residual, plane) for plane in (psf, psf, psf.copy())]
+    assert planes[0]._highest is planes[1]._highest
+    assert planes[0]._highest is not planes[2]._highest
+    kept = len(hogbom._tables)
+    del planes, psf
+    assert len(hogbom._tables) == kept - 2
+
+
 def test_first_of_equal_peaks_is_cleaned_first() -> None:
     psf = np.zeros((70, 600), np.float32)
     psf[35, 300] = 1
