@@ -111,7 +111,10 @@ class FieldPlanes:
     def mask_of(self, key: Key) -> Pixels | None:
         """The clean mask of one plane; None where it is one all over."""
         mask = self.mask.plane(*key)
-        return None if self.mask_sum(key) == mask.size and (mask == 1).all() else mask
+        if self.mask_sum(key) != mask.size:
+            return mask
+        distinct = mask[:1, :1] if mask.strides == (0, 0) else mask  # one pixel stands for all of such a plane
+        return None if (distinct == 1).all() else mask
 
     def mask_sum(self, key: Key) -> float:
         """Sum of the clean mask of one plane."""
@@ -122,8 +125,11 @@ class FieldPlanes:
     def peak(self, key: Key, *, masked: bool = False) -> float:
         """Peak |residual| of one plane over its good pixels, or those of them inside the mask [Jy/beam]."""
         if (key, masked) not in self._peaks:
-            residual, mask = self.residual.plane(*key), self.mask_of(key) if masked else None
-            self._peaks[key, masked] = peak_of(residual, self.residual.valid(*key), None if mask is None else mask > 0)
+            mask = self.mask_of(key) if masked else None
+            if masked and mask is None:
+                return self.peak(key)
+            inside = None if mask is None else mask > 0
+            self._peaks[key, masked] = peak_of(self.residual.plane(*key), self.residual.valid(*key), inside)
         return self._peaks[key, masked]
 
     def flux(self, key: Key) -> float:

@@ -121,11 +121,12 @@ def correct_for_pb(field: FieldPlanes) -> None:
         casa.post(f"{field.image.path} is not corrected for the primary beam: there is no image or no .pb", "WARN")
         return
     target = CachedImage(make_product(field.imagename, "image.pbcor", unit="Jy/beam"), keeps=False)
+    pb = CachedImage(field.pb.path, keeps=field.image.keeps)  # in memory for as long as this takes
     nx, ny, _, _ = field.image.shape
     most = max(1, RESTORED_AT_ONCE // (nx * ny))
     for start in range(0, len(field.keys), most):
         keys = field.keys[start : start + most]
-        target.write({key: _corrected(field.image.plane(*key), field.pb.plane(*key)) for key in keys})
+        target.write({key: _corrected(field.image.plane(*key), pb.plane(*key)) for key in keys})
     copy_beams(field.image.path, target.path)
     copy_pixel_mask(field.pb.path, target.path)
 
