@@ -93,8 +93,10 @@ class Transform:
         complex64 or complex128 [row, chan]
             Visibilities [Jy], in the precision of `plane`.
         """
-        padded = np.zeros(self._padded, dtype=plane.dtype)
-        padded[self._inside] = plane
+        padded = plane
+        if plane.shape != self._padded:
+            padded = np.zeros(self._padded, dtype=plane.dtype)
+            padded[self._inside] = plane
         return ducc0.wgridder.dirty2vis(uvw=uvw, freq=freq, dirty=padded, **self._options(plane))
 
     def _options(self, values: np.ndarray) -> dict[str, object]:
@@ -137,11 +139,14 @@ class WholeCube:
         Number of its channels.
     first : int
         The channel that is the first of those made.
+    guards : set of int
+        Channels, counted from `first`, that need no residual.
     """
 
     coordinates: Sequence[Record]
     nchan: int
     first: int = 0
+    guards: frozenset[int] = frozenset()
 
 
 def with_planes_in_w(records: ToolRecords) -> ToolRecords:
@@ -201,7 +206,7 @@ class DuccGridder:
         )
         at_once = min(usable_threads(), nchan)
         transform = Transform(images.shape[:2], images.cell, images.wide, max(1, usable_threads() // at_once))
-        return Field(images, visibilities, transform, whole.first, at_once)
+        return Field(images, visibilities, transform, whole.first, at_once, whole.guards)
 
     def set_weighting(self) -> None:
         """One density, where the weights come from one, is that on the grid of the largest field."""
@@ -223,7 +228,7 @@ class DuccGridder:
 
     def use_weight_density(self, path: str) -> None:
         """Set the weights by a density on disk, the sum of what gridders have written."""
-        own = self._largest.visibilities.density()
+        own = self._largest.visibilities.empty_density()
         if own is None:
             raise ImagingError("these weights come from no density")
         saved = np.load(path)

@@ -42,6 +42,8 @@ class Field:
         The channel of the visibilities that is the images' first.
     nthreads : int
         How many channels are worked on at the same time.
+    guards : set of int
+        Channels of the images whose residual stays zero.
     """
 
     images: FieldImages
@@ -49,6 +51,7 @@ class Field:
     transform: Transform
     first: int = 0
     nthreads: int = 1
+    guards: frozenset[int] = frozenset()
 
     def blocks(self, channel: int) -> Iterator[Block]:
         """The visibilities of an image channel."""
@@ -153,7 +156,7 @@ def _make_residual(field: Field, sources: Sequence[Field], models: Sequence[Mode
         planes = [images.planes(len(channels)) for _ in range(images.model_terms)]
 
         def work(number: int, share: range, group: range = channels, planes: Any = planes) -> None:
-            for channel in share:
+            for channel in sorted(set(share) - field.guards):
                 for term, plane in enumerate(_residual(field, predictions[number], channel)):
                     planes[term][..., channel - group.start] = plane
 

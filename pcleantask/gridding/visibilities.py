@@ -124,13 +124,18 @@ class Visibilities:
 
     def density(self) -> Density | None:
         """The density of these visibilities, where the weights come from one density; workers' can be added."""
+        density = self.empty_density()
+        if density is not None:
+            for spectra, _ in self._data:
+                density.add(_coverage(spectra), self._image.scheme.box)
+        return density
+
+    def empty_density(self) -> Density | None:
+        """The same on its grid, before anything is counted."""
         scheme = self._image.scheme
         if not scheme.needs_density or scheme.by_channel:
             return None
-        density = Density.empty(scheme.density_grid(self._image.grid))
-        for spectra, _ in self._data:
-            density.add(_coverage(spectra), scheme.box)
-        return density
+        return Density.empty(scheme.density_grid(self._image.grid))
 
     def set_weights(self, density: Density | None = None) -> None:
         """Make imaging weights of the natural ones.

@@ -17,6 +17,7 @@ from ..gridding.base import Gridder
 from ..gridding.ducc_gridder import DuccGridder, WholeCube
 from ..images import planes
 from ..images.assemble import cut_out
+from ..images.cached import note_change
 from ..images.products import carried_over, products
 from ..imaging.beam import Beam
 from ..imaging.cleaners import AnyDeconvolver
@@ -128,7 +129,8 @@ class PartWorkshop(SerialWorkshop):
 
     def _make_gridder(self, records: ToolRecords, selpars: tuple[Record, ...] | None = None) -> Gridder:
         if self._config.engine == DUCC:
-            whole = WholeCube(self._coordinates, self._slab.nchan, self._slab.first)
+            guards = frozenset(self._slab.guards)
+            whole = WholeCube(self._coordinates, self._slab.nchan, self._slab.first, guards)
             return DuccGridder(self._config, records, whole=whole)
         if is_needed(records):
             return WholeBandGridder(records, self._coordinates, self._slab.nchan)
@@ -208,6 +210,8 @@ class CubePart:
     def major_cycle(self, last: bool) -> None:
         """Make the residuals; those of guards are not exact, and zero counts in no peak or noise."""
         self._imager.run_major_cycle(last=last)
+        if self._config.engine == DUCC:
+            return  # its gridder has left them zero
         for name in self._workshop.imagenames:
             self._workshop.clear_guards(name + ".residual")
 
@@ -304,10 +308,12 @@ class CubePart:
 
     def write_guards(self, number: int) -> None:
         """Write what `read_guards` has read into the model of field `number`."""
-        with planes.opened(self._workshop.imagenames[number] + ".model") as model:
+        path = self._workshop.imagenames[number] + ".model"
+        with planes.opened(path) as model:
             for guard, pixels in self._guards.items():
                 for pol, plane in enumerate(pixels):
                     model.write(plane, pol, guard)
+        note_change(path)
         self._guards = {}
 
     def revert_masks(self) -> None:

@@ -56,6 +56,14 @@ def test_prediction_is_the_direct_sum(shape, wide):
     assert abs(found - truth).max() < OF_PEAK * abs(truth).max()
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_prediction_does_not_depend_on_the_order_of_pixels(shape):
+    uvw, freq = observation()
+    model = sky(shape).astype(np.float32)
+    found = [Transform(shape, CELL).predict(uvw, freq, np.asarray(model, order=order)) for order in "CF"]
+    assert (found[0] == found[1]).all()
+
+
 @pytest.mark.parametrize("wide", [False, True])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_prediction_is_the_adjoint_of_gridding(shape, wide):

@@ -294,6 +294,10 @@ def test_parts_of_the_rows_with_one_density_make_the_whole(scheme: str, imaged: 
     whole.set_weights()
     parts = [found.read(part=(number, 3)) for number in range(3)]
     densities = [part.density() for part in parts]
+    for part, density in zip(parts, densities, strict=True):
+        empty = part.empty_density()
+        assert (empty is None) == (density is None)
+        assert empty is None or (empty.grid == density.grid and not empty.cells.any() and density.cells.any())
     for part in parts:
         part.set_weights(None if densities[0] is None else sum(densities[1:], densities[0]))
     together = [block for part in parts for block in part.blocks()]
