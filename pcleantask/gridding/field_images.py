@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import casa
 from ..engines import WIDE_GRIDDERS
-from ..images import writing
+from ..images import cached, writing
 from ..toolrecords import Record
 
 
@@ -122,8 +122,14 @@ class FieldImages:
         return np.zeros((*self.shape[:3], count), dtype=np.float32, order="F")
 
     def write(self, kind: str, planes: np.ndarray, start: int, term: int = 0) -> None:
-        """Write channels from `start` on; planes are float32 [nx, ny, npol, channels]."""
-        writing.write_channels(self.path(kind, term), planes, start)
+        """Write channels from `start` on; planes are float32 [nx, ny, npol, channels], and must not be used afterwards.
+
+        Those of a whole cube are handed over to who cleans it; continuum images are still to be normalized.
+        """
+        path = self.path(kind, term)
+        writing.write_channels(path, planes, start)
+        if self.is_cube and planes.shape == self.shape:
+            cached.hand_over(path, planes)
 
     def read(self, kind: str, channels: range, term: int = 0) -> np.ndarray:
         """Some channels as float32 [nx, ny, npol, channels]."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..images.cached import Key, Pixels, hand_over, kept_planes
 from .block import Block, phasor
 from .field_images import FieldImages
 
@@ -34,20 +35,36 @@ class ModelPlanes:
     def __init__(self, images: FieldImages) -> None:
         self.images = images
         self._held, self._pixels = range(0), [np.zeros(0, np.float32)]
+        self._kept: list[Mapping[Key, Pixels] | None] = []
         self.exists = all(images.exists("model", term) for term in range(images.model_terms))
 
     def hold(self, channels: range) -> None:
-        """Read some channels and their neighbours into memory, in place of those that were there."""
+        """Have some channels and their neighbours in memory, in place of those that were there.
+
+        They are read unless the minor cycle has the model in memory; what is read as a whole is of use to that, too.
+        """
         if not self.exists:
             return
+        paths = [self.images.path("model", term) for term in range(self.images.model_terms)]
+        self._kept = [kept_planes(path) for path in paths]
+        if None not in self._kept:
+            self._held = range(self.images.shape[3])
+            return
+        self._kept = []
         self._held = range(max(0, channels.start - REACH), min(self.images.shape[3], channels.stop + REACH))
         self._pixels = [self.images.read("model", self._held, term) for term in range(self.images.model_terms)]
+        if self.images.is_cube and len(self._held) == self.images.shape[3]:
+            for path, pixels in zip(paths, self._pixels, strict=True):
+                hand_over(path, pixels)
 
     def plane(self, channel: int, pol: int, term: int = 0) -> NDArray[np.float32] | None:
         """One plane [nx, ny]; None where the model is empty, or the channel isn't there."""
         if not self.exists or not 0 <= channel < self.images.shape[3]:
             return None
-        if channel in self._held:
+        kept = self._kept[term] if self._kept else None
+        if kept is not None:
+            plane = kept[pol, channel].T
+        elif channel in self._held:
             plane = self._pixels[term][:, :, pol, channel - self._held.start]
         else:
             with DISK:

@@ -5,6 +5,8 @@ casatools takes 2 ms to read and 1 to write a plane of 512 x 512, as long as 30 
 
 from __future__ import annotations
 
+import os
+import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import casa
+from ..cores import memory_share
 from . import planes
 from .writing import MASK, has_pixel_mask, read_channels, read_pixel_mask
 
@@ -22,6 +25,8 @@ Pixels = NDArray[np.float32]
 MISCINFO, IMAGE_INFO = "miscinfo", "imageinfo"  # keywords of an image's table
 BEAM_KEYS = ("restoringbeam", "perplanebeams")  # of the latter
 LOCK_FILE = "table.lock"  # written by who only reads, too
+HANDED_SHARE = 1 / 16  # of the free memory, which an image may take that is handed over
+PIXEL_FILES = "table.f*"  # in the folder of an image; keywords are in others
 WRITTEN_AT_ONCE = 1 << 22  # pixels
 
 
@@ -29,7 +34,8 @@ class CachedImage:
     """The planes of the image at `path`, float32 [y, x], read when asked for; all kept in memory if `keeps`.
 
     A plane is the transpose of casacore's, without a copy. Who changes one that was handed out changes what is kept.
-    One that has the same value all over takes no memory, and can't be changed.
+    One that has the same value all over takes no memory, and can't be changed. Others in the process get at what is
+    kept by `kept_planes`, and spare it reading what they have written by `hand_over`.
     """
 
     def __init__(self, path: str, *, keeps: bool = True) -> None:
@@ -37,7 +43,12 @@ class CachedImage:
         self.keeps = keeps
         self._stamp: object = None
         self._planes: dict[Key, Pixels] = {}
-        self._valid: dict[Key, NDArray[np.bool_]] | None = None
+        self._given: tuple[object, Pixels] | None = None
+        self._valid: dict[Key, NDArray[np.bool_] | None] | None = None
+        self._mask_stamp: object = None
+        self._mask_is_checked = False
+        self._place = os.path.abspath(path)
+        _images.add(self)
         self._shape: tuple[int, int, int, int] | None = None
 
     def exists(self) -> bool:
@@ -48,16 +59,36 @@ class CachedImage:
         stamp = file_stamp(self.path)
         changed = stamp != self._stamp
         if changed:
-            self.forget()
+            self.forget_pixels()
             self._stamp = stamp
+            self._adopt()
         return changed
 
     def forget(self) -> None:
         """Let go of all planes; the next one is read from the disk."""
+        self.forget_pixels()
+        self._valid = self._given = None
+
+    def forget_pixels(self) -> None:
+        """The same, but for pixel masks, which stay as long as they are as they were."""
         self._planes.clear()
-        self._valid = None
+        self._mask_is_checked = False
         self._shape = None
         self._stamp = None
+
+    def _adopt(self) -> None:
+        """Keep what has been handed over, if it is what is on the disk."""
+        given, self._given = self._given, None
+        if given is not None and self.keeps and given[0] == _pixel_stamp(self._place):
+            nx, ny, npol, nchan = given[1].shape
+            self._shape = nx, ny, npol, nchan
+            self._fill(given[1])
+
+    def _fill(self, pixels: Pixels) -> None:
+        """Keep the planes of the whole cube [nx, ny, npol, nchan], but those that are there."""
+        for key in self.keys():
+            if key not in self._planes:
+                self._planes[key] = _compact(pixels[:, :, key[0], key[1]].T)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -79,14 +110,15 @@ class CachedImage:
         if not self.keeps:
             with planes.opened(self.path) as image:
                 return image.read(pol, chan).T
-        pixels = read_channels(self.path, 0, self.shape[3])
-        for key in self.keys():
-            if key not in self._planes:
-                self._planes[key] = _compact(pixels[:, :, key[0], key[1]].T)
+        self._fill(read_channels(self.path, 0, self.shape[3]))
         return self._planes[pol, chan]
 
     def valid(self, pol: int, chan: int) -> NDArray[np.bool_] | None:
         """Pixel mask of one plane, bool [y, x]; None where all is good."""
+        if not self._mask_is_checked:
+            former, self._mask_stamp = self._mask_stamp, file_stamp(str(Path(self.path) / MASK))
+            self._valid = self._valid if self._mask_stamp == former else None
+            self._mask_is_checked = True
         if self._valid is None:
             self._valid = self._read_valid(pol, chan)
         elif self._valid and (pol, chan) not in self._valid:
@@ -94,11 +126,12 @@ class CachedImage:
                 self._valid = {(pol, chan): image.read_valid(pol, chan).T}
         return self._valid.get((pol, chan)) if self._valid else None
 
-    def _read_valid(self, pol: int, chan: int) -> dict[Key, NDArray[np.bool_]]:
+    def _read_valid(self, pol: int, chan: int) -> dict[Key, NDArray[np.bool_] | None]:
         """Pixel masks of all planes, or of one if planes aren't kept; none where the image has no pixel mask."""
         if self.keeps and has_pixel_mask(self.path):
             valid = read_pixel_mask(self.path, 0, self.shape[3])
-            return {key: valid[:, :, key[0], key[1]].T for key in self.keys()}
+            found = {key: valid[:, :, key[0], key[1]].T for key in self.keys()}
+            return {key: None if plane.all() else plane for key, plane in found.items()}
         with planes.opened(self.path) as image:
             return {(pol, chan): image.read_valid(pol, chan).T} if image.has_pixel_mask() else {}
 
@@ -115,6 +148,48 @@ class CachedImage:
         else:
             self._planes.clear()
         self._stamp = file_stamp(self.path)
+
+
+_images: weakref.WeakSet[CachedImage] = weakref.WeakSet()
+
+
+def kept_planes(path: str) -> Mapping[Key, Pixels] | None:
+    """All planes of the image at `path`, float32 [y, x], where the process has them in memory as they are on the disk.
+
+    They must not be changed.
+    """
+    for image in _kept_images(path):
+        if image._planes and image._stamp == file_stamp(image.path) and len(image._planes) == len(image.keys()):
+            return dict(image._planes)
+    return None
+
+
+def hand_over(path: str, pixels: Pixels) -> None:
+    """Give who keeps the planes of the image at `path` what is on the disk now: float32 [nx, ny, npol, nchan].
+
+    Who hands over must not use the array after the next `refresh`, when it becomes the image's own if the image hasn't
+    been written since. It is not taken where nobody keeps planes, or where it is much of the free memory.
+    """
+    for image in _kept_images(path):
+        if image.keeps and pixels.nbytes / 1024 <= HANDED_SHARE * memory_share() * casa.available_memory():
+            image._given = _pixel_stamp(path), pixels
+            return
+
+
+def note_change(path: str) -> None:
+    """Tell who keeps planes of the image at `path` that it was written: two changes at once may have one time."""
+    for image in _kept_images(path):
+        image.forget()
+
+
+def _kept_images(path: str) -> list[CachedImage]:
+    return [image for image in _images if image._place == os.path.abspath(path)]
+
+
+def _pixel_stamp(path: str) -> object:
+    """What changes when the pixels of an image are written."""
+    status = [(entry.name, entry.stat()) for entry in sorted(Path(path).glob(PIXEL_FILES))]
+    return [(name, found.st_mtime_ns, found.st_size) for name, found in status]
 
 
 def _compact(plane: Pixels) -> Pixels:

@@ -70,7 +70,7 @@ class FieldPlanes:
 
     def forget_residual(self) -> None:
         """Let go of the residual: what is kept of it is no longer what is on the disk."""
-        self.residual.forget()
+        self.residual.forget_pixels()
         self._peaks.clear()
 
     @property

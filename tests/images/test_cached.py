@@ -10,7 +10,17 @@ import pytest
 
 from pcleantask import casa
 from pcleantask.images import planes
-from pcleantask.images.cached import CachedImage, copy_beams, copy_pixel_mask, make_product, set_beam
+from pcleantask.images.cached import (
+    CachedImage,
+    copy_beams,
+    copy_pixel_mask,
+    hand_over,
+    kept_planes,
+    make_product,
+    note_change,
+    set_beam,
+)
+from pcleantask.images.writing import write_channels
 
 SHAPE = (12, 8, 2, 5)
 BEAMS = [{"major": f"{3 + chan}arcsec", "minor": "2arcsec", "pa": "20deg"} for chan in range(SHAPE[3])]
@@ -70,6 +80,83 @@ def test_refresh_forgets_what_another_has_overwritten(image: str) -> None:
     np.testing.assert_array_equal(cached.plane(1, 2), -former)
 
 
+def read_anew(image: CachedImage) -> bool:
+    """Whether a refreshed image has no planes in memory yet."""
+    image.refresh()
+    return kept_planes(image.path) is None
+
+
+def test_what_is_handed_over_is_kept_unless_the_image_was_written_since(image: str, pixels: np.ndarray) -> None:
+    cached = CachedImage(image)
+    for later_change in (False, True):
+        former = cached.plane(0, 0).copy()
+        time.sleep(0.02)
+        changed = np.asfortranarray(-2 * pixels + former[0, 1])
+        write_channels(image, changed)
+        hand_over(image, changed.copy(order="F"))
+        expected = changed
+        if later_change:
+            time.sleep(0.02)
+            expected = changed + 1
+            write_channels(image, expected)
+        assert read_anew(cached) == later_change
+        keys = cached.keys()
+        for pol, chan in keys:
+            np.testing.assert_array_equal(cached.plane(pol, chan), expected[:, :, pol, chan].T)
+
+
+def test_handed_over_pixels_outlive_a_change_of_keywords(image: str, pixels: np.ndarray) -> None:
+    cached = CachedImage(image)
+    hand_over(image, pixels.copy(order="F"))
+    time.sleep(0.02)
+    with casa.opened_table(image, writable=True) as table:
+        table.putkeyword("units", "Jy")
+    assert not read_anew(cached)
+
+
+def test_kept_planes_are_those_on_disk_or_none(image: str, pixels: np.ndarray) -> None:
+    assert kept_planes(image) is None
+    cached = CachedImage(image)
+    assert read_anew(cached)
+    cached.write({(0, 1): np.full((8, 12), 7, np.float32)})
+    assert kept_planes(image) is None  # but one
+    cached.plane(1, 1)
+    kept = kept_planes(image)
+    assert kept is not None
+    assert (kept[0, 1] == 7).all()
+    np.testing.assert_array_equal(kept[1, 4], pixels[:, :, 1, 4].T)
+    with planes.opened(image) as other:
+        other.write(pixels[:, :, 0, 0], 1, 2)
+    note_change(image)
+    assert kept_planes(image) is None
+    np.testing.assert_array_equal(cached.plane(1, 2), pixels[:, :, 0, 0].T)
+
+
+def test_images_that_keep_nothing_are_handed_nothing(image: str, pixels: np.ndarray) -> None:
+    cached = CachedImage(image, keeps=False)
+    hand_over(image, pixels.copy(order="F"))
+    assert read_anew(cached)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_pixel_mask_stays_until_it_changes(image: str, pixels: np.ndarray, keeps: bool) -> None:
+    cached = CachedImage(image, keeps=keeps)
+    for limit in (None, 30, 50):
+        time.sleep(0.02)
+        if limit is not None:
+            with casa.opened_image(image) as tool:
+                tool.calcmask(f"'{image}' > {limit}", name="mask0")
+        cached.refresh()
+        found = cached.valid(0, 0)
+        assert (found is None) == (limit is None)
+        if limit is not None:
+            np.testing.assert_array_equal(found, limit < pixels[:, :, 0, 0].T)
+        write_channels(image, pixels[..., :1])
+        cached.refresh()
+        again = cached.valid(0, 0)
+        assert again is found or (again == found).all()
+
+
 @pytest.mark.parametrize("keeps", [True, False])
 def test_pixel_mask_is_that_on_disk(image: str, pixels: np.ndarray, keeps: bool) -> None:
     assert CachedImage(image, keeps=keeps).valid(0, 0) is None
@@ -77,7 +164,9 @@ def test_pixel_mask_is_that_on_disk(image: str, pixels: np.ndarray, keeps: bool)
         tool.calcmask(f"'{image}' > 30")
     cached = CachedImage(image, keeps=keeps)
     for key in ((0, 0), (1, 4)):
-        np.testing.assert_array_equal(cached.valid(*key), pixels[:, :, key[0], key[1]].T > 30)
+        expected = pixels[:, :, key[0], key[1]].T > 30
+        found = cached.valid(*key)
+        np.testing.assert_array_equal(np.ones_like(expected) if found is None else found, expected)
 
 
 def test_product_has_shape_and_information_of_residual(image: str, tmp_path: Path) -> None:
