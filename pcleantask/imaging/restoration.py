@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import scipy.fft
+from numpy.typing import NDArray
 
 from .. import casa
 from ..images import planes
@@ -51,11 +52,29 @@ class BeamConvolver:
         normalized: bool = False,
     ) -> None:
         self._shape = shape
-        gaussian = gaussian_psf((shape[1], shape[0]), beam, reference_pixel, cell).T
-        self._gaussian = gaussian / gaussian.sum() if normalized else gaussian
+        self._beam, self._reference_pixel, self._cell, self._is_normalized = beam, reference_pixel, cell, normalized
         reach = beam.major * math.sqrt(GAUSSIAN_CUT / (4 * math.log(2.0)))
         self._reach = tuple(int(reach / abs(step)) + 2 for step in (cell[1], cell[0]))
         self._is_central = all(at == size // 2 for at, size in zip(reference_pixel, shape[::-1], strict=True))
+
+    @cached_property
+    def _gaussian(self) -> Pixels:
+        gaussian = gaussian_psf(self._shape[::-1], self._beam, self._reference_pixel, self._cell).T
+        return gaussian / gaussian.sum() if self._is_normalized else gaussian
+
+    @cached_property
+    def _stamp(self) -> tuple[NDArray[np.intp], NDArray[np.intp], Pixels]:
+        """Rows and columns about the centre beyond which a central Gaussian is zero, and its pixels there."""
+        rows, columns = (
+            np.arange(-min(size // 2, reach), min(size - size // 2, reach + 1))
+            for size, reach in zip(self._shape, self._reach, strict=True)
+        )
+        if self._is_normalized:
+            ny, nx = self._shape
+            return rows, columns, self._gaussian[np.ix_(ny // 2 + rows, nx // 2 + columns)]
+        centre = float(-columns[0]), float(-rows[0])
+        stamp = gaussian_psf((len(columns), len(rows)), self._beam, centre, self._cell).T
+        return rows, columns, np.ascontiguousarray(stamp)
 
     @cached_property
     def _transform(self) -> Any:
@@ -72,12 +91,8 @@ class BeamConvolver:
 
     def _sum_of_gaussians(self, plane: Pixels) -> Pixels:
         result = np.zeros_like(plane)
-        rows, columns = (
-            np.arange(-min(size // 2, reach), min(size - size // 2, reach + 1))
-            for size, reach in zip(self._shape, self._reach, strict=True)
-        )
+        rows, columns, stamp = self._stamp
         ny, nx = self._shape
-        stamp = self._gaussian[np.ix_(ny // 2 + rows, nx // 2 + columns)]
         for y, x in zip(*plane.nonzero(), strict=True):
             top, bottom, left, right = y + rows[0], y + rows[-1] + 1, x + columns[0], x + columns[-1] + 1
             if top >= 0 and left >= 0 and bottom <= ny and right <= nx:

@@ -7,7 +7,7 @@ import pytest
 
 from pcleantask import casa
 from pcleantask.imaging import restoration
-from pcleantask.imaging.beam import ARCSEC, DEGREE, Beam, deconvolved
+from pcleantask.imaging.beam import ARCSEC, DEGREE, Beam, deconvolved, gaussian_psf
 from pcleantask.imaging.restoration import BeamConvolver
 
 CELL = (-0.5 * ARCSEC, 0.5 * ARCSEC)
@@ -39,6 +39,14 @@ def test_component_stays_where_it_is_with_its_flux_as_peak(shape: tuple[int, int
     found = convolver(shape)(model)
     assert np.unravel_index(found.argmax(), shape) == (20, 41)
     assert found.max() == 2
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (63, 81), (10, 12)])
+def test_central_component_is_the_gaussian_of_the_plane_to_the_last_bit(shape: tuple[int, int]) -> None:
+    model = np.zeros(shape, np.float32)
+    model[shape[0] // 2, shape[1] // 2] = 1
+    gaussian = gaussian_psf(shape[::-1], BEAM, (shape[1] // 2, shape[0] // 2), CELL).T
+    np.testing.assert_array_equal(convolver(shape)(model), gaussian)
 
 
 def test_normalized_beam_keeps_the_sum() -> None:
