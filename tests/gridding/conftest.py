@@ -16,7 +16,7 @@ from pcleantask.config import PcleanConfig
 from pcleantask.parallel.coordinates import image_coordinates
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tclean(session_dir: Path) -> Iterator[TaskProcess]:
     """A process in which tclean runs."""
     with TaskProcess(session_dir) as process:
