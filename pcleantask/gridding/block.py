@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-LIGHT_SPEED = 299792458.0  # [m/s]
+from .weighting import LIGHT_SPEED
 
 
 @dataclass(frozen=True)

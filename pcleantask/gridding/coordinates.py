@@ -6,6 +6,11 @@ from .. import casa
 from ..toolrecords import Record, ToolRecords
 
 
+def coordinate_key(csys: Record, kind: str) -> str:
+    """The key of a coordinate, such as 'direction0', in the record of a coordinate system."""
+    return next(name for name in csys if name.startswith(kind) and name[len(kind) :].isdigit())
+
+
 def image_coordinates(records: ToolRecords, *, with_model: bool = False) -> list[tuple[Record, int]]:
     """Each field's coordinate system and number of channels.
 

@@ -13,6 +13,7 @@ from .. import casa
 from ..engines import WIDE_GRIDDERS
 from ..images import cached, writing
 from ..toolrecords import Record
+from .coordinates import coordinate_key
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ class FieldImages:
     @classmethod
     def of(cls, impars: Record, gridpars: Record, normpars: Record, csys: Record, nchan: int) -> FieldImages:
         """The images that CASA's gridder would make by these records, with its coordinates."""
-        npol = len(csys[_key(csys, "stokes")]["stokes"])
-        direction = csys[_key(csys, "direction")]
+        npol = len(csys[coordinate_key(csys, "stokes")]["stokes"])
+        direction = csys[coordinate_key(csys, "direction")]
         nx, ny = (int(size) for size in impars["imsize"])
         return cls(
             imagename=impars["imagename"],
@@ -100,7 +101,7 @@ class FieldImages:
 
     def key(self, kind: str) -> str:
         """The key of a coordinate, such as 'direction0', in the record of the coordinate system."""
-        return _key(self.coordinates, kind)
+        return coordinate_key(self.coordinates, kind)
 
     def path(self, kind: str, term: int = 0) -> str:
         """Where the image of that kind and Taylor term is."""
@@ -151,11 +152,6 @@ class FieldImages:
         """Fit a Gaussian to every plane of the PSF, and keep the beams with it."""
         with casa.tool("synthesisutils") as utilities, casa.working_on("fitting the beams"):
             utilities.fitPsfBeam(imagename=self.imagename, nterms=max(1, self.nterms), psfcutoff=self.psfcutoff)
-
-
-def _key(csys: Record, kind: str) -> str:
-    """The key of a coordinate, 'direction0', in the record of a coordinate system."""
-    return next(name for name in csys if name.startswith(kind) and name[len(kind) :].isdigit())
 
 
 def _radians(values: Iterable[float], units: Iterable[str]) -> tuple[float, float]:

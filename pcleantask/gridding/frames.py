@@ -12,6 +12,7 @@ from .. import casa
 from ..errors import ParameterError
 from ..measurementsets import observatory_position
 from ..toolrecords import Record
+from .coordinates import coordinate_key
 from .spectral import SpectralAxis
 
 Doubles = NDArray[np.float64]
@@ -40,7 +41,7 @@ def spectral_axis(csys: Record, nchan: int) -> SpectralAxis:
         place = np.repeat(tool.referencepixel()["numeric"][:, np.newaxis], nchan + 1, axis=1)
         place[axis] = np.arange(nchan + 1)
         frequency = tool.toworldmany(place)["numeric"][axis]
-    system = csys[_key(csys, "spectral")]["system"]
+    system = csys[coordinate_key(csys, "spectral")]["system"]
     if system not in (*UNMOVED, GRIDDING_FRAME):
         with casa.tool("measures") as measures:
             _do_frame(measures, csys["telescopeposition"], image_centre(csys, None))
@@ -51,7 +52,7 @@ def spectral_axis(csys: Record, nchan: int) -> SpectralAxis:
 
 def is_moving(csys: Record) -> bool:
     """Whether frequencies of data are converted at all."""
-    return csys[_key(csys, "spectral")]["system"] not in UNMOVED
+    return csys[coordinate_key(csys, "spectral")]["system"] not in UNMOVED
 
 
 def image_centre(csys: Record, imsize: tuple[int, int] | None) -> Record:
@@ -62,17 +63,13 @@ def image_centre(csys: Record, imsize: tuple[int, int] | None) -> Record:
         if imsize is not None:
             place[:2] = imsize[0] // 2, imsize[1] // 2
         world = tool.toworld(place, "n")["numeric"][:2]
-    own = csys[_key(csys, "direction")]
+    own = csys[coordinate_key(csys, "direction")]
     with casa.tool("quanta") as quanta:
         lon, lat = (
             quanta.convert({"value": float(value), "unit": str(unit)}, "rad")["value"]
             for value, unit in zip(world, own["units"], strict=True)
         )
     return _direction(own["system"], lon, lat)
-
-
-def _key(csys: Record, kind: str) -> str:
-    return next(name for name in csys if name.startswith(kind) and name[len(kind) :].isdigit())
 
 
 @dataclass(frozen=True)
