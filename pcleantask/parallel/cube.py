@@ -351,5 +351,6 @@ def check_splittable(config: PcleanConfig) -> None:
         "psfphasecenter makes the PSF of a mosaic anew": gridding.psfphasecenter != "" and "mosaic" in main.gridder,
         f"gridder={main.gridder!r} fills its cache for the whole cube": main.gridder.startswith("aw"),
         "facets are imaged together": gridding.facets > 1,
-        "with nsigma three or more parts of a cube have stopped a cycle before the whole": config.iteration.nsigma > 0,
+        "with nsigma and fastnoise=False the mask of the first channel decides how all noise is measured":
+        config.iteration.nsigma > 0 and not config.masking.fastnoise,
     })  # fmt: skip

@@ -223,7 +223,12 @@ class CubePart:
         record = dict(self._workshop.parts.deconvolvers[number].init_record())
         if record["masksum"] != NO_MASK_SUM:
             self._sums[number] = float(record["masksum"])
-        return {"record": record, "masksum": self._sums[number], "rms": self._largest_rms(number)}
+        rms = self._largest_rms(number)
+        nsigma = self._config.iteration.nsigma
+        if nsigma > 0 and self._config.fields[number].usemask != "auto-multithresh":
+            # CASA measures anew only after iterations (SynthesisDeconvolver::initMinorCycle): this part may have had none
+            record["nsigmathreshold"] = float(np.float32(nsigma) * np.float32(rms))
+        return {"record": record, "masksum": self._sums[number], "rms": rms}
 
     def _largest_rms(self, number: int) -> float:
         """The largest robust rms of the planes, which decides whose n-sigma threshold counts; 0 without one."""

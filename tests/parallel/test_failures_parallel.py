@@ -161,6 +161,20 @@ def test_failure_of_a_worker_is_one_error_with_rank_host_and_cause(
 
 
 @pytest.mark.long
+@KINDS
+@pytest.mark.parametrize("point", ["first residual", "restoration"])
+def test_disk_that_fills_up_later_is_one_error_of_whoever_wrote(
+    folder: Path, former: Former, parameters: dict[str, Any], point: str
+) -> None:
+    before = former(parameters)
+    answer = fail(f"full disk everywhere at {point}", parameters)
+    assert "ImagingError" in answer["kinds"]
+    assert re.search("CASA failed while", answer["message"])
+    assert answer["message"].splitlines()[-1] == "The unfinished images are in 'img.workdirectory'"
+    check(folder, answer, before, parameters)
+
+
+@pytest.mark.long
 def test_images_that_vanish_from_a_part_are_an_error_of_its_worker(folder: Path, former: Former) -> None:
     before = former(CUBE)
     answer = fail("part removed at first residual", CUBE)
