@@ -226,9 +226,7 @@ def test_serial_cube_in_an_mpi_job_is_warned_of() -> None:
     assert rules.cautions({**values, "parallel": True}, in_mpi_job=True) == rules.cautions(values) == []
 
 
-def test_history_that_cannot_be_written_is_told_and_no_failure(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_history_that_cannot_be_written_is_told_and_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("img.image", "img.psf"):
         with casa.tool("image") as image:
             image.fromshape(str(tmp_path / name), [4, 4, 1, 1])

@@ -119,9 +119,7 @@ def test_tclean_is_pclean_however_it_is_imported_and_nothing_else_is(tmp_path: P
     run = pclean_run(tmp_path, FORMS_SCRIPT, options=("--replace-tclean",) if replaced else ())
     assert run.returncode == 0, run.stderr
     found = json.loads(run.stdout.splitlines()[-1])
-    in_casa = {
-        form: "casatasks.tclean" if module == "pcleantask.pclean" else module for form, module in FORMS.items()
-    }
+    in_casa = {form: "casatasks.tclean" if module == "pcleantask.pclean" else module for form, module in FORMS.items()}
     assert found == (FORMS if replaced else in_casa)
     assert log_of(tmp_path).count(NOTE) == (1 if replaced else 0)
 
