@@ -226,7 +226,7 @@ class CubePart:
         rms = self._largest_rms(number)
         nsigma = self._config.iteration.nsigma
         if nsigma > 0 and self._config.fields[number].usemask != "auto-multithresh":
-            # CASA measures anew only after iterations (SynthesisDeconvolver::initMinorCycle), and a part may have had none
+            # CASA measures anew only after iterations (SynthesisDeconvolver::initMinorCycle); a part may have had none
             record["nsigmathreshold"] = float(np.float32(nsigma) * np.float32(rms))
         return {"record": record, "masksum": self._sums[number], "rms": rms}
 
