@@ -14,6 +14,7 @@ import importlib.util
 import json
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -34,6 +35,9 @@ DATA_VARIABLE = "PCLEANTASK_CASA_DATA"  # a parent's settings, as JSON
 # glibc's mallopt parameters and values: large arrays stay in the process instead of going back to the kernel on each
 # free, which saves CASA a fifth of its time in page faults.
 MALLOPT = {-3: 1 << 30, -1: (1 << 31) - 1, -2: 64 << 20}  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD
+
+# A thread's turn to use CASA: casatools lets others run while it works, and casacore can't be in two threads at once.
+turn = threading.RLock()
 
 
 def _has_measures(path: str | None) -> bool:
@@ -132,44 +136,48 @@ def load() -> ModuleType:
 @contextlib.contextmanager
 def tool(name: str) -> Iterator[Any]:
     """A new casatools tool of that name (`quanta`, `synthesisutils`, ...), released at the end."""
-    instance = getattr(load(), name)()
-    try:
-        yield instance
-    finally:
-        instance.done()
+    with turn:
+        instance = getattr(load(), name)()
+        try:
+            yield instance
+        finally:
+            instance.done()
 
 
 @contextlib.contextmanager
 def opened_table(path: str, *, writable: bool = False) -> Iterator[Any]:
     """The table tool with the table at `path` open."""
-    table = load().table()
-    table.open(path, nomodify=not writable)
-    try:
-        yield table
-    finally:
-        table.close()
+    with turn:
+        table = load().table()
+        table.open(path, nomodify=not writable)
+        try:
+            yield table
+        finally:
+            table.close()
 
 
 @contextlib.contextmanager
 def opened_ms(path: str) -> Iterator[Any]:
     """The ms tool with the MeasurementSet at `path` open, read-only."""
-    ms = load().ms()
-    ms.open(path)
-    try:
-        yield ms
-    finally:
-        ms.close()
+    with turn:
+        ms = load().ms()
+        ms.open(path)
+        try:
+            yield ms
+        finally:
+            ms.close()
 
 
 @contextlib.contextmanager
 def opened_image(path: str) -> Iterator[Any]:
     """The image tool with the image at `path` open."""
-    image = load().image()
-    image.open(path)
-    try:
-        yield image
-    finally:
-        image.close()
+    with turn:
+        image = load().image()
+        image.open(path)
+        try:
+            yield image
+        finally:
+            image.close()
 
 
 def log() -> Any:

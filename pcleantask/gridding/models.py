@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,7 +14,6 @@ from .field_images import FieldImages
 
 Visibilities = NDArray[np.complex64]
 Predict = Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]], NDArray[np.complex64]]
-DISK = threading.Lock()  # CASA's tables are for one thread at a time
 REACH = 2  # channels beyond those that are worked on whose models are held, too: most reach no further
 
 
@@ -67,8 +65,7 @@ class ModelPlanes:
         elif channel in self._held:
             plane = self._pixels[term][:, :, pol, channel - self._held.start]
         else:
-            with DISK:
-                plane = self.images.read("model", range(channel, channel + 1), term)[:, :, pol, 0]
+            plane = self.images.read("model", range(channel, channel + 1), term)[:, :, pol, 0]
         return plane if plane.any() else None
 
 

@@ -105,26 +105,27 @@ class CachedImage:
 
     def plane(self, pol: int, chan: int) -> Pixels:
         """One plane, float32 [y, x]."""
-        if (pol, chan) in self._planes:
+        with casa.turn:
+            if (pol, chan) not in self._planes:
+                if not self.keeps:
+                    with planes.opened(self.path) as image:
+                        return image.read(pol, chan).T
+                self._fill(read_channels(self.path, 0, self.shape[3]))
             return self._planes[pol, chan]
-        if not self.keeps:
-            with planes.opened(self.path) as image:
-                return image.read(pol, chan).T
-        self._fill(read_channels(self.path, 0, self.shape[3]))
-        return self._planes[pol, chan]
 
     def valid(self, pol: int, chan: int) -> NDArray[np.bool_] | None:
         """Pixel mask of one plane, bool [y, x]; None where all is good."""
-        if not self._mask_is_checked:
-            former, self._mask_stamp = self._mask_stamp, file_stamp(str(Path(self.path) / MASK))
-            self._valid = self._valid if self._mask_stamp == former else None
-            self._mask_is_checked = True
-        if self._valid is None:
-            self._valid = self._read_valid(pol, chan)
-        elif self._valid and (pol, chan) not in self._valid:
-            with planes.opened(self.path) as image:
-                self._valid = {(pol, chan): image.read_valid(pol, chan).T}
-        return self._valid.get((pol, chan)) if self._valid else None
+        with casa.turn:
+            if not self._mask_is_checked:
+                former, self._mask_stamp = self._mask_stamp, file_stamp(str(Path(self.path) / MASK))
+                self._valid = self._valid if self._mask_stamp == former else None
+                self._mask_is_checked = True
+            if self._valid is None:
+                self._valid = self._read_valid(pol, chan)
+            elif self._valid and (pol, chan) not in self._valid:
+                with planes.opened(self.path) as image:
+                    self._valid = {(pol, chan): image.read_valid(pol, chan).T}
+            return self._valid.get((pol, chan)) if self._valid else None
 
     def _read_valid(self, pol: int, chan: int) -> dict[Key, NDArray[np.bool_] | None]:
         """Pixel masks of all planes, or of one if planes aren't kept; none where the image has no pixel mask."""

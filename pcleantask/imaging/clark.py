@@ -10,7 +10,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import scipy.fft
+import scipy  # its submodules, which take 0.2 s to load, are loaded when they are used
 from numpy.typing import NDArray
 
 from .hogbom import Plane, Step

@@ -7,6 +7,7 @@ from typing import Any
 from .. import casa, report
 from ..errors import ParameterError
 from ..toolrecords import Record
+from .field_planes import FieldPlanes
 from .iteration import IterationControl
 
 
@@ -26,6 +27,8 @@ class Deconvolver:
     ----------
     sidelobe_level : float
         The PSF's highest sidelobe over all planes, relative to its peak, as `init_record` has found it.
+    kept_planes : None
+        No planes are kept in memory.
 
     Raises
     ------
@@ -36,6 +39,7 @@ class Deconvolver:
     def __init__(self, imagename: str, decpars: Record, iterpars: Record | None = None) -> None:
         self.imagename = imagename
         self.sidelobe_level = 0.0
+        self.kept_planes: FieldPlanes | None = None
         self._iterpars = iterpars
         self._given_mask = decpars.get("mask", "")
         self._fullsummary = bool(decpars.get("fullsummary", False))

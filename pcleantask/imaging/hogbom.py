@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 Plane = NDArray[np.float32]
 
 TILE = (64, 512)  # pixels (y, x); residual, PSF and product of a tile fit into a core's cache
+WHOLE = 1 << 19  # pixels of a plane up to which it is one tile: that is as quick, and threads get on with each other
 CELLS = 4  # of the PSF's table of maxima, along each side of a tile
 ROUNDING = 2.0**-21  # more than what rounding may add to a pixel in one subtraction, relative
 CLEANED = 0.5  # mask value above which a pixel is cleaned
@@ -74,10 +75,12 @@ class HogbomPlane:
         self._half = psf.shape[0] // 2, psf.shape[1] // 2
         self._soft_mask = None if mask is None or is_binary(mask) else mask
         self._components: list[_Component] = []
-        self._scratch = np.empty(TILE[0] * TILE[1], np.float32)
-        shape = -(-residual.shape[0] // TILE[0]), -(-residual.shape[1] // TILE[1])
-        self._tiles = _make_tiles(residual.shape, mask, cropped=not whole and self._soft_mask is None)
-        self._highest = _sidelobe_table(psf, shape)
+        ny, nx = residual.shape
+        side = (ny, nx) if ny * nx <= WHOLE else TILE
+        self._scratch = np.empty(side[0] * side[1], np.float32)
+        shape = -(-ny // side[0]), -(-nx // side[1])
+        self._tiles = _make_tiles(residual.shape, side, mask, cropped=not whole and self._soft_mask is None)
+        self._highest = _sidelobe_table(psf, shape) if len(self._tiles) > 1 else None
         self._limits = np.full(len(self._tiles), -1.0)
         for number, tile in enumerate(self._tiles):
             if tile is not None and (tile.weight is None or tile.weight.any()):
@@ -118,13 +121,15 @@ class HogbomPlane:
         """Find the peak of a tile, after subtracting what it lacks."""
         self._catch_up(tile)
         pixels = self.residual[tile.box]
-        values = np.abs(pixels, out=self._scratch[: pixels.size].reshape(pixels.shape))
-        if tile.weight is not None:
+        if tile.weight is None:
+            y, x = divmod(_first_peak(pixels), pixels.shape[1])
+        else:
+            values = np.abs(pixels, out=self._scratch[: pixels.size].reshape(pixels.shape))
             values *= tile.weight
-        y, x = divmod(int(values.argmax()), pixels.shape[1])
+            y, x = divmod(int(values.argmax()), pixels.shape[1])
         tile.position = tile.bounds[0] + y, tile.bounds[2] + x
         tile.measured = len(self._components)
-        self._limits[number] = values[y, x]
+        self._limits[number] = abs(pixels[y, x]) if tile.weight is None else values[y, x]
 
     def _catch_up(self, tile: _Tile) -> None:
         """Subtract the components that the tile lacks."""
@@ -147,6 +152,8 @@ class HogbomPlane:
         """Add to the model, and raise the limits by what the component's sidelobes may add to the tiles."""
         self.model[y, x] += flux
         self._components.append(_Component(y, x, flux))
+        if self._highest is None:
+            return
         rise = self._highest(y, x) * abs(float(flux))
         rise *= self._is_live
         self._limits += rise.ravel()
@@ -162,20 +169,29 @@ class HogbomPlane:
         return abs(lowest) if abs(lowest) > abs(highest) else highest
 
 
+def _first_peak(pixels: Plane) -> int:
+    """Number of the first of the pixels that are highest in absolute value."""
+    high, low = int(pixels.argmax()), int(pixels.argmin())
+    peak, trough = pixels.flat[high], -pixels.flat[low]
+    return high if peak > trough else low if trough > peak else min(high, low)
+
+
 def is_binary(mask: Plane) -> bool:
     """Whether all values are 0 or 1."""
     return bool(((mask == 0) | (mask == 1)).all())
 
 
-def _make_tiles(shape: tuple[int, ...], mask: Plane | None, *, cropped: bool) -> list[_Tile | None]:
+def _make_tiles(
+    shape: tuple[int, ...], side: tuple[int, int], mask: Plane | None, *, cropped: bool
+) -> list[_Tile | None]:
     """The tiles row by row; those without a cleaned pixel are None, and the others cut to their mask, if `cropped`."""
     inside = None if mask is None else mask > CLEANED
     if inside is not None and not inside.any():
         inside[0, 0] = True  # where CASA's search starts from, and ends where it finds no cleaned pixel
     tiles: list[_Tile | None] = []
-    for y in range(0, shape[0], TILE[0]):
-        for x in range(0, shape[1], TILE[1]):
-            box = slice(y, min(y + TILE[0], shape[0])), slice(x, min(x + TILE[1], shape[1]))
+    for y in range(0, shape[0], side[0]):
+        for x in range(0, shape[1], side[1]):
+            box = slice(y, min(y + side[0], shape[0])), slice(x, min(x + side[1], shape[1]))
             if inside is None or inside[box].all():
                 tiles.append(_Tile(box, None))
                 continue

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
-from collections.abc import Collection
-from contextlib import ExitStack, nullcontext
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,11 +15,18 @@ import numpy as np
 
 from .. import casa
 from ..config import ImageField, PcleanConfig
+from ..cores import usable_threads
 from ..images import planes
+from ..images.cached import Key
 from ..toolrecords import Record
+from . import mask_planes
 from .automask import AutoMaskConfig, AutoMaskState, BeamInfo, automask_channel
 from .beam import Beam, mask_blocks
-from .robust import robust_rms
+from .field_planes import FieldPlanes
+from .mask_planes import MaskChannel, MaskPlanes
+from .robust import Plane, robust_rms
+
+PLANES_A_THREAD = 4  # channels that are in memory for each thread that finds masks
 
 
 class Masked(Protocol):
@@ -33,6 +42,10 @@ class Masked(Protocol):
 
     imagename: str
     sidelobe_level: float
+
+    @property
+    def kept_planes(self) -> FieldPlanes | None:
+        """The planes of the images, where the deconvolver keeps them in memory."""
 
     def setup_mask(self) -> None:
         """Write .mask as `usemask` says, where it is not there yet or CASA's automask makes it."""
@@ -75,13 +88,16 @@ class CasaMask:
         pass
 
 
-class _AutoMask:
-    """What both kinds of auto-multithresh share: the mask of the last minor cycle is the one that stays."""
+class CasaAutoMask:
+    """auto-multithresh by CASA's synthesisdeconvolver; the mask of the last minor cycle is the one that stays."""
 
     def __init__(self, deconvolver: Masked) -> None:
         self._deconvolver = deconvolver
         self._mask = Path(deconvolver.imagename + ".mask")
         self._used = Path(deconvolver.imagename + ".prev.mask")
+
+    def update(self, *, iterations: int, threshold_reached: bool) -> None:
+        self._deconvolver.setup_mask()
 
     def keep(self) -> None:
         if self._mask.is_dir():
@@ -92,14 +108,11 @@ class _AutoMask:
         if self._used.is_dir():
             shutil.rmtree(self._mask)
             self._used.rename(self._mask)
-            casa.post(f"[{self._deconvolver.imagename}] the mask is that of the last minor cycle")
+            _tell_of_revert(self._deconvolver)
 
 
-class CasaAutoMask(_AutoMask):
-    """auto-multithresh by CASA's synthesisdeconvolver."""
-
-    def update(self, *, iterations: int, threshold_reached: bool) -> None:
-        self._deconvolver.setup_mask()
+def _tell_of_revert(deconvolver: Masked) -> None:
+    casa.post(f"[{deconvolver.imagename}] the mask is that of the last minor cycle")
 
 
 @dataclass(frozen=True)
@@ -119,7 +132,7 @@ class ChannelBlock:
     beam: Beam
 
 
-class NumpyAutoMask(_AutoMask):
+class NumpyAutoMask:
     """auto-multithresh in numpy: CASA's pixels in a small part of its time.
 
     With nsigma=0 CASA's deconvolver is told nothing of the automask and finds .mask as if the user had drawn it. With
@@ -135,14 +148,13 @@ class NumpyAutoMask(_AutoMask):
     """
 
     def __init__(self, deconvolver: Masked, config: PcleanConfig, field: ImageField) -> None:
-        super().__init__(deconvolver)
+        self._deconvolver = deconvolver
         masking = config.masking
         names = AutoMaskConfig.__dataclass_fields__
         self._config = AutoMaskConfig(**{name: getattr(masking, name) for name in names})
         self._pbmask = masking.pbmask
         self._nsigma = config.iteration.nsigma
-        term = ".tt0" if field.multiterm else ""
-        self._paths = {kind: deconvolver.imagename + f".{kind}{term}" for kind in ("residual", "psf", "pb")}
+        self._term = ".tt0" if field.multiterm else ""
         self.blocks: list[ChannelBlock] = []
         self.warns = True
         self._skip: list[bool] = []
@@ -150,6 +162,10 @@ class NumpyAutoMask(_AutoMask):
         self._found = False
         self._cell = (-1.0, 1.0)
         self._has_run = False
+        self._former: dict[Key, np.ndarray] | None = None  # bits of what changed since the last minor cycle
+
+    def _path(self, kind: str) -> str:
+        return f"{self._deconvolver.imagename}.{kind}{self._term if kind != 'mask' else ''}"
 
     def update(self, *, iterations: int, threshold_reached: bool, full_blocks: Collection[int] | None = None) -> None:
         """Write .mask for the next minor cycle; `full_blocks` are the blocks whose first plane is masked all over."""
@@ -157,20 +173,26 @@ class NumpyAutoMask(_AutoMask):
         if not self._skip:
             self._found = not is_new
         self._make_casa_mask()
-        with casa.working_on("updating the automask"), ExitStack() as stack:
-            residual = stack.enter_context(planes.opened(self._paths["residual"]))
-            mask = stack.enter_context(planes.opened(str(self._mask)))
-            pb = stack.enter_context(planes.opened(self._paths["pb"])) if self._wants_pb() else None
+        name, kept = self._deconvolver.imagename, self._deconvolver.kept_planes
+        with (
+            casa.working_on("updating the automask"),
+            mask_planes.opened(name, kept, term=self._term, wants_pb=self._wants_pb()) as images,
+            ThreadPoolExecutor(usable_threads()) as pool,
+        ):
             if not self._skip:
-                self._set_up(residual)
+                self._set_up()
             if full_blocks is None:
-                full_blocks = [] if is_new else self.find_full_blocks(mask)
+                full_blocks = [] if is_new else self._full_blocks(images)
             for number, block in enumerate(self.blocks):
-                beam = self._beam_info(block.beam)
-                for chan in range(block.start, block.stop):
-                    channel = _Channel(residual, mask, pb, chan, is_new=is_new)
-                    is_full = number in full_blocks
-                    self._update_channel(channel, beam, iterations, threshold_reached, fullmask=is_full)
+                find = functools.partial(
+                    self._find_masks, self._beam_info(block.beam), iterations, threshold_reached, number in full_blocks
+                )
+                for batch in self._batches(block):
+                    channels = [MaskChannel(images, chan, is_new=is_new) for chan in batch]
+                    changes: dict[Key, Plane] = {}
+                    for channel, found in zip(channels, pool.map(find, channels), strict=True):
+                        changes.update(self._note(channel, *found))
+                    images.write(changes)
         if is_new and not self._found and self.warns:
             self._warn_of_empty_mask()
 
@@ -196,43 +218,57 @@ class NumpyAutoMask(_AutoMask):
 
     def _is_blank(self) -> bool:
         """Whether there is no .mask yet, or an empty one, which CASA's deconvolver would take for none and fill."""
-        if not planes.is_image(str(self._mask)):
+        path = self._path("mask")
+        if not planes.is_image(path):
             return True
-        with planes.opened(str(self._mask)) as mask:
+        with planes.opened(path) as mask:
             _, _, npol, nchan = mask.shape
             return not any(mask.read(pol, chan).any() for chan in range(nchan) for pol in range(npol))
 
     def _wants_pb(self) -> bool:
-        return (self._pbmask > 0 or self._nsigma > 0) and planes.is_image(self._paths["pb"])
+        return (self._pbmask > 0 or self._nsigma > 0) and planes.is_image(self._path("pb"))
 
-    def find_full_blocks(self, mask: planes.Planes) -> list[int]:
+    def find_full_blocks(self) -> list[int]:
         """CASA's quirk: where a block's first plane is masked all over, none of the block's masks counts as one."""
+        if not planes.is_image(self._path("mask")):
+            return []
+        name, kept = self._deconvolver.imagename, self._deconvolver.kept_planes
+        with mask_planes.opened(name, kept, term=self._term, wants_pb=False) as images:
+            return self._full_blocks(images)
+
+    def _full_blocks(self, images: MaskPlanes) -> list[int]:
         if self._config.fastnoise:
             return []
-        return [number for number, block in enumerate(self.blocks) if mask.read(0, block.start).all()]
+        return [number for number, block in enumerate(self.blocks) if images.mask(0, block.start).all()]
+
+    def _batches(self, block: ChannelBlock) -> Iterator[list[int]]:
+        """The block's channels whose masks are not final, as many at once as are worked on with little memory."""
+        wanted = [chan for chan in range(block.start, block.stop) if not self._skip[chan]]
+        size = usable_threads() * PLANES_A_THREAD
+        return (wanted[first : first + size] for first in range(0, len(wanted), size))
 
     def _beam_info(self, beam: Beam) -> BeamInfo:
         level = self._deconvolver.sidelobe_level
         return BeamInfo(beam.area_pix(self._cell), level, beam.sigma_pix(self._cell), beam.pa_pix(self._cell))
 
-    def _set_up(self, residual: planes.Planes) -> None:
+    def _set_up(self) -> None:
         """Read what stays the same: the cell, and the channel blocks with their common beams."""
-        nx, ny, _, nchan = residual.shape
-        self._cell = residual.geometry().cell
+        geometry = planes.image_geometry(self._path("residual"))
+        nx, ny, _, nchan = geometry.shape
+        self._cell = geometry.cell
         self._skip = [False] * nchan
         self._noise_limited = [False] * nchan
         if not self.blocks:
-            with planes.opened(self._paths["psf"]) as psf:
+            with planes.opened(self._path("psf")) as psf:
                 for start, stop in mask_blocks(nx, ny, nchan):
                     self.blocks.append(ChannelBlock(start, stop, Beam(*psf.common_beam(start, stop))))
 
-    def _update_channel(
-        self, channel: _Channel, beam: BeamInfo, iterations: int, threshold_reached: bool, *, fullmask: bool
-    ) -> None:
-        if self._skip[channel.number]:
-            return
+    def _find_masks(
+        self, beam: BeamInfo, iterations: int, threshold_reached: bool, fullmask: bool, channel: MaskChannel
+    ) -> tuple[list[Plane], list[AutoMaskState]]:
+        """A channel's new masks; arrays only, so that threads can do it."""
         first_of_one = self._nsigma > 0 and len(self._skip) == 1 and not self._has_run
-        statistics = [self._nsigma_statistics(channel, pol) for pol in channel.pols] if first_of_one else None
+        pols = range(len(channel.residuals))
         states = [AutoMaskState(prevmask=mask) for mask in channel.masks]
         new = automask_channel(
             channel.residuals,
@@ -244,46 +280,44 @@ class NumpyAutoMask(_AutoMask):
             pbmask=self._pbmask,
             iterdone=iterations,
             threshold_reached=threshold_reached,
-            statistics=statistics,
+            statistics=[self._nsigma_statistics(channel, pol) for pol in pols] if first_of_one else None,
             fullmask=fullmask,
             cell_sign=-1 if self._cell[0] < 0 else 1,
         )
-        channel.write(new)
+        return new, states
+
+    def _note(self, channel: MaskChannel, masks: list[Plane], states: list[AutoMaskState]) -> dict[Key, Plane]:
+        """Remember what came of a channel; the masks to write."""
         self._skip[channel.number] = states[0].skip
         thresholds = [state.thresholds for state in states if state.thresholds is not None]
         self._noise_limited[channel.number] = any(entry.noise_limited for entry in thresholds)
-        self._found = self._found or any(mask.any() for mask in new)
+        self._found = self._found or any(mask.any() for mask in masks)
         self._has_run = True
+        changes = channel.changes(masks)
+        if self._former is not None:
+            for pol, chan in changes:
+                self._former.setdefault((pol, chan), channel.former[pol])
+        return changes
 
-    def _nsigma_statistics(self, channel: _Channel, pol: int) -> tuple[float, float]:
+    def _nsigma_statistics(self, channel: MaskChannel, pol: int) -> tuple[float, float]:
         """Median and rms from which CASA made the first nsigma threshold (SIImageStore::calcRobustRMS)."""
         valid = channel.pbs[pol] > np.float32(self._pbmask) if channel.pbs else None
         return robust_rms(channel.residuals[pol], valid, self._config.fastnoise)
 
+    def keep(self) -> None:
+        self._former = {}
 
-class _Channel:
-    """The planes of one channel, one a polarisation, and where its masks go."""
-
-    def __init__(
-        self, residual: planes.Planes, mask: planes.Planes, pb: planes.Planes | None, chan: int, *, is_new: bool
-    ) -> None:
-        self.number = chan
-        self.pols = range(residual.shape[2])
-        self._mask = mask
-        self.residuals = [residual.read(pol, chan) for pol in self.pols]
-        self.valids = [residual.read_valid(pol, chan) for pol in self.pols]
-        self.pbs = [pb.read(pol, chan) for pol in self.pols] if pb else []
-        shape = residual.shape[:2]
-        self.masks = [
-            np.zeros(shape, bool, order="F") if is_new else mask.read_double(pol, chan) > 0 for pol in self.pols
-        ]
-        self._on_disk = None if is_new else [plane.copy() for plane in self.masks]
-
-    def write(self, masks: list[np.ndarray]) -> None:
-        """Write the masks that differ from those on disk: after a few cycles most stay as they are."""
-        for pol, pixels in zip(self.pols, masks, strict=True):
-            if self._on_disk is None or not np.array_equal(pixels, self._on_disk[pol]):
-                self._mask.write(pixels, pol, self.number)
+    def revert(self) -> None:
+        if self._former is None:
+            return
+        name, kept = self._deconvolver.imagename, self._deconvolver.kept_planes
+        with mask_planes.opened(name, kept, term=self._term, wants_pb=False) as images:
+            nx, ny = images.shape[:2]
+            for key, bits in self._former.items():
+                pixels = np.unpackbits(bits, count=nx * ny).astype(np.float32)
+                images.write({key: pixels.reshape((nx, ny), order="F")})
+        self._former = None
+        _tell_of_revert(self._deconvolver)
 
 
 EMPTY_MASK_WARNINGS = ("No regions found by automasking", "threshold to mask, but no emission was found")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import report
+from ..cores import usable_threads
 from ..errors import ImagingError
 from ..images import planes
 from ..images.cached import Key, Pixels, file_stamp, make_product
@@ -43,6 +44,8 @@ class MemoryDeconvolver:
     ----------
     sidelobe_level : float
         The PSF's highest sidelobe over all planes, relative to its peak, as `init_record` has found it.
+    kept_planes : FieldPlanes
+        The planes.
     """
 
     def __init__(self, imagename: str, decpars: Record, *, keeps_residual: bool = False) -> None:
@@ -53,7 +56,7 @@ class MemoryDeconvolver:
         self._fullsummary = bool(decpars.get("fullsummary", False))
         self._nsigma = float(decpars.get("nsigma", 0.0))
         self._keeps_residual = keeps_residual
-        self._planes = FieldPlanes(imagename)
+        self._planes = self.kept_planes = FieldPlanes(imagename)
         self._masksum = NO_MASK
         self._has_mask = self._has_blank_mask = False
         self._controls: Controls | None = None
@@ -176,8 +179,9 @@ class MemoryDeconvolver:
         )
         models: dict[Key, Pixels] = {}
         residuals: dict[Key, Pixels] = {}
-        for group in self._groups(keys):
-            algorithm = cycle.clean(self._target(group, float(thresholds.get(group[0], 0))))
+        groups = self._groups(keys)
+        targets = [self._target(group, float(thresholds.get(group[0], 0))) for group in groups]
+        for group, algorithm in zip(groups, cycle.clean(targets, usable_threads()), strict=True):
             if algorithm is not None:
                 models.update(zip(group, _planes_of(algorithm.model), strict=True))
                 residuals.update(zip(group, _planes_of(algorithm.residual), strict=True))

@@ -5,9 +5,10 @@ Follows SDAlgorithmBase::deconvolve and SIMinorCycleController::majorCycleRequir
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,6 +135,17 @@ class _Stop:
         self._lowest = min(self._lowest, peak)
 
 
+class _Outcome(NamedTuple):
+    """What came of a target: its cleaner, iterations, why it was left, peak, the model's flux, peak anywhere."""
+
+    algorithm: Algorithm | None
+    iterations: int
+    code: int
+    peak: float
+    flux: float
+    peak_unmasked: float
+
+
 @dataclass
 class MinorCycle:
     """One minor cycle over a block of channels, plane after plane; and CASA's record of it.
@@ -157,8 +169,23 @@ class MinorCycle:
     updated: bool = False
     rows: list[list[float]] = field(default_factory=list)
 
-    def clean(self, target: Target) -> Algorithm | None:
-        """Clean a target; None where there was nothing to do, else what has been cleaned."""
+    def clean(self, targets: Sequence[Target], nthreads: int = 1) -> list[Algorithm | None]:
+        """Clean targets; for each what has been cleaned, None where there was nothing to do.
+
+        With nsigma a plane's threshold acts on the next one, so that they are cleaned in turn.
+        """
+        nthreads = 1 if self.controls.nsigma > 0 else min(nthreads, len(targets))
+        if nthreads <= 1:
+            outcomes = [self._run(target) for target in targets]
+        else:
+            with ThreadPoolExecutor(nthreads) as pool:
+                outcomes = list(pool.map(self._run, targets))
+        for target, outcome in zip(targets, outcomes, strict=True):
+            self._note(target, outcome)
+        return [outcome.algorithm for outcome in outcomes]
+
+    def _run(self, target: Target) -> _Outcome:
+        """Clean a target."""
         controls = self.controls
         own = np.float32(target.nsigma_threshold)
         threshold = max(own, controls.cyclethreshold) if controls.nsigma > 0 else controls.cyclethreshold
@@ -180,25 +207,23 @@ class MinorCycle:
                     code = NO_CRITERION
             flux = model_flux(algorithm.model)
             peak_unmasked = target.measure_peak(algorithm)
-        self._note(target, stop.iterations, code, (peak, flux, peak_unmasked))
-        return algorithm
+        return _Outcome(algorithm, stop.iterations, code, peak, flux, peak_unmasked)
 
-    def _note(self, target: Target, iterations: int, code: int, end: tuple[float, float, float]) -> None:
+    def _note(self, target: Target, outcome: _Outcome) -> None:
         """Add a plane to the summary."""
-        peak, flux, peak_unmasked = end
         values: dict[str, float] = {
-            "iterDone": iterations, "peakRes": peak, "modelFlux": flux,
+            "iterDone": outcome.iterations, "peakRes": outcome.peak, "modelFlux": outcome.flux,
             "cycleThresh": float(self.controls.cyclethreshold), "deconId": self.deconvolver, "chan": target.chan,
             "stoke": target.pol, "startIterDone": self.iterdone, "startPeakRes": target.peak,
-            "startModelFlux": target.flux, "startPeakResNM": target.peak_unmasked, "peakResNM": peak_unmasked,
-            "masksum": target.masksum, "stopCode": code,
+            "startModelFlux": target.flux, "startPeakResNM": target.peak_unmasked,
+            "peakResNM": outcome.peak_unmasked, "masksum": target.masksum, "stopCode": outcome.code,
         }  # fmt: skip
         self.rows.append([float(values.get(key, 0)) for key in report.FULL_ROWS])
-        self.iterdone += iterations
-        self.most_iterations = max(self.most_iterations, iterations)
-        self.updated = iterations > 0
-        if code != GOES_ON:
-            self.peak = max(self.peak, peak)
+        self.iterdone += outcome.iterations
+        self.most_iterations = max(self.most_iterations, outcome.iterations)
+        self.updated = outcome.iterations > 0
+        if outcome.code != GOES_ON:
+            self.peak = max(self.peak, outcome.peak)
 
 
 def merged_record(cycles: list[MinorCycle], *, fullsummary: bool, nchan: int) -> dict[str, Any]:

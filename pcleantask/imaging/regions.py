@@ -10,10 +10,8 @@ import functools
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy  # its submodules, which take 0.2 s to load, are loaded when they are used
 from numpy.typing import NDArray
-from scipy import fft
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from .beam import FWHM_PER_SIGMA
 from .robust import Mask, Plane
@@ -57,8 +55,8 @@ def prune(mask: Mask, min_size: float) -> None:
     first = np.searchsorted(stops, starts + stride, side="right")
     touching = np.searchsorted(starts, stops + stride, side="left") - first
     upper, lower = np.repeat(np.arange(starts.size), touching), _ranges(first, touching)
-    links = coo_array((np.ones(upper.size, bool), (upper, lower)), shape=(starts.size, starts.size))
-    region = connected_components(links, directed=False)[1]
+    links = scipy.sparse.coo_array((np.ones(upper.size, bool), (upper, lower)), shape=(starts.size, starts.size))
+    region = scipy.sparse.csgraph.connected_components(links, directed=False)[1]
     lengths = stops - starts
     small = (np.bincount(region, weights=lengths) < min_size)[region]
     flat[_ranges(starts[small], lengths[small])] = False
@@ -116,10 +114,10 @@ def _kernel_spectrum(kernel: Kernel) -> tuple[int, int, NDArray[np.complex128]]:
     """Half-width of the kernel, side of the FFT, and the kernel's FFT, centred on pixel 0."""
     gauss = smoothing_kernel(kernel)
     half = gauss.shape[0] // 2
-    side = fft.next_fast_len(max(FFT_SIZE, 6 * half), real=True)
+    side = scipy.fft.next_fast_len(max(FFT_SIZE, 6 * half), real=True)
     centred = np.zeros((side, side))
     centred[: 2 * half + 1, : 2 * half + 1] = gauss
-    return half, side, fft.rfft2(np.roll(centred, (-half, -half), (0, 1)))
+    return half, side, scipy.fft.rfft2(np.roll(centred, (-half, -half), (0, 1)))
 
 
 def _span(hits: Any, margin: int) -> tuple[int, int]:
@@ -145,10 +143,10 @@ def _smooth(mask: Mask, kernel: Kernel) -> tuple[Plane, tuple[slice, slice]]:
             tile = np.zeros((side, side))
             skip_row, skip_column = max(0, -low_row), max(0, -low_column)
             tile[skip_row : skip_row + window.shape[0], skip_column : skip_column + window.shape[1]] = window
-            product = fft.rfft2(tile)
+            product = scipy.fft.rfft2(tile)
             product *= spectrum
             target = smoothed[row - top : row - top + step, column - left : column - left + step]
-            done = fft.irfft2(product, s=(side, side), overwrite_x=True)
+            done = scipy.fft.irfft2(product, s=(side, side), overwrite_x=True)
             target[...] = done[half : half + target.shape[0], half : half + target.shape[1]]
     return smoothed, (slice(top, bottom), slice(left, right))
 

@@ -252,11 +252,7 @@ class CubePart:
     def find_full_blocks(self, number: int) -> list[int]:
         """Which of the blocks have a first plane that is masked all over."""
         mask = self._workshop.parts.masks[number]
-        path = self._workshop.imagenames[number] + ".mask"
-        if not isinstance(mask, NumpyAutoMask) or not planes.is_image(path):
-            return []
-        with planes.opened(path) as image:
-            return mask.find_full_blocks(image)
+        return mask.find_full_blocks() if isinstance(mask, NumpyAutoMask) else []
 
     def update_mask(
         self, number: int, iterations: int, threshold_reached: bool, sidelobe_level: float, full: list[int] | None,

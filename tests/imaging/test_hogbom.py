@@ -58,14 +58,16 @@ MASKS = {
 
 
 @pytest.mark.parametrize("mask_name", MASKS)
-@pytest.mark.parametrize("tile", [(8, 8), (16, 32), (64, 512)])
+@pytest.mark.parametrize("tile", [(8, 8), (16, 32), None])
 @pytest.mark.parametrize("shape", [(64, 64), (90, 97), (41, 130)])
 @pytest.mark.parametrize(("gain", "threshold"), [(0.1, 0.0), (0.6, 0.4), (0.1, 0.8)])
 def test_tiles_give_model_and_residual_of_plain_loop(
-    monkeypatch: pytest.MonkeyPatch, mask_name: str, tile: tuple[int, int], shape: tuple[int, int], gain: float,
+    monkeypatch: pytest.MonkeyPatch, mask_name: str, tile: tuple[int, int] | None, shape: tuple[int, int], gain: float,
     threshold: float,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(hogbom, "TILE", tile)
+    if tile is not None:
+        monkeypatch.setattr(hogbom, "TILE", tile)
+        monkeypatch.setattr(hogbom, "WHOLE", 0)
     rng = np.random.default_rng(shape[0])
     psf = make_psf(shape, rng)
     residual = make_sky(psf, rng)
@@ -102,7 +104,8 @@ def test_second_step_goes_on_from_first() -> None:
     np.testing.assert_allclose(plane.model, model, rtol=1e-5)
 
 
-def test_maxima_of_a_psf_are_found_once_and_go_with_it() -> None:
+def test_maxima_of_a_psf_are_found_once_and_go_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hogbom, "WHOLE", 0)
     psf = make_psf((50, 60), np.random.default_rng(4))
     residual = np.zeros_like(psf)
     planes = [HogbomPlane(residual, residual, plane) for plane in (psf, psf, psf.copy())]
