@@ -238,7 +238,8 @@ def working_on(stage: str) -> Iterator[None]:
 
 def available_memory() -> float:
     """Memory that this machine has to spare [kB], as CASA sees it."""
-    return float(load().ctsys.hostinfo()["memory"]["available"])
+    with turn:
+        return float(load().ctsys.hostinfo()["memory"]["available"])
 
 
 def jansky(value: float | str | dict[str, Any]) -> float:

@@ -28,7 +28,7 @@ from ..toolrecords import Record, ToolRecords
 from .casa_gridder import CasaGridder
 from .coordinates import image_coordinates
 from .field_images import FieldImages
-from .passes import Field, make_psf, make_residuals
+from .passes import Field, ResidualsAhead, make_psf, make_residuals
 from .primary_beam import make_primary_beam
 from .visibilities import read_visibilities
 
@@ -184,6 +184,8 @@ class DuccGridder:
         whole: WholeCube | None = None,
     ) -> None:
         self._records = records
+        self._makes_residuals = config.run.calcres
+        self._ahead: ResidualsAhead | None = None
         self._saves_model = config.run.savemodel != "none" and not config.saves_model_late
         self._coordinates = image_coordinates(self._records, with_model=True)
         self._whole = whole or WholeCube([csys for csys, _ in self._coordinates], self._coordinates[0][1])
@@ -243,6 +245,11 @@ class DuccGridder:
     def make_psf(self) -> None:
         for field in self._fields:
             make_psf(field)
+        if self._makes_residuals and ResidualsAhead.wanted(self._fields):
+            self._ahead = ResidualsAhead(self._fields)
+        for field in self._fields:
+            if field.images.is_cube:
+                field.images.fit_beams()
 
     def make_pb(self) -> None:
         for number, field in enumerate(self._fields):
@@ -252,7 +259,8 @@ class DuccGridder:
         """Nothing to do: the primary beam is evaluated, not gridded, so that nothing aliases."""
 
     def major_cycle(self, *, last: bool) -> None:
-        make_residuals(self._fields)
+        make_residuals(self._fields, self._ahead)
+        self._forget_ahead()
         if last and self._saves_model:
             self.predict()
 
@@ -268,5 +276,11 @@ class DuccGridder:
         """What planes take, as visibilities are in memory already, or on the disk."""
         return sum(field.working_memory() for field in self._fields) / 1024
 
+    def _forget_ahead(self) -> None:
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead.close()
+
     def close(self) -> None:
+        self._forget_ahead()
         self._fields = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -90,7 +91,7 @@ def _pieces(visibilities: Visibilities) -> Iterator[Block]:
 
 
 def make_psf(field: Field) -> None:
-    """Write .psf and .sumwt, with beams where the field is a cube."""
+    """Write .psf, without beams, and .sumwt."""
     images = field.images
     images.make("psf")
     images.make("sumwt")
@@ -110,8 +111,6 @@ def make_psf(field: Field) -> None:
         for term in range(images.psf_terms):
             images.write("psf", planes[term], channels.start, term)
             images.write("sumwt", sums[term], channels.start, term)
-    if images.is_cube:
-        images.fit_beams()
 
 
 def _psf(field: Field, channel: int) -> tuple[list[NDArray[np.float32]], NDArray[np.float64]]:
@@ -138,33 +137,89 @@ def _tapered(weight: NDArray[np.float32], block: Block, images: FieldImages, ter
     return weight * taylor_weights(block.freq, images.reference_frequency, term).astype(np.float32)
 
 
-def make_residuals(fields: Sequence[Field]) -> None:
-    """Write .residual of every field: the data less what the models of all fields predict."""
+def make_residuals(fields: Sequence[Field], ahead: ResidualsAhead | None = None) -> None:
+    """Write .residual of every field: the data less what the models of all fields predict.
+
+    Where there are no models, the planes may have been made `ahead`.
+    """
     for field in fields:
         field.images.make("residual")
     models = [ModelPlanes(field.images) for field in fields]
-    for field in fields:
-        _make_residual(field, fields, models)
+    ready = ahead.planes() if ahead is not None and not any(model.exists for model in models) else None
+    for number, field in enumerate(fields):
+        if ready is not None:
+            _write_residual(field.images, ready[number], 0)
+        else:
+            _make_residual(field, fields, models)
+        if field.images.is_cube:
+            field.images.mask_residual()
 
 
 def _make_residual(field: Field, sources: Sequence[Field], models: Sequence[ModelPlanes]) -> None:
-    images = field.images
     predictions = [_Predictions(field, sources, models) for _ in range(field.nthreads)]
-    for channels in channel_groups(images.shape):
+    for channels in channel_groups(field.images.shape):
         for model in models:
             model.hold(channels)
-        planes = [images.planes(len(channels)) for _ in range(images.model_terms)]
+        _write_residual(field.images, _residual_planes(field, predictions, channels), channels.start)
 
-        def work(number: int, share: range, group: range = channels, planes: Any = planes) -> None:
-            for channel in sorted(set(share) - field.guards):
-                for term, plane in enumerate(_residual(field, predictions[number], channel)):
-                    planes[term][..., channel - group.start] = plane
 
-        field.share_out(channels, work)
-        for term in range(images.model_terms):
-            images.write("residual", planes[term], channels.start, term)
-    if images.is_cube:
-        images.mask_residual()
+def _write_residual(images: FieldImages, planes: Sequence[NDArray[np.float32]], start: int) -> None:
+    for term, pixels in enumerate(planes):
+        images.write("residual", pixels, start, term)
+
+
+def _residual_planes(
+    field: Field, predictions: Sequence[_Predictions], channels: range, stop: threading.Event | None = None
+) -> list[NDArray[np.float32]]:
+    """The residuals of some channels, float32 [nx, ny, npol, channel] for each Taylor term."""
+    images = field.images
+    planes = [images.planes(len(channels)) for _ in range(images.model_terms)]
+
+    def work(number: int, share: range) -> None:
+        for channel in sorted(set(share) - field.guards):
+            if stop is not None and stop.is_set():
+                return
+            for term, plane in enumerate(_residual(field, predictions[number], channel)):
+                planes[term][..., channel - channels.start] = plane
+
+    field.share_out(channels, work)
+    return planes
+
+
+class ResidualsAhead:
+    """The first residuals, which need no PSF, made by threads while this one makes PSFs' beams and primary beams.
+
+    CASA does those on one core. `wanted` says for which fields it can be of use.
+    """
+
+    def __init__(self, fields: Sequence[Field]) -> None:
+        self._stop = threading.Event()
+        self._pool = ThreadPoolExecutor(1)
+        self._future = self._pool.submit(self._make, fields)
+
+    @staticmethod
+    def wanted(fields: Sequence[Field]) -> bool:
+        """Whether all are cubes that are worked on as a whole and have no model yet."""
+        return all(
+            field.images.is_cube and len(channel_groups(field.images.shape)) == 1 and not field.images.exists("model")
+            for field in fields
+        )
+
+    def _make(self, fields: Sequence[Field]) -> list[list[NDArray[np.float32]]]:
+        found = []
+        for field in fields:
+            nothing = [_Predictions(field, (), ()) for _ in range(field.nthreads)]
+            found.append(_residual_planes(field, nothing, range(field.images.shape[3]), self._stop))
+        return found
+
+    def planes(self) -> list[list[NDArray[np.float32]]]:
+        """Those of each field, for each Taylor term."""
+        return self._future.result()
+
+    def close(self) -> None:
+        """Let the threads end, whether they have done their work or not."""
+        self._stop.set()
+        self._pool.shutdown(cancel_futures=True)
 
 
 def _residual(field: Field, predictions: _Predictions, channel: int) -> NDArray[np.float32]:

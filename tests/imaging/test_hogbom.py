@@ -105,6 +105,7 @@ def test_second_step_goes_on_from_first() -> None:
 
 
 def test_maxima_of_a_psf_are_found_once_and_go_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hogbom, "TILE", (16, 32))
     monkeypatch.setattr(hogbom, "WHOLE", 0)
     psf = make_psf((50, 60), np.random.default_rng(4))
     residual = np.zeros_like(psf)
