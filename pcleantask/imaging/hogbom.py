@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 Plane = NDArray[np.float32]
 
 TILE = (64, 512)  # pixels (y, x); residual, PSF and product of a tile fit into a core's cache
-WHOLE = 1 << 19  # pixels of a plane up to which it is one tile: that is as quick, and threads get on with each other
+WHOLE = 1 << 18  # pixels of a plane up to which it is one tile: that is as quick, and threads get on with each other
 CELLS = 4  # of the PSF's table of maxima, along each side of a tile
 ROUNDING = 2.0**-21  # more than what rounding may add to a pixel in one subtraction, relative
 CLEANED = 0.5  # mask value above which a pixel is cleaned

@@ -117,7 +117,9 @@ def test_maxima_of_a_psf_are_found_once_and_go_with_it(monkeypatch: pytest.Monke
     assert len(hogbom._tables) == kept - 2
 
 
-def test_first_of_equal_peaks_is_cleaned_first() -> None:
+@pytest.mark.parametrize("pixels_in_one_tile", [0, 1 << 18])
+def test_first_of_equal_peaks_is_cleaned_first(monkeypatch: pytest.MonkeyPatch, pixels_in_one_tile: int) -> None:
+    monkeypatch.setattr(hogbom, "WHOLE", pixels_in_one_tile)
     psf = np.zeros((70, 600), np.float32)
     psf[35, 300] = 1
     residual = np.zeros_like(psf)
