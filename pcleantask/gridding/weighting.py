@@ -66,6 +66,14 @@ class UvGrid:
         su, sv = self.scale
         return _nearest(su * u + self.nx // 2), _nearest(sv * v + self.ny // 2)
 
+    def rounded_single(self, u: Floats, v: Floats) -> Cells:
+        """As `rounded`, with all in single precision: BriggsCubeWeightor looks densities up so (its uscale_p)."""
+        scales, middle = np.array(self.scale, np.float32), np.array([self.nx // 2, self.ny // 2], np.float32)
+        i, j = (
+            (values * scale + half).astype(float) for values, scale, half in zip((u, v), scales, middle, strict=True)
+        )
+        return _nearest(i), _nearest(j)
+
     def holds(self, cells: Cells, box: int = 0) -> NDArray[np.bool_]:
         """Which cells are inside, `box` cells from the edges, the first row and column left out."""
         i, j = cells
@@ -311,8 +319,8 @@ class ChannelDensity:
     def weights(self, u: Doubles, v: Doubles, frequency: Doubles | float, weight: Floats) -> Floats:
         """Weights of data whose nearest image channel this is; all parameters of shape (row,), or broadcasting."""
         inverse = np.asarray(frequency / LIGHT_SPEED).astype(np.float32)
-        uu, vv = _single(-u * inverse), _single(-v * inverse)
-        cells = self._grid.rounded(uu, vv)
+        uu, vv = (-u * inverse).astype(np.float32), (-v * inverse).astype(np.float32)
+        cells = self._grid.rounded_single(uu, vv)
         inside = self._grid.holds(cells)
         density = self._scaled[np.where(inside, self._grid.flat(cells), 0)]
         inside &= (density > 0) & (weight > 0)
@@ -321,7 +329,7 @@ class ChannelDensity:
         weights = np.where(inside, weight / np.where(inside, density + self._d2, 1), 0)
         return np.where(weight < 0, weight, weights).astype(np.float32)
 
-    def _spread(self, u: Doubles, v: Doubles) -> Doubles:
+    def _spread(self, u: Floats, v: Floats) -> Doubles:
         """Over how many cells the bandwidth of the whole cube would smear a visibility, half a cell at the least."""
         su, sv = self._grid.scale
         cells = self._scheme.fractional_bandwidth * np.hypot(su * u, sv * v)

@@ -118,6 +118,25 @@ def test_channel_density_is_symmetric_and_rounds_to_cells(coverage: Coverage) ->
     assert found[row] == pytest.approx(weight[row] / (times * weight[same].sum()), rel=1e-6)
 
 
+def test_channel_densities_are_looked_up_in_single_precision() -> None:
+    """Where a visibility is so near to the edge of a cell that single precision has it in the next one."""
+    grid = UvGrid(512, 512, -4.8e-7, 4.8e-7)
+    inverse = np.float32(230e9 / LIGHT_SPEED)
+    scale = grid.nx * grid.dx
+    u = -(np.arange(-200, 200) + 0.5) / scale / float(inverse) * (1 + 1e-9 * np.linspace(-30, 30, 400))
+    cells = [np.float32(np.float32(-one * float(inverse)) * np.float32(scale)) + np.float32(256) for one in u]
+    expected = np.array([math.floor(cell + 0.5) for cell in map(float, cells)])
+    exact = np.floor(-u * 230e9 / LIGHT_SPEED * scale + 256.5)
+    assert 20 < (exact != expected).sum() < 380
+    weight, v = np.ones(400, np.float32), np.zeros(400)
+    centres = -(np.arange(512) - 256) / scale / (230e9 / LIGHT_SPEED)
+    count = np.arange(1, 513, dtype=np.float32) ** 1.5  # with its mirror image unlike in all cells
+    density = ChannelDensity(Scheme("uniform", per_channel=True), grid, [(centres, np.zeros(512), 230e9, count)])
+    symmetric = count + np.concatenate([[0], count[:0:-1]])
+    found = density.weights(u, v, 230e9, weight)
+    assert found == pytest.approx(1 / symmetric[expected], rel=1e-6)
+
+
 def test_bandwidth_taper_needs_a_bandwidth_to_act(coverage: Coverage) -> None:
     u, v, weight = coverage.u, coverage.v, coverage.weight[:, 0]
     found = {}
