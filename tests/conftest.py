@@ -31,6 +31,8 @@ DATASETS: dict[str, dict] = {
     # As "line", with so many visibilities that CASA's gridding is at its best.
     "filled": {"antennas": 36, "nintegrations": 8, "integration_s": 300.0, "nchannels": 6},
     "late": {**SMALL, "nchannels": 12, "reference_time": "2021/01/28", "hour_angle_h": 2.0, "seed": 2},
+    # Four hours: longer than casacore keeps precession and nutation.
+    "setting": {**SMALL, "nintegrations": 8, "integration_s": 1800.0, "nchannels": 12, "hour_angle_h": 5.0},
     "flagged": {**SMALL, "nchannels": 12, "flagged_channels": (5,), "seed": 3},
     # Noise of 22 mJy a channel, which automask and nsigma reach, and an absorption line for negative masks.
     "noisy": {**SMALL, "nchannels": 12, "noise_jy": 0.5, "sources": (*LINE_SKY, ABSORBER), "seed": 4},

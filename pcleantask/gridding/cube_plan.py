@@ -8,12 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from .brackets import Exact
 from .cube_visibilities import ChannelWeights, CubeGroup, Member
 from .extent import Extent
 from .image_of_data import ImageOfData
-from .reading import Spectra
+from .reading import Integrations, Spectra
 from .regridded import Direct, Interpolated
-from .spectral import LinearRegridding, channel_map, extremes, samples_per_channel
+from .spectral import LinearRegridding, channel_map, meetings, samples_per_channel, telling
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,9 +24,19 @@ class Channels:
     frequency: NDArray[np.float64]
     first: int
     samples: int
+    exact: Exact
 
 
-def needed_channels(image: ImageOfData, frequency: NDArray, shift: NDArray, samples: int) -> NDArray[np.int64]:
+def exact_frequencies(image: ImageOfData, frequency: NDArray, integrations: Integrations) -> Exact:
+    """The data channels' frequencies at integrations where their last bits matter."""
+    if image.axis is None or image.interpolation == "nearest":
+        return Exact.nowhere(len(integrations.shift))
+    return integrations.exact(frequency, meetings(image.densities, frequency, integrations.shift))
+
+
+def needed_channels(
+    image: ImageOfData, frequency: NDArray, shift: NDArray, samples: int, exact: Exact
+) -> NDArray[np.int64]:
     """The data channels from which a part of a cube is made."""
     if image.scheme.needs_density and not image.scheme.by_channel:
         return np.arange(len(frequency))
@@ -35,13 +46,14 @@ def needed_channels(image: ImageOfData, frequency: NDArray, shift: NDArray, samp
     first = max(0, image.channels.start + image.pad - margin)
     last = min(axis.nchan, image.channels.stop + image.pad + margin)
     needed = np.zeros(len(frequency), bool)
+    times = telling(shift, exact)
     if len(frequency) > 1:
-        regridding = LinearRegridding(axis, frequency, extremes(shift), max(1, samples))
+        regridding = LinearRegridding(axis, frequency, shift[times], max(1, samples), exact.at(times))
         for channel in range(first, last):
             found = regridding.brackets(channel)
             needed[found.low[~found.outside]] = True
             needed[found.high[~found.outside]] = True
-    number = channel_map(axis, np.multiply.outer(extremes(shift), frequency))
+    number = channel_map(axis, np.multiply.outer(shift[times], frequency))
     needed |= ((number >= first) & (number < last)).any(axis=0)
     there = np.flatnonzero(needed)
     return np.arange(there[0], there[-1] + 1) if len(there) else there
@@ -71,7 +83,7 @@ def _member(image: ImageOfData, spectra: Spectra, channels: Channels) -> Member:
     assert image.axis is not None
     if channels.samples == 0:
         return Direct(spectra, image.axis, image.densities)
-    regridding = LinearRegridding(image.axis, channels.frequency, spectra.shift, channels.samples)
+    regridding = LinearRegridding(image.axis, channels.frequency, spectra.shift, channels.samples, channels.exact)
     return Interpolated(spectra, channels.first, regridding, image.densities)
 
 
@@ -80,20 +92,21 @@ def _density_source(image: ImageOfData, spectra: Spectra, channels: Channels) ->
     axis = image.densities
     if image.interpolation == "nearest" or len(channels.frequency) < 2:
         return Direct(spectra, axis, axis)
-    samples = channels.samples or int(samples_per_channel(axis, channels.frequency, spectra.shift).max())
-    return Interpolated(
-        spectra, channels.first, LinearRegridding(axis, channels.frequency, spectra.shift, samples), axis
-    )
+    frequency, exact = channels.frequency, channels.exact
+    samples = channels.samples or int(samples_per_channel(axis, frequency, spectra.shift, exact).max())
+    regridding = LinearRegridding(axis, frequency, spectra.shift, samples, exact)
+    return Interpolated(spectra, channels.first, regridding, axis)
 
 
 def _reach(image: ImageOfData, spectra: Spectra, channels: Channels) -> range:
     """The image channels here that a data set has something for."""
     assert image.axis is not None
-    shift = extremes(spectra.shift)
+    times = telling(spectra.shift, channels.exact)
+    shift, exact = spectra.shift[times], channels.exact.at(times)
     if channels.samples == 0:
         number = channel_map(image.axis, np.multiply.outer(shift, channels.frequency))
         found = np.unique(number[number >= 0])
     else:
-        found = LinearRegridding(image.axis, channels.frequency, shift, channels.samples).reached()
+        found = LinearRegridding(image.axis, channels.frequency, shift, channels.samples, exact).reached()
     found = found[(found >= image.channels.start) & (found < image.channels.stop)]
     return range(int(found[0]), int(found[-1]) + 1) if len(found) else range(0)

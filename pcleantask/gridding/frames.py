@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +17,23 @@ from .coordinates import coordinate_key
 from .spectral import SpectralAxis
 
 Doubles = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 GRIDDING_FRAME = "LSRK"  # in which CASA grids whatever the frame of the image, cubedata apart
 UNMOVED = ("Undefined", "REST")  # frames in which frequencies are taken as they are
-PROBE_HZ = 1e9
+PROBE_HZ = 2.0**30  # a power of two, so that what it is multiplied with comes back to the last bit
+# Frames through which frequencies go to the gridding frame (casacore's MCFrequency).
+NEXT = {
+    "TOPO": "GEO",
+    "GEO": "BARY",
+    "BARY": "LSRK",
+    "LSRD": "BARY",
+    "GALACTO": "LSRD",
+    "LGROUP": "BARY",
+    "CMB": "BARY",
+}
+FORGOTTEN_S = 60 * 86400.0  # so far off casacore keeps nothing of what it worked out
+KEPT_S = 3456.0  # and so near it keeps precession and nutation
 NODE_S = 60.0  # shifts are found this often and interpolated where integrations are shorter; 1e-16 off
 FEW = 16  # integrations that are not worth it
 
@@ -46,7 +60,7 @@ def spectral_axis(csys: Record, nchan: int) -> SpectralAxis:
         with casa.tool("measures") as measures:
             _do_frame(measures, csys["telescopeposition"], image_centre(csys, None))
             measures.doframe(csys["obsdate"])
-            frequency = frequency * _shift(measures, system)
+            frequency = _multiplied(frequency, _factors(measures, system))
     return SpectralAxis(frequency[:nchan], float(frequency[1] - frequency[0]))
 
 
@@ -191,6 +205,41 @@ class Observation:
             return found
         return _cubic(nodes, found, times)
 
+    def converted(self, frequency: Doubles, field: int, times: Doubles, wanted: Ints, frame: str) -> Doubles:
+        """Frequencies measured at some times, in LSRK and rounded as CASA rounds them.
+
+        What casacore says depends in the last bits on the times that it was asked about before: here those are the
+        times of the data in their order, as in CASA's first pass over them.
+
+        Parameters
+        ----------
+        frequency : ndarray of float64, shape (chan,)
+        field : int
+        times : ndarray of float64, shape (time,)
+            As for `shifts`, rising.
+        wanted : ndarray of int64, shape (some,)
+            Numbers of times.
+        frame : str
+
+        Returns
+        -------
+        ndarray of float64, shape (some, chan)
+        """
+        found = np.empty((len(wanted), len(frequency)))
+        place = {number: row for row, number in enumerate(wanted.tolist())}
+        with casa.tool("measures") as measures:
+            _do_frame(measures, self._position, self.direction(field))
+            asked = times[0] - FORGOTTEN_S
+            self._shift_at(measures, asked, frame)
+            for number, time in enumerate(times):
+                if time - asked > KEPT_S:
+                    self._shift_at(measures, time, frame)
+                    asked = time
+                if number in place:
+                    measures.doframe(_epoch(self._clock, time))
+                    found[place[number]] = _multiplied(frequency, _factors(measures, frame))
+        return found
+
     def _shift_at(self, measures: Any, time: float, frame: str) -> float:
         measures.doframe(_epoch(self._clock, time))
         return _shift(measures, frame)
@@ -240,7 +289,23 @@ def _do_frame(measures: Any, position: Record, direction: Record) -> None:
     measures.doframe(direction)
 
 
-def _shift(measures: Any, frame: str) -> float:
-    """What a frequency in a frame is multiplied with to be in LSRK, in the frame that is set."""
+def _shift(measures: Any, frame: str, to: str = GRIDDING_FRAME) -> float:
+    """What a frequency in a frame is multiplied with to be in another, in the frame that is set."""
     probe = {"type": "frequency", "refer": frame, "m0": {"value": PROBE_HZ, "unit": "Hz"}}
-    return float(measures.measure(probe, GRIDDING_FRAME)["m0"]["value"]) / PROBE_HZ
+    return float(measures.measure(probe, to)["m0"]["value"]) / PROBE_HZ
+
+
+def _factors(measures: Any, frame: str) -> list[float]:
+    """What a frequency is multiplied with, one by one, on its way to LSRK."""
+    found = []
+    while frame != GRIDDING_FRAME:
+        found.append(_shift(measures, frame, NEXT[frame]))
+        frame = NEXT[frame]
+    return found
+
+
+def _multiplied(frequency: Doubles, factors: Sequence[float]) -> Doubles:
+    """Rounded after each factor, as MCFrequency::doConvert does it."""
+    for factor in factors:
+        frequency = frequency * factor
+    return frequency

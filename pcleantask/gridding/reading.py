@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .. import casa
 from ..toolrecords import Record
+from .brackets import Exact
 from .frames import Observation
 from .memory import Arena
 from .selection import DataSet
@@ -178,21 +179,40 @@ class Integrations:
     shift: Doubles
     _fields: NDArray[np.int64]
     _rotations: dict[int, Any]
+    _times: dict[int, Doubles]
+    _observation: Observation
+    _frame: str
 
     @classmethod
     def of(cls, table: Any, source: DataSet, observation: Observation, target: Target) -> Integrations:
         times, fields = table.getcol("TIME"), table.getcol("FIELD_ID")
         number = np.empty(len(times), int)
         shift: list[Doubles] = []
-        rotations = {}
+        rotations, all_times = {}, {}
         for field in np.unique(fields).tolist():
             own = fields == field
             when, place = np.unique(times[own], return_inverse=True)
             number[own] = place + sum(len(entry) for entry in shift)
             moved = observation.shifts(field, when, source.frame) if target.moving else np.ones(len(when))
             shift.append(moved)
+            all_times[field] = when
             rotations[field] = observation.rotation(field, float(when[0]), target.centre)
-        return cls(number, np.concatenate(shift), fields, rotations)
+        return cls(number, np.concatenate(shift), fields, rotations, all_times, observation, source.frame)
+
+    def exact(self, frequency: Doubles, wanted: NDArray[np.int64]) -> Exact:
+        """Frequencies in the image's frame at some integrations, as CASA rounds them."""
+        kind = np.full(len(self.shift), -1)
+        if (self.shift == 1).all():
+            kind[wanted] = 0
+            return Exact(frequency[np.newaxis][: len(wanted)], kind)
+        kind[wanted] = np.arange(len(wanted))
+        first, found = 0, [np.empty((0, len(frequency)))]
+        for field, times in self._times.items():
+            own = wanted[(wanted >= first) & (wanted < first + len(times))] - first
+            if len(own):
+                found.append(self._observation.converted(frequency, field, times, own, self._frame))
+            first += len(times)
+        return Exact(np.concatenate(found), kind)
 
     def rotate(self, uvw: Doubles) -> tuple[Doubles, Doubles | None]:
         """uvw about the image's centre, and the paths by which data are to be shifted (None: nothing is)."""

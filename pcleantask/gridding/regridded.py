@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .block import phasor
+from .brackets import Brackets
 from .reading import FLAGGED, Spectra
-from .spectral import Brackets, LinearRegridding, SpectralAxis, channel_map
+from .spectral import LinearRegridding, SpectralAxis, channel_map
 
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
-ALONE = 1e-9  # nearer to a data channel than this, its neighbour does not count
+ALONE = float(np.finfo(float).eps)  # nearer to a data channel than this, its neighbour does not count
 
 
 @dataclass(frozen=True)

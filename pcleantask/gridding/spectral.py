@@ -13,10 +13,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from .brackets import SAME, Brackets, Exact, bracket
+
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-EXACT = 1e-14  # relative distance of frequencies that are the same but for rounding
+ROUNDED = 1e-15  # relative error of a frequency by rounding
+CHUNK = 1 << 20  # frequencies that are looked at at once
 FAR, NEAR = 2.0, 0.5  # widths of a data channel: how far outside, and inside, an image's ends channels count as near
 
 
@@ -57,55 +60,54 @@ class SpectralAxis:
         return np.where(inner <= 0, np.minimum(linear, 0), np.where(inner >= self.nchan - 1, above, inner))
 
 
-@dataclass(frozen=True)
-class Brackets:
-    """Places between sorted points: point `low` and the next, and how far between them; shape (time, place)."""
-
-    low: Ints
-    high: Ints
-    fraction: Doubles
-    outside: NDArray[np.bool_]
-
-    @property
-    def nearest(self) -> Ints:
-        return np.where(self.fraction > 0.5, self.high, self.low)
-
-
-def bracket(points: Doubles, places: Doubles) -> Brackets:
-    """Find the points around places; `points` rise or fall, and places may lie beyond them.
-
-    Parameters
-    ----------
-    points : ndarray of float64, shape (point,)
-        At least two.
-    places : ndarray of float64, shape (time, place)
-    """
-    falling = points[0] > points[-1]
-    rising = points[::-1] if falling else points
-    last = len(points) - 1
-    tolerance = EXACT * abs(rising[last])
-    outside = (places < rising[0] - tolerance) | (places > rising[last] + tolerance)
-    high = np.clip(np.searchsorted(rising, places), 1, last)
-    fraction = (places - rising[high - 1]) / (rising[high] - rising[high - 1])
-    if falling:
-        return Brackets(last - high, last - high + 1, 1 - fraction, outside)
-    return Brackets(high - 1, high, fraction, outside)
-
-
-def samples_per_channel(axis: SpectralAxis, frequency: Doubles, shift: Doubles) -> Ints:
+def samples_per_channel(axis: SpectralAxis, frequency: Doubles, shift: Doubles, exact: Exact | None = None) -> Ints:
     """In how many places each image channel is sampled, for each integration; 0 where CASA does not interpolate.
 
     Image channels wider than the data's are sampled as often as the data's fit in.
     """
     if axis.nchan < 2 or len(frequency) < 2:
         return np.zeros(len(shift), int)
-    data = np.abs(frequency[1] * shift - frequency[0] * shift)
-    return np.maximum(1, np.floor(np.abs(axis.width) / data).astype(int))
+    return np.maximum(1, np.floor(_relative_width(axis, frequency, shift, exact)).astype(int))
 
 
-def extremes(shift: Doubles) -> Doubles:
-    """The smallest, the largest and a middle one of shifts: what is reached at any is reached at one of these."""
-    return np.unique(np.quantile(shift, [0, 0.5, 1], method="nearest"))
+def _relative_width(axis: SpectralAxis, frequency: Doubles, shift: Doubles, exact: Exact | None) -> Doubles:
+    """How many channels of the data are as wide as one of the image, for each integration."""
+    data = frequency[1] * shift - frequency[0] * shift
+    if exact is not None:
+        data = exact.put(data, exact.frequency[:, 1] - exact.frequency[:, 0])
+    return abs(axis.width) / np.abs(data)
+
+
+def meetings(axis: SpectralAxis, frequency: Doubles, shift: Doubles) -> Ints:
+    """Integrations where data channels are at places in image channels, or are as wide, but for rounding.
+
+    Parameters
+    ----------
+    axis : SpectralAxis
+    frequency : ndarray of float64, shape (chan,)
+    shift : ndarray of float64, shape (time,)
+    """
+    if axis.nchan < 2 or len(frequency) < 2:
+        return np.empty(0, int)
+    shifts, number = np.unique(shift, return_inverse=True)
+    width = _relative_width(axis, frequency, shifts, None)
+    found = np.abs(width - np.rint(width)) < ROUNDED * np.abs(frequency).max() / abs(axis.width) * width**2
+    parts = 2 * np.maximum(1, np.floor(width))[:, np.newaxis]  # between places as well, where channels end
+    step = max(1, CHUNK // len(frequency))
+    for first in range(0, len(shifts), step):
+        some = slice(first, first + step)
+        data = np.multiply.outer(shifts[some], frequency)
+        nearest = np.clip(np.rint(axis.pixel(data)).astype(int), 0, axis.nchan - 1)
+        place = (data - axis.frequency[nearest]) / axis.width * parts[some]
+        distance = np.abs(place - np.rint(place)) * abs(axis.width) / parts[some]
+        found[some] |= (distance < SAME * data).any(axis=1)
+    return np.flatnonzero(found[number])
+
+
+def telling(shift: Doubles, exact: Exact) -> Ints:
+    """Integrations that tell what is reached at any: of the smallest, largest and a middle shift, and exact ones."""
+    order = np.argsort(shift)
+    return np.unique([*order[[0, len(order) // 2, -1]], *exact.times])
 
 
 class LinearRegridding:
@@ -120,11 +122,18 @@ class LinearRegridding:
     shift : ndarray of float64, shape (time,)
     samples : int
         In how many places each image channel is sampled.
+    exact : Exact, optional
+        Frequencies where rounding matters.
     """
 
-    def __init__(self, axis: SpectralAxis, frequency: Doubles, shift: Doubles, samples: int) -> None:
+    def __init__(
+        self, axis: SpectralAxis, frequency: Doubles, shift: Doubles, samples: int, exact: Exact | None = None
+    ) -> None:
         self.axis, self.frequency, self.shift, self.samples = axis, frequency, shift, samples
-        self._listed = self._first_and_last()
+        self._exact = exact or Exact.nowhere(len(shift))
+        self._step = float(np.copysign(axis.width / samples, frequency[1] - frequency[0]))
+        self._begin, self._count = self._list()
+        self._lists = self._exact_lists()
         self._seen = self._channels_seen()
 
     def sampled(self, channel: int) -> Doubles:
@@ -136,8 +145,11 @@ class LinearRegridding:
         """The data channels around each sample of an image channel, (time, sample)."""
         places = self.sampled(channel)
         found = bracket(self.frequency, places[np.newaxis] / self.shift[:, np.newaxis])
-        low, high = self._listed
-        listed = (places >= low[:, np.newaxis]) & (places <= high[:, np.newaxis])
+        found = self._exact.settle(found, self._exact_places(places))
+        if self.samples < 2:
+            return found
+        number = (places - self._begin[:, np.newaxis]) / self._step
+        listed = (number >= -0.25) & (number <= self._count[:, np.newaxis] - 0.75)
         return Brackets(found.low, found.high, found.fraction, found.outside | ~listed)
 
     def reached(self) -> Ints:
@@ -181,13 +193,15 @@ class LinearRegridding:
             found.append((number, share * seen))
         return found
 
-    def _first_and_last(self) -> tuple[Doubles, Doubles]:
-        """The band in which CASA samples image channels that are wider than the data's, for each integration."""
+    def _list(self) -> tuple[Doubles, Ints]:
+        """Where CASA's list of places begins that are sampled in image channels wider than the data's, and its length.
+
+        For each integration. The list goes on in steps, as the data's channels do.
+        """
         ends = np.multiply.outer(self.shift, self.frequency[[0, -1]])
-        if self.samples < 2:
-            return np.full(len(self.shift), -np.inf), np.full(len(self.shift), np.inf)
+        ends = self._exact.put(ends, self._exact.frequency[:, [0, -1]])
         image = self.axis.frequency
-        rising = image[1] > image[0]
+        rising = len(image) < 2 or image[1] > image[0]
         ordered = image if rising else image[::-1]
         low, high = ordered[0], ordered[-1]
         data_low, data_high = ends.min(axis=1), ends.max(axis=1)
@@ -197,14 +211,25 @@ class LinearRegridding:
         at_high = np.clip(np.searchsorted(ordered, data_high, side) + shift, 0, len(ordered) - 1)
         first = np.where(low < data_low, ordered[at_low], low)
         last = np.where(high > data_high, ordered[at_high], high)
-        width, step = abs(self.axis.width), abs(self.axis.width) / self.samples
-        count = np.ceil((last - first + width) / step) + 2
-        edge = (width - step) / 2 + step
-        if self.frequency[0] <= self.frequency[-1]:
-            begin = first - edge
-            return begin - step / 4, begin + (count - 1) * step + step / 4
-        begin = last + edge
-        return begin - (count - 1) * step - step / 4, begin + step / 4
+        width, step = abs(self.axis.width), abs(self._step)
+        count = np.ceil((last - first + width) / step).astype(int) + 2
+        edge = np.copysign(width / 2 - step / 2, self._step)
+        return np.where(self._step > 0, first, last) - self._step - edge, count
+
+    def _exact_lists(self) -> Doubles:
+        """CASA's lists at integrations where rounding matters, shape (kind, place): sums of their steps."""
+        times = self._exact.times
+        steps = np.full((len(times), int(self._count[times].max(initial=1))), self._step)
+        steps[:, 0] = self._begin[times]
+        return np.cumsum(steps, axis=1)
+
+    def _exact_places(self, places: Doubles) -> Doubles:
+        """Places in an image channel as CASA rounds them, shape (kind, sample)."""
+        kinds = np.arange(len(self._lists))[:, np.newaxis]
+        number = np.rint((places - self._lists[:, :1]) / self._step).astype(int)
+        listed = self._lists[kinds, np.clip(number, 0, self._lists.shape[1] - 1)]
+        data = np.abs(self._exact.frequency[:, 1] - self._exact.frequency[:, 0])[:, np.newaxis]
+        return np.where(abs(self.axis.width) > data, listed, places)
 
     def _channels_seen(self) -> tuple[Ints, Ints]:
         """The lowest and the highest image channel that are predicted, for each integration.

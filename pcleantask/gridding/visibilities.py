@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..config import ImageField, PcleanConfig
 from ..toolrecords import Record
 from .block import Block, phasor
-from .cube_plan import Channels, cube_groups, needed_channels
+from .cube_plan import Channels, cube_groups, exact_frequencies, needed_channels
 from .cube_visibilities import CubeGroup
 from .extent import Extent
 from .image_of_data import ImageOfData
@@ -83,21 +83,25 @@ def read_visibilities(
 def _read(reader: Reader, source: DataSet, image: ImageOfData) -> Iterator[tuple[Spectra, Channels]]:
     """Read a data set, in pieces where an image channel is sampled more often at one time than at another."""
     integrations = reader.integrations(source)
+    exact = exact_frequencies(image, source.frequency, integrations)
     if image.axis is None:
-        yield reader.read(source, integrations), Channels(source.frequency, 0, 0)
+        yield reader.read(source, integrations), Channels(source.frequency, 0, 0, exact)
         return
-    samples = samples_per_channel(image.axis, source.frequency, integrations.shift)
+    samples = samples_per_channel(image.axis, source.frequency, integrations.shift, exact)
     if image.interpolation == "nearest":
         samples[:] = 0
     for count in np.unique(samples).tolist():
         own = samples[integrations.number] == count
         piece = source if own.all() else dataclasses.replace(source, rows=source.rows[own])
         times = integrations if own.all() else reader.integrations(piece)
-        needed = needed_channels(image, source.frequency, times.shift, count)
+        numbers = np.empty(len(times.shift), int)
+        numbers[times.number] = integrations.number[own]
+        here = exact.at(numbers)
+        needed = needed_channels(image, source.frequency, times.shift, count, here)
         if not len(needed):
             continue
         chosen = dataclasses.replace(piece, channels=source.channels[needed], frequency=source.frequency[needed])
-        yield reader.read(chosen, times), Channels(source.frequency, int(needed[0]), count)
+        yield reader.read(chosen, times), Channels(source.frequency, int(needed[0]), count, here)
 
 
 class Visibilities:

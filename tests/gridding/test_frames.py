@@ -9,6 +9,7 @@ import pytest
 
 from pcleantask import casa
 from pcleantask.gridding.frames import Observation
+from pcleantask.measurementsets import observatory_position
 
 
 def first_time(vis: Path) -> float:
@@ -38,6 +39,23 @@ def test_shifts_of_many_short_integrations_are_interpolated_exactly(line_ms: Pat
 
 def test_frequencies_in_the_gridding_frame_are_not_shifted(line_ms: Path) -> None:
     assert (Observation(str(line_ms)).shifts(0, np.arange(3.0), "LSRK") == 1).all()
+
+
+@pytest.mark.parametrize("frame", ["TOPO", "GEO", "BARY", "LSRD", "GALACTO", "LGROUP", "CMB"])
+def test_frequencies_are_converted_to_the_last_bit(frame: str, line_ms: Path) -> None:
+    observation = Observation(str(line_ms))
+    times = first_time(line_ms) + np.array([0.0, 600.0, 20000.0])
+    frequency = np.random.default_rng(2).uniform(1e9, 9e11, 50)
+    found = observation.converted(frequency, 0, times, np.array([0, 2]), frame)
+    with casa.tool("measures") as measures:
+        measures.doframe(observatory_position(str(line_ms)))
+        measures.doframe(observation.direction(0))
+        for row, time in zip(found, times[[0, 2]], strict=True):
+            measures.doframe({"type": "epoch", "refer": "UTC", "m0": {"value": time / 86400, "unit": "d"}})
+            for one, converted in zip(frequency, row, strict=True):
+                probe = {"type": "frequency", "refer": frame, "m0": {"value": one, "unit": "Hz"}}
+                assert measures.measure(probe, "LSRK")["m0"]["value"] == converted
+    assert (found != frequency).all()
 
 
 def test_rotation_to_the_same_centre_is_nothing(line_ms: Path) -> None:

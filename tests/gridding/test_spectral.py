@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pcleantask.gridding import spectral
+from pcleantask.gridding.brackets import Exact
 from pcleantask.gridding.spectral import LinearRegridding, SpectralAxis
 
 SHIFT = np.array([1 - 1.2e-5, 1 - 1.19e-5, 1 - 1.15e-5])
@@ -40,6 +41,51 @@ def test_image_channels_twice_as_wide_are_sampled_twice() -> None:
     assert spectral.samples_per_channel(axis, DATA, SHIFT).tolist() == [2, 2, 2]
     regridding = LinearRegridding(axis, DATA, SHIFT, 2)
     assert regridding.sampled(1) == pytest.approx(axis.frequency[1] + np.array([-0.55e6, 0.55e6]), rel=1e-15)
+
+
+def test_integrations_are_found_whose_channels_meet_the_images() -> None:
+    shift = SHIFT[1]
+    met = DATA[2] * shift
+    axes = {
+        "aligned": (SpectralAxis(met + 1e6 * shift * np.arange(6), 1e6 * shift), [1]),
+        "beside": (SpectralAxis(met + 0.1e6 + 1.3e6 * shift * np.arange(6), 1.3e6 * shift), []),
+        "twice as wide": (SpectralAxis(met + 0.3e6 + 2e6 * shift * np.arange(4), 2e6 * shift), [1]),
+        "met by one": (SpectralAxis(met - 2.7e6 + 1.35e6 * np.arange(6), 1.35e6), [1]),
+        "sampled twice": (SpectralAxis(met + 0.55e6 + 2.2e6 * np.arange(4), 2.2e6), [1]),
+    }
+    for name, (axis, expected) in axes.items():
+        assert spectral.meetings(axis, DATA, SHIFT).tolist() == expected, name
+
+
+def test_ends_of_data_are_exact_where_frequencies_are() -> None:
+    """A channel that is a bit beyond the end of the data has none of that integration, one on it has."""
+    axis = AXES["as wide as the data's"]
+    ends = axis.frequency[[0, -1]]
+    for first, last, expected in ((0, 0, [0, 5]), (1, 0, [5]), (0, -1, [0]), (1, -1, [])):
+        frequency = np.linspace(*(ends + np.spacing(ends) * [first, last]), 5)
+        exact = Exact(frequency[np.newaxis], np.array([0]))
+        regridding = LinearRegridding(axis, frequency / SHIFT[0], SHIFT[:1], 1, exact)
+        assert [number for number in (0, 5) if not regridding.brackets(number).outside.any()] == expected
+        assert not regridding.brackets(2).outside.any()
+
+
+@pytest.mark.parametrize("falling", [False, True], ids=["rising data", "falling data"])
+def test_samples_in_wide_channels_are_sums_of_steps_where_frequencies_are_exact(falling: bool) -> None:
+    width = 2.1000003e6
+    axis = SpectralAxis(230e9 + width * np.arange(40), width)
+    step = -width / 2 if falling else width / 2
+    start = axis.frequency[-1] + 1.5 * width - width / 4 if falling else axis.frequency[0] - 1.5 * width + width / 4
+    listed = [start + step]
+    while len(listed) < 81:
+        listed.append(listed[-1] + step)
+    frequency = np.array(listed[1:])  # the data's channels are where CASA samples the image's
+    exact = Exact(frequency[np.newaxis], np.array([0]))
+    regridding = LinearRegridding(axis, frequency / SHIFT[0], SHIFT[:1], 2, exact)
+    found = [regridding.brackets(number) for number in range(axis.nchan)]
+    assert not any(one.outside.any() for one in found)
+    assert all(((one.fraction == 0) | (one.fraction == 1)).all() for one in found)
+    straight = np.concatenate([regridding.sampled(number) for number in range(axis.nchan)])
+    assert not np.isin(straight, frequency).all()
 
 
 @pytest.mark.parametrize("axis", [AXES["as wide as the data's"], AXES["falling"]], ids=["rising", "falling"])

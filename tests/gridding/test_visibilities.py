@@ -27,6 +27,7 @@ GRIDDED = 5e-4  # of the peak: the error of CASA's gridding
 WIDE_BAND = {**CUBE, "vis": "continuum.ms", "start": "221GHz", "width": "4GHz"}
 SHIFTED = {"phasecenter": "J2000 10h00m00.3s -25d00m03.0s"}
 POLARISED = {"vis": "full_stokes.ms"}
+ALIGNED = {"start": "", "nchan": -1, "width": ""}
 FLAGGED = {"vis": "flagged.ms", "nchan": 10, "start": "229.9983GHz"}
 
 WEIGHTS: dict[str, dict[str, Any]] = {
@@ -55,7 +56,16 @@ ROWS: dict[str, dict[str, Any]] = {
     "cube-wide-band": {**WIDE_BAND, "weighting": "briggs"},
     "cube-wide-band-bwtaper": {**WIDE_BAND, "weighting": "briggsbwtaper"},
     "cube-wide-band-one-density": {**WIDE_BAND, "weighting": "briggs", "perchanweightdensity": False},
-    "cube-aligned": {**CUBE, "start": "", "nchan": -1, "width": ""},
+    "cube-aligned": {**CUBE, **ALIGNED},
+    # The channels begin where the data's are at one time, and end where the last bits say whether there are data.
+    "cube-aligned-setting": {**CUBE, **ALIGNED, "vis": "setting.ms"},
+    "cube-aligned-bary": {**CUBE, **ALIGNED, "outframe": "BARY"},
+    "cube-aligned-topo": {**CUBE, **ALIGNED, "outframe": "TOPO", "spw": "0:2~8"},
+    "cube-aligned-flagged": {**CUBE, **ALIGNED, "vis": "flagged.ms", "spw": "0:2~8"},
+    "cube-aligned-wide": {**CUBE, **ALIGNED, "width": 2, "weighting": "briggs"},
+    "cube-aligned-wide-topo": {**CUBE, **ALIGNED, "width": 2, "outframe": "TOPO"},
+    "cube-aligned-wide-flagged": {**CUBE, **ALIGNED, "vis": "flagged.ms", "width": 3},
+    "cube-aligned-in-the-middle": {**CUBE, **ALIGNED, "vis": "setting.ms", "start": 3, "nchan": 5},
     "cube-nearest": {**CUBE, "interpolation": "nearest", "weighting": "briggs"},
     "cube-nearest-odd": {**CUBE, "interpolation": "nearest", "start": "229.998GHz", "width": "1.3MHz"},
     "cube-topo": {**CUBE, "outframe": "TOPO", "start": "230.0024GHz"},
@@ -111,6 +121,9 @@ SHORT = {
     "mfs-shifted",
     "mfs-two-ms",
     "cube-natural",
+    "cube-aligned-bary",
+    "cube-aligned-wide",
+    "cube-aligned-wide-flagged",
     "cube-nearest",
     "cube-topo",
     "cube-wide",
@@ -307,7 +320,9 @@ def test_parts_of_the_rows_with_one_density_make_the_whole(scheme: str, imaged: 
     assert dirty.sky_at(together, l, m) == pytest.approx(dirty.sky_at(one, l, m), rel=1e-6)
 
 
-@pytest.mark.parametrize("name", ["cube-briggs", "cube-wide", "cube-nearest-odd", "cube-briggs-one-density"])
+@pytest.mark.parametrize(
+    "name", ["cube-briggs", "cube-wide", "cube-nearest-odd", "cube-briggs-one-density", "cube-aligned-wide-flagged"]
+)
 def test_a_part_of_a_cube_has_the_visibilities_of_the_whole(name: str, imaged: Callable[..., Imaged]) -> None:
     found = imaged(ROWS[name])
     whole, part = found.read(), found.read(channels=range(2, 4))
