@@ -145,7 +145,9 @@ CASES = {
 }
 
 
-ALONE = Case("a cube with engine='ducc' in one process, twice as much at each step", ("ducc",))
+# As many major cycles in each step: the limit of iterations that ends the other cubes would spare the larger ones one.
+THREE_CYCLES = {"niter": 100_000, "nmajor": 3}
+ALONE = Case("a cube with engine='ducc' in one process, twice as much at each step", ("ducc",), THREE_CYCLES)
 # The steps of each: twice the channels, the rows, or the pixels in the same field.
 GROWTHS = {
     "growth-channels": (replace(ALONE, data="half-channels"), ALONE, replace(ALONE, data="twice-channels")),
