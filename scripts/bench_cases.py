@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bench_child import IMAGENAME
@@ -145,12 +145,28 @@ CASES = {
 }
 
 
+# As many major cycles in each step: the limit of iterations that ends the other cubes would spare the larger ones one.
+THREE_CYCLES = {"niter": 100_000, "nmajor": 3}
+ALONE = Case("a cube with engine='ducc' in one process, twice as much at each step", ("ducc",), THREE_CYCLES)
+# The steps of each: twice the channels, the rows, or the pixels in the same field.
+GROWTHS = {
+    "growth-channels": (replace(ALONE, data="half-channels"), ALONE, replace(ALONE, data="twice-channels")),
+    "growth-rows": (replace(ALONE, data="half-rows"), ALONE, replace(ALONE, data="twice-rows")),
+    "growth-pixels": (ALONE, replace(ALONE, kind="cube-twice"), replace(ALONE, kind="cube-four-times")),
+}
+
+
 @dataclass(frozen=True)
 class Size:
     """Arguments of simulate_ms by name of the data, and the parameters that go with them by kind of image."""
 
     simulations: dict[str, dict[str, Any]]
     parameters: dict[str, dict[str, Any]]
+
+    def describe(self, case: Case) -> str:
+        """How much data a case has, and how many pixels a plane of its image."""
+        data, imsize = self.simulations[case.data], self.parameters[case.kind]["imsize"]
+        return f"{data['nintegrations']} integrations, {data['nchannels']} channels, {imsize} x {imsize} pixels"
 
 
 COMMON = {"imagename": IMAGENAME, "datacolumn": "data", "weighting": "briggs", "robust": 0.5, "pblimit": 0.1}
@@ -184,12 +200,18 @@ SIZES = {
         {
             "bench": FULL,
             "long": {**FULL, "nintegrations": 180},
+            "half-channels": {**FULL, "nchannels": 32},
+            "twice-channels": {**FULL, "nchannels": 128},
+            "half-rows": {**FULL, "nintegrations": 30},
+            "twice-rows": {**FULL, "nintegrations": 120},
             "wide": {**OFF_AXIS, "nintegrations": 20, "nchannels": 64},
         },
         {
             "wide": {**WIDE, "imsize": 3072},
             "plane": {**PLANE, "imsize": 4096},
             "cube": {**CUBE, "imsize": 512, "niter": 5000},
+            "cube-twice": {**CUBE, "imsize": 720, "cell": "0.0711arcsec", "niter": 5000},
+            "cube-four-times": {**CUBE, "imsize": 1024, "cell": "0.05arcsec", "niter": 5000},
             "mfs": {**MFS, "imsize": 1024, "niter": 2000},
         },
     ),
@@ -197,12 +219,18 @@ SIZES = {
         {
             "bench": SMALL,
             "long": {**SMALL, "nintegrations": 18, "integration_s": 200.0},
+            "half-channels": {**SMALL, "nchannels": 3},
+            "twice-channels": {**SMALL, "nchannels": 12},
+            "half-rows": {**SMALL, "nintegrations": 3},
+            "twice-rows": {**SMALL, "nintegrations": 12},
             "wide": {**OFF_AXIS, "antennas": 10, "nintegrations": 2, "nchannels": 2},
         },
         {
             "wide": {**WIDE, "imsize": 2048, "wprojplanes": 8, "niter": 20},
             "plane": {**PLANE, "cell": "0.1arcsec", "imsize": 160, "niter": 100},
             "cube": {**CUBE, "imsize": 160, "niter": 300},
+            "cube-twice": {**CUBE, "imsize": 224, "cell": "0.0714arcsec", "niter": 300},
+            "cube-four-times": {**CUBE, "imsize": 320, "cell": "0.05arcsec", "niter": 300},
             "mfs": {**MFS, "cell": "0.1arcsec", "imsize": 160, "niter": 100},
         },
     ),

@@ -120,15 +120,22 @@ def prepare_data(job: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def compare_images(job: dict[str, Any]) -> dict[str, Any]:
-    """The largest pixel difference of each image in the first folder from its namesake in the second."""
+def check_images(job: dict[str, Any]) -> dict[str, Any]:
+    """Fail where an image in the first folder that is to show a run's work is zero everywhere."""
     from pcleantask import casa
 
-    first, second = Path(job["first"]), Path(job["second"])
     for suffix in job["proof"]:
-        with casa.opened_image(str(first / f"{IMAGENAME}{suffix}")) as image:
+        name = f"{job['first']}/{IMAGENAME}{suffix}"
+        with casa.opened_image(name) as image:
             if not image.getchunk().any():
-                raise SystemExit(f"{first / IMAGENAME}{suffix} is zero everywhere: there is nothing to compare")
+                raise SystemExit(f"{name} is zero everywhere: the run has done nothing")
+    return {}
+
+
+def compare_images(job: dict[str, Any]) -> dict[str, Any]:
+    """The largest pixel difference of each image in the first folder from its namesake in the second."""
+    check_images(job)
+    first, second = Path(job["first"]), Path(job["second"])
     found = sorted(first.glob(IMAGENAME + job["compared"]))
     images = [path.name for path in found if (path / "table.dat").exists()]
     return {name.removeprefix(IMAGENAME): _largest_difference(first / name, second / name) for name in images}
@@ -174,7 +181,7 @@ RUNS = {
     "casampi-tclean": run_casampi_tclean,
     "wsclean": run_wsclean,
 }
-STEPS = {"prepare": prepare_data, "image": image_once, "compare": compare_images}
+STEPS = {"prepare": prepare_data, "image": image_once, "check": check_images, "compare": compare_images}
 
 
 def main(job_file: Path) -> None:
