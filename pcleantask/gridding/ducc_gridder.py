@@ -195,7 +195,7 @@ class DuccGridder:
         """Read the visibilities of a field."""
         records, (csys, nchan) = self._records, self._coordinates[number]
         impars, gridpars, normpars = records.impars[number], records.gridpars[number], records.normpars[number]
-        images = FieldImages.of(impars, gridpars, normpars, csys, nchan)
+        images = FieldImages.of(impars, gridpars, normpars, csys, nchan, is_cleaned=config.iteration.niter > 0)
         whole = self._whole
         visibilities = read_visibilities(
             config,

@@ -40,6 +40,8 @@ class FieldImages:
         Level of the primary beam at the edge of the image, and of the PSF where the fit of its beam ends.
     target : str
         Name of the object.
+    is_cleaned : bool
+        Whether minor cycles follow, so that residuals are made again.
     """
 
     imagename: str
@@ -52,9 +54,12 @@ class FieldImages:
     pblimit: float
     psfcutoff: float
     target: str = ""
+    is_cleaned: bool = False
 
     @classmethod
-    def of(cls, impars: Record, gridpars: Record, normpars: Record, csys: Record, nchan: int) -> FieldImages:
+    def of(
+        cls, impars: Record, gridpars: Record, normpars: Record, csys: Record, nchan: int, *, is_cleaned: bool = False
+    ) -> FieldImages:
         """The images that CASA's gridder would make by these records, with its coordinates."""
         npol = len(csys[coordinate_key(csys, "stokes")]["stokes"])
         direction = csys[coordinate_key(csys, "direction")]
@@ -69,6 +74,7 @@ class FieldImages:
             wide=gridpars["gridder"] in WIDE_GRIDDERS,
             pblimit=float(normpars["pblimit"]),
             psfcutoff=float(normpars["psfcutoff"]),
+            is_cleaned=is_cleaned,
         )
 
     @property
@@ -122,12 +128,15 @@ class FieldImages:
         """Room for some channels: zeros, float32 [nx, ny, npol, count] in the order in which images are stored."""
         return np.zeros((*self.shape[:3], count), dtype=np.float32, order="F")
 
-    def write(self, kind: str, planes: np.ndarray, start: int, term: int = 0) -> None:
+    def write(self, kind: str, planes: np.ndarray, start: int, term: int = 0, *, later: bool = False) -> None:
         """Write channels from `start` on; planes are float32 [nx, ny, npol, channels], and must not be used afterwards.
 
-        Those of a whole cube are handed over to who cleans it; continuum images are still to be normalized.
+        Those of a whole cube are handed over to who cleans it, and may be written `later`; continuum images are still
+        to be normalized.
         """
         path = self.path(kind, term)
+        if later and self.is_cube and planes.shape == self.shape and cached.keep_back(path, planes):
+            return
         writing.write_channels(path, planes, start)
         if self.is_cube and planes.shape == self.shape:
             cached.hand_over(path, planes)

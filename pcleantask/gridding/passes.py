@@ -165,7 +165,7 @@ def _make_residual(field: Field, sources: Sequence[Field], models: Sequence[Mode
 
 def _write_residual(images: FieldImages, planes: Sequence[NDArray[np.float32]], start: int) -> None:
     for term, pixels in enumerate(planes):
-        images.write("residual", pixels, start, term)
+        images.write("residual", pixels, start, term, later=images.is_cleaned)
 
 
 def _residual_planes(

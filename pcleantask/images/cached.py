@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .. import casa
 from ..cores import memory_share
 from . import planes
-from .writing import MASK, has_pixel_mask, read_channels, read_pixel_mask
+from .writing import MASK, has_pixel_mask, read_channels, read_pixel_mask, write_channels
 
 Key = tuple[int, int]  # (pol, chan)
 Pixels = NDArray[np.float32]
@@ -28,6 +28,7 @@ LOCK_FILE = "table.lock"  # written by who only reads, too
 HANDED_SHARE = 1 / 16  # of the free memory, which an image may take that is handed over
 PIXEL_FILES = "table.f*"  # in the folder of an image; keywords are in others
 WRITTEN_AT_ONCE = 1 << 22  # pixels
+UNWRITTEN = object()  # the stamp of what is not on the disk
 
 
 class CachedImage:
@@ -44,6 +45,8 @@ class CachedImage:
         self._stamp: object = None
         self._planes: dict[Key, Pixels] = {}
         self._given: tuple[object, Pixels] | None = None
+        self._unwritten: Pixels | None = None
+        self.kept_back = 0  # how often it was made without being written
         self._valid: dict[Key, NDArray[np.bool_] | None] | None = None
         self._mask_stamp: object = None
         self._mask_is_checked = False
@@ -55,9 +58,13 @@ class CachedImage:
         return planes.is_image(self.path)
 
     def refresh(self) -> bool:
-        """Forget what was read if the file has changed since; whether it has."""
+        """Forget what was read if the file has changed since, or what is to be written to it; whether it has."""
+        is_given = self._given is not None and self._given[0] is UNWRITTEN
         stamp = file_stamp(self.path)
-        changed = stamp != self._stamp
+        changed = stamp != self._stamp or is_given
+        if changed and not is_given and self._unwritten is not None:
+            self.settle()
+            stamp = file_stamp(self.path)
         if changed:
             self.forget_pixels()
             self._stamp = stamp
@@ -66,23 +73,36 @@ class CachedImage:
 
     def forget(self) -> None:
         """Let go of all planes; the next one is read from the disk."""
+        self.settle()
         self.forget_pixels()
         self._valid = self._given = None
+
+    def settle(self) -> None:
+        """Write what is kept back."""
+        if self._given is not None and self._given[0] is UNWRITTEN:
+            self._unwritten, self._given = self._given[1], None
+        pixels, self._unwritten = self._unwritten, None
+        if pixels is not None:
+            write_channels(self.path, pixels)
+            self._stamp = file_stamp(self.path)
 
     def forget_pixels(self) -> None:
         """The same, but for pixel masks, which stay as long as they are as they were."""
         self._planes.clear()
         self._mask_is_checked = False
-        self._shape = None
+        self._shape = self._unwritten = None
         self._stamp = None
 
     def _adopt(self) -> None:
         """Keep what has been handed over, if it is what is on the disk."""
         given, self._given = self._given, None
-        if given is not None and self.keeps and given[0] == _pixel_stamp(self._place):
+        if given is None or not self.keeps:
+            return
+        if given[0] is UNWRITTEN or given[0] == _pixel_stamp(self._place):
             nx, ny, npol, nchan = given[1].shape
             self._shape = nx, ny, npol, nchan
             self._fill(given[1])
+            self._unwritten = given[1] if given[0] is UNWRITTEN else None
 
     def _fill(self, pixels: Pixels) -> None:
         """Keep the planes of the whole cube [nx, ny, npol, nchan], but those that are there."""
@@ -172,9 +192,32 @@ def hand_over(path: str, pixels: Pixels) -> None:
     been written since. It is not taken where nobody keeps planes, or where it is much of the free memory.
     """
     for image in _kept_images(path):
-        if image.keeps and pixels.nbytes / 1024 <= HANDED_SHARE * memory_share() * casa.available_memory():
+        if _takes(image, pixels):
             image._given = _pixel_stamp(path), pixels
             return
+
+
+def keep_back(path: str, pixels: Pixels) -> bool:
+    """Give who keeps the planes of the image at `path` its new ones, to be written when they are let go of.
+
+    For images that are made again and again. False where nobody takes them: they are to be written.
+    """
+    for image in _kept_images(path):
+        if _takes(image, pixels):
+            image._given = UNWRITTEN, pixels
+            image.kept_back += 1
+            return True
+    return False
+
+
+def settle(path: str) -> None:
+    """Have what is kept back of the image at `path` written, for who reads it from the disk."""
+    for image in _kept_images(path):
+        image.settle()
+
+
+def _takes(image: CachedImage, pixels: Pixels) -> bool:
+    return image.keeps and pixels.nbytes / 1024 <= HANDED_SHARE * memory_share() * casa.available_memory()
 
 
 def note_change(path: str) -> None:

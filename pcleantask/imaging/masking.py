@@ -27,6 +27,7 @@ from .mask_planes import MaskChannel, MaskPlanes
 from .robust import Plane, robust_rms
 
 PLANES_A_THREAD = 4  # channels that are in memory for each thread that finds masks
+PLANES_AT_ONCE = 16  # that are put back together
 
 
 class Masked(Protocol):
@@ -312,12 +313,17 @@ class NumpyAutoMask:
             return
         name, kept = self._deconvolver.imagename, self._deconvolver.kept_planes
         with mask_planes.opened(name, kept, term=self._term, wants_pb=False) as images:
-            nx, ny = images.shape[:2]
-            for key, bits in self._former.items():
-                pixels = np.unpackbits(bits, count=nx * ny).astype(np.float32)
-                images.write({key: pixels.reshape((nx, ny), order="F")})
+            shape = images.shape[:2]
+            former = list(self._former.items())
+            for first in range(0, len(former), PLANES_AT_ONCE):
+                images.write({key: _unpacked(bits, shape) for key, bits in former[first : first + PLANES_AT_ONCE]})
         self._former = None
         _tell_of_revert(self._deconvolver)
+
+
+def _unpacked(bits: np.ndarray, shape: tuple[int, int]) -> Plane:
+    """A mask of the channel's that was, of `MaskChannel.former`."""
+    return np.unpackbits(bits, count=shape[0] * shape[1]).astype(np.float32).reshape(shape, order="F")
 
 
 EMPTY_MASK_WARNINGS = ("No regions found by automasking", "threshold to mask, but no emission was found")

@@ -9,8 +9,8 @@ import numpy as np
 from .. import report
 from ..cores import usable_threads
 from ..errors import ImagingError
-from ..images import planes
 from ..images.cached import Key, Pixels, file_stamp, make_product
+from ..images.planes import opened
 from ..toolrecords import Record
 from .beam import mask_blocks
 from .clark import ClarkPlanes, patch_size
@@ -39,6 +39,8 @@ class MemoryDeconvolver:
         The record of `toolrecords.to_casa_decpars`; `imagename` in it is overwritten.
     keeps_residual : bool
         Whether a minor cycle is to leave its residual in .residual; where a major cycle makes it anew nobody needs it.
+    planes : FieldPlanes, optional
+        Those that another deconvolver of these images keeps.
 
     Attributes
     ----------
@@ -48,7 +50,9 @@ class MemoryDeconvolver:
         The planes.
     """
 
-    def __init__(self, imagename: str, decpars: Record, *, keeps_residual: bool = False) -> None:
+    def __init__(
+        self, imagename: str, decpars: Record, *, keeps_residual: bool = False, planes: FieldPlanes | None = None
+    ) -> None:
         self.imagename = imagename
         self.sidelobe_level = 0.0
         self._decpars = {**decpars, "imagename": imagename}
@@ -56,7 +60,7 @@ class MemoryDeconvolver:
         self._fullsummary = bool(decpars.get("fullsummary", False))
         self._nsigma = float(decpars.get("nsigma", 0.0))
         self._keeps_residual = keeps_residual
-        self._planes = self.kept_planes = FieldPlanes(imagename)
+        self._planes = self.kept_planes = planes or FieldPlanes(imagename)
         self._masksum = NO_MASK
         self._has_mask = self._has_blank_mask = False
         self._controls: Controls | None = None
@@ -160,13 +164,18 @@ class MemoryDeconvolver:
         field.forget_residual()
         record = merged_record(cycles, fullsummary=self._fullsummary, nchan=nchan)
         self._iterations += record["iterdone"]
-        self._cleaned = file_stamp(field.residual.path) if record["iterdone"] else None
+        self._cleaned = self._residual_stamp() if record["iterdone"] else None
         return record if nchan > 1 else {**record, "peakresidualnomask": self._peak_unmasked}
 
     def _check_residual(self) -> None:
         """Raise ImagingError where .residual is what the minor cycle before has cleaned already."""
-        if not self._keeps_residual and file_stamp(self._planes.residual.path) == self._cleaned:
+        if not self._keeps_residual and self._residual_stamp() == self._cleaned:
             raise ImagingError("a minor cycle in memory leaves .residual as it is; run a major cycle before the next")
+
+    def _residual_stamp(self) -> object:
+        """What changes when a major cycle makes .residual anew."""
+        residual = self._planes.residual
+        return file_stamp(residual.path), residual.kept_back
 
     def _clean_block(self, channels: range) -> MinorCycle:
         """Clean a block of channels, and write the planes that have changed."""
@@ -257,7 +266,7 @@ class MemoryDeconvolver:
     def check_beam(self) -> None:
         """Raise ImagingError where the common restoring beam is infinite."""
         if self._decpars["restoringbeam"] in ("common", ["common"]):
-            with planes.opened(self._planes.psf.path) as psf:
+            with opened(self._planes.psf.path) as psf:
                 beam = psf.common_beam(0, psf.shape[3])
             if not np.isfinite(beam[:2]).all():
                 raise ImagingError("the common restoring beam is infinite; give a restoringbeam")

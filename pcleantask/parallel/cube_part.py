@@ -17,11 +17,12 @@ from ..gridding.base import Gridder
 from ..gridding.ducc_gridder import DuccGridder, WholeCube
 from ..images import planes
 from ..images.assemble import cut_out
-from ..images.cached import note_change
+from ..images.cached import note_change, settle
 from ..images.products import carried_over, products
 from ..imaging.beam import Beam
 from ..imaging.cleaners import AnyDeconvolver
 from ..imaging.masking import ChannelBlock, NumpyAutoMask
+from ..imaging.memory_deconvolver import MemoryDeconvolver
 from ..imaging.robust import robust_rms
 from ..imaging.serial_imager import SerialImager
 from ..imaging.workshop import Parts, SerialWorkshop
@@ -148,6 +149,9 @@ class PartWorkshop(SerialWorkshop):
         record = {**self._records.decpars[number], "usemask": "user", "mask": ""}  # CASA refuses to be given .mask anew
         if beam is not None:
             record["restoringbeam"] = beam
+        cleaner = self.parts.deconvolvers[number]
+        if isinstance(cleaner, MemoryDeconvolver):
+            return MemoryDeconvolver(self.imagenames[number], record, planes=cleaner.kept_planes)
         return self._make_deconvolver(number, record)
 
     def publish(self, history: Mapping[str, Any]) -> None:
@@ -236,6 +240,7 @@ class CubePart:
             return 0.0
         name, masking = self._workshop.imagenames[number], self._config.masking
         found = [0.0]
+        settle(name + ".residual")
         with planes.opened(name + ".residual") as residual, planes.opened(name + ".pb") as pb:
             for chan in self._slab.own:
                 for pol in range(residual.shape[2]):

@@ -173,6 +173,8 @@ class LocalTeam:
 
     def _end(self, patience: float) -> None:
         deadline = time.monotonic() + patience
+        for worker in self._workers:
+            worker.connection.close()  # they end all at once
         while self._workers:
             self._workers.pop().end(patience=max(0.1, deadline - time.monotonic()))
 
