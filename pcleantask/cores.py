@@ -15,8 +15,18 @@ def usable_cores() -> int:
     return len(cores_of_this_process())
 
 
+_limit: list[int] = []  # what `limit_threads` was told last
+
+
+def limit_threads(number: int) -> None:
+    """From now on, let this process compute with at most so many threads; 0: with as many as it may."""
+    _limit[:] = [number] if number else []
+
+
 def usable_threads() -> int:
-    """Threads that this process may compute with: what OMP_NUM_THREADS says, or one for each core."""
+    """Threads to compute with: what `limit_threads` or OMP_NUM_THREADS says, or one for each core."""
+    if _limit:
+        return _limit[0]
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     return int(wanted) if wanted.isdecimal() and int(wanted) > 0 else usable_cores()
 

@@ -257,7 +257,7 @@ class _pclean:
                          last bit. Workers are the ranks of the MPI job where there is one, nworkers processes on this machine
                          otherwise.
     nworkers             Workers that parallel=True starts on this machine. 0 starts one per core that this process may use. Under
-                         an MPI launcher the job's ranks are the workers.
+                         an MPI launcher the job's ranks are the workers. With engine='ducc' up to 4 are threads of one process.
                          Example: nworkers=4
     engine               'casa' grids and degrids with CASA's own code: tclean's images to the last bit. 'ducc' grids with the ducc0
                          library, reads the data once and is many times faster; its images agree with tclean's within a few 1e-4 of

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..images.cached import Key, Pixels, hand_over, kept_planes
+from ..images.cached import Key, Pixels, hand_over, kept_planes, settle
 from .block import Block, phasor
 from .field_images import FieldImages
 
@@ -49,6 +49,8 @@ class ModelPlanes:
             self._held = range(self.images.shape[3])
             return
         self._kept = []
+        for path in paths:
+            settle(path)
         self._held = range(max(0, channels.start - REACH), min(self.images.shape[3], channels.stop + REACH))
         self._pixels = [self.images.read("model", self._held, term) for term in range(self.images.model_terms)]
         if self.images.is_cube and len(self._held) == self.images.shape[3]:

@@ -46,6 +46,7 @@ class CachedImage:
         self._planes: dict[Key, Pixels] = {}
         self._given: tuple[object, Pixels] | None = None
         self._unwritten: Pixels | None = None
+        self._behind: set[Key] = set()  # planes that are newer than on the disk
         self.kept_back = 0  # how often it was made without being written
         self._valid: dict[Key, NDArray[np.bool_] | None] | None = None
         self._mask_stamp: object = None
@@ -62,7 +63,7 @@ class CachedImage:
         is_given = self._given is not None and self._given[0] is UNWRITTEN
         stamp = file_stamp(self.path)
         changed = stamp != self._stamp or is_given
-        if changed and not is_given and self._unwritten is not None:
+        if changed and not is_given and (self._unwritten is not None or self._behind):
             self.settle()
             stamp = file_stamp(self.path)
         if changed:
@@ -85,13 +86,25 @@ class CachedImage:
         if pixels is not None:
             write_channels(self.path, pixels)
             self._stamp = file_stamp(self.path)
+        behind, self._behind = self._behind, set()
+        if behind:
+            self._write({key: self._planes[key] for key in behind})
 
     def forget_pixels(self) -> None:
         """The same, but for pixel masks, which stay as long as they are as they were."""
         self._planes.clear()
+        self._behind.clear()
         self._mask_is_checked = False
         self._shape = self._unwritten = None
         self._stamp = None
+
+    def fill_with(self, value: float) -> None:
+        """Keep, without reading it, what the image has just been made with: the same value all over."""
+        self.forget_pixels()
+        nx, ny = self.shape[:2]
+        plane = np.broadcast_to(np.float32(value), (ny, nx))
+        self._planes = dict.fromkeys(self.keys(), plane) if self.keeps else {}
+        self._stamp = file_stamp(self.path)
 
     def _adopt(self) -> None:
         """Keep what has been handed over, if it is what is on the disk."""
@@ -156,18 +169,28 @@ class CachedImage:
         with planes.opened(self.path) as image:
             return {(pol, chan): image.read_valid(pol, chan).T} if image.has_pixel_mask() else {}
 
-    def write(self, changed: Mapping[Key, Pixels]) -> None:
-        """Write planes, neighbouring channels of one polarisation at once, and keep them."""
+    def write(self, changed: Mapping[Key, Pixels], *, later: bool = False) -> None:
+        """Write planes and keep them; `later`, if it keeps them: when all are let go of, or at `settle`."""
+        if later and self.keeps and changed:
+            self.plane(*next(iter(changed)))  # so that all are in memory
+            self._planes.update(changed)
+            self._behind.update(changed)
+            return
+        self._behind.difference_update(changed)
+        self._write(changed)
+        if self.keeps:
+            self._planes.update(changed)
+        else:
+            self._planes.clear()
+
+    def _write(self, changed: Mapping[Key, Pixels]) -> None:
+        """Write planes, neighbouring channels of one polarisation at once."""
         with planes.opened(self.path) as image:
             for pol, channels in _runs(changed, WRITTEN_AT_ONCE // max(1, self.shape[0] * self.shape[1])):
                 together = np.stack([changed[pol, chan] for chan in channels])
                 image.write_channels(
                     together.transpose(2, 1, 0), pol, channels[0]
                 )  # in casacore's order: 5 times sooner
-        if self.keeps:
-            self._planes.update(changed)
-        else:
-            self._planes.clear()
         self._stamp = file_stamp(self.path)
 
 
@@ -213,6 +236,12 @@ def keep_back(path: str, pixels: Pixels) -> bool:
 def settle(path: str) -> None:
     """Have what is kept back of the image at `path` written, for who reads it from the disk."""
     for image in _kept_images(path):
+        image.settle()
+
+
+def settle_all() -> None:
+    """Have all that is kept back written, for CASA to read."""
+    for image in list(_images):
         image.settle()
 
 

@@ -68,6 +68,12 @@ class FieldPlanes:
         self._sums.clear()
         self._peaks.clear()
 
+    def fill_mask(self, value: float) -> None:
+        """Keep the .mask that was just made with this value all over."""
+        self.mask.fill_with(value)
+        self._sums.clear()
+        self._peaks.clear()
+
     def forget_residual(self) -> None:
         """Let go of the residual: what is kept of it is no longer what is on the disk."""
         self.residual.forget_pixels()

@@ -129,6 +129,7 @@ class MemoryDeconvolver:
             field = self._planes
             if not field.mask.exists():
                 make_product(self.imagename, "mask", fill=1.0)
+                field.fill_mask(1.0)
             elif self._sum_mask() == 0 and not self._has_blank_mask:
                 field.write_mask({key: np.ones_like(field.mask.plane(*key)) for key in field.keys})
             return
@@ -194,7 +195,7 @@ class MemoryDeconvolver:
             if algorithm is not None:
                 models.update(zip(group, _planes_of(algorithm.model), strict=True))
                 residuals.update(zip(group, _planes_of(algorithm.residual), strict=True))
-        self._planes.model.write(models)
+        self._planes.model.write(models, later=self._planes.residual.shape[3] > 1)  # CASA divides a continuum model
         if self._keeps_residual:
             self._planes.residual.write(residuals)
         return cycle
@@ -261,7 +262,7 @@ class MemoryDeconvolver:
         if not self._planes.model.exists():
             field = self._planes
             make_product(self.imagename, "model", unit="Jy/pixel")
-            field.model.refresh()
+            field.model.fill_with(0.0)
 
     def check_beam(self) -> None:
         """Raise ImagingError where the common restoring beam is infinite."""

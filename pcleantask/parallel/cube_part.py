@@ -289,6 +289,7 @@ class CubePart:
     def minor_cycle(self, number: int, controls: Record) -> Record:
         """Clean field `number`; the record's channels are those of the whole cube, without guards."""
         record = dict(self._workshop.parts.deconvolvers[number].minor_cycle(controls))
+        settle(self._workshop.imagenames[number] + ".model")  # neighbours read it
         self._workshop.parts.masks[number].keep()
         record["summaryminor"] = self._summary_of_cube(np.asarray(record["summaryminor"]))
         return record

@@ -1,7 +1,10 @@
-"""What holds for the calls of a script that can't be edited: `pclean run --nworkers`."""
+"""Whether and on how many workers a run is parallel where its call leaves that open, or threads do as well."""
 
 from __future__ import annotations
 
+from ..engines import CASA
+
+THREADS = 4  # workers up to which engine='ducc' is quicker, and takes less memory, with as many threads of one process
 _asked_for: list[int] = []  # what `parallel_by_default` was told last
 
 
@@ -24,3 +27,8 @@ def is_parallel(parallel: bool) -> bool:
 def asked_workers(nworkers: int) -> int:
     """How many workers a call with that `nworkers` is to have; 0 where nobody has said a number."""
     return nworkers or sum(_asked_for)
+
+
+def are_threads_enough(engine: str, nworkers: int) -> bool:
+    """Whether so many workers on this machine are better threads of this process; 'auto' mostly becomes 'ducc'."""
+    return engine != CASA and nworkers <= THREADS

@@ -6,12 +6,12 @@ import functools
 
 from .. import casa
 from ..config import PcleanConfig
-from ..cores import usable_cores
+from ..cores import limit_threads, usable_cores
 from ..imaging.workshop import Workshop
 from . import mpi_team
 from .continuum import RowsWorkshop
 from .cube import CubeWorkshop
-from .defaults import asked_workers, is_parallel
+from .defaults import are_threads_enough, asked_workers, is_parallel
 from .partition import NotSplittableError, refuse_to_split
 from .team import dismiss_team_ahead, local_team
 from .team_workshop import TeamMaker
@@ -21,8 +21,9 @@ def make_workshop(config: PcleanConfig) -> Workshop | None:
     """The workshop of a parallel run; None where the run is to be done in one process.
 
     In an MPI job, and after `parallel_by_default`, every run is parallel that can be, whether that is asked for or not.
-    What can't be split and stay exact is done in one process, and the log says so.
+    What can't be split and stay exact is done in one process, and the log says so, as is engine='ducc' on few cores.
     """
+    limit_threads(0)
     link = mpi_team.link()
     if link is None and not is_parallel(config.run.parallel):
         return None
@@ -32,6 +33,11 @@ def make_workshop(config: PcleanConfig) -> Workshop | None:
     if link is not None:
         make_team = functools.partial(mpi_team.MpiTeam, link)
         nworkers = min(asked_for or link.size, link.size)
+    elif are_threads_enough(config.engine, nworkers):
+        dismiss_team_ahead()
+        limit_threads(nworkers)
+        casa.post(f"Imaged in this process on {nworkers} threads, which is quicker than on so many workers")
+        return None
     kind = CubeWorkshop if config.fields[0].is_cube else RowsWorkshop
     try:
         refuse_to_split({"specmode='mvc' needs the whole cube between its cycles": config.fields[0].specmode == "mvc"})

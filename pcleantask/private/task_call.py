@@ -16,7 +16,7 @@ from .. import casa, rules
 from ..cores import usable_cores
 from ..errors import MissingInputError, ParameterError, ParameterTypeError
 from ..parallel import mpi_team
-from ..parallel.defaults import asked_workers, is_parallel
+from ..parallel.defaults import are_threads_enough, asked_workers, is_parallel
 from ..parallel.environment import launched_ranks
 from ..parallel.team import team_ahead
 from ..parameters import Parameter, definitions
@@ -58,7 +58,9 @@ def _likely_team(document: Mapping[str, Any]) -> int:
     if not is_parallel(document["parallel"] is True) or not isinstance(nworkers, int) or mpi_team.link() is not None:
         return 0
     size = asked_workers(nworkers) or usable_cores()
-    if size > 2 * usable_cores():  # more than can be of use, or a slip that a check will find
+    if (
+        are_threads_enough(str(document["engine"]), size) or size > 2 * usable_cores()
+    ):  # more than can be of use, or a slip that a check will find
         return 0
     is_known = str(document["specmode"]).startswith("cube") and isinstance(nchan, int) and nchan > 0
     return max(0, min(size, nchan) if is_known else size)

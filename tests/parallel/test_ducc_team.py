@@ -12,7 +12,10 @@ import pytest
 from cases import CUBE, MFS
 from compare import products
 
-from pcleantask import casa, pclean
+from pcleantask import PcleanConfig, casa, pclean
+from pcleantask.cores import limit_threads, usable_threads
+from pcleantask.parallel.defaults import THREADS
+from pcleantask.parallel.workshops import make_workshop
 
 ROUNDING = 2e-6  # of the peak: sums of float32 in another order, after some major cycles
 WHOLE = {"start": "", "width": "", "nchan": -1}
@@ -32,14 +35,14 @@ CONTINUUM: dict[str, dict[str, Any]] = {
 def both(
     dataset: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[dict[str, Any]], dict[str, tuple[np.ndarray, np.ndarray]]]:
-    """both(parameters): the products of one process and of two workers, by their suffixes."""
+    """both(parameters): the products of one process and of a team, by their suffixes."""
     monkeypatch.chdir(tmp_path)
 
     def made(parameters: dict[str, Any]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         data = parameters["vis"]
         shutil.copytree(dataset(data.removesuffix(".ms")), data)
         found = []
-        for name, team in (("one", {}), ("two", {"parallel": True, "nworkers": 2})):
+        for name, team in (("one", {}), ("team", {"parallel": True, "nworkers": THREADS + 1})):
             Path(name).mkdir()
             result = pclean(**{**parameters, "imagename": f"{name}/x", "engine": "ducc", **team})
             assert result["iterdone"] > 0
@@ -56,15 +59,28 @@ def _pixels(path: Path) -> np.ndarray:
 
 
 @pytest.mark.parametrize("parameters", [pytest.param(row, id=name) for name, row in CUBES.items()])
-def test_cube_of_two_workers_is_that_of_one_process(parameters, both):
+def test_cube_of_a_team_is_that_of_one_process(parameters, both):
     for suffix, (one, two) in both(parameters).items():
         assert abs(one).max() > 0
         assert (one == two).all(), suffix
 
 
 @pytest.mark.parametrize("parameters", [pytest.param(row, id=name) for name, row in CONTINUUM.items()])
-def test_continuum_image_of_two_workers_is_that_of_one_process(parameters, both):
+def test_continuum_image_of_a_team_is_that_of_one_process(parameters, both):
     found = both(parameters)
     for suffix, (one, two) in found.items():
         if "alpha" not in suffix and ".tt1" not in suffix:
             assert abs(one - two).max() <= ROUNDING * max(1.0, abs(one).max()), suffix
+
+
+@pytest.mark.parametrize("engine", ["ducc", "auto"])
+def test_few_workers_are_threads_of_this_process(engine: str, dataset: Callable[[str], Path]) -> None:
+    parameters = {**CUBE, "vis": str(dataset("line")), "engine": engine, "parallel": True}
+    before = usable_threads()
+    try:
+        assert make_workshop(PcleanConfig.from_parameters(**parameters, nworkers=3)) is None
+        assert usable_threads() == 3
+        assert make_workshop(PcleanConfig.from_parameters(**parameters, nworkers=THREADS + 1)) is not None
+        assert usable_threads() == before
+    finally:
+        limit_threads(0)
