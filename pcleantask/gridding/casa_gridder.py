@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import casa
 from ..errors import ImagingError
+from ..images.cached import settle_all
 from ..toolrecords import Record, ToolRecords
 
 CF_FILE = re.compile("CFS*")  # the names that synthesisimager gives its convolution functions
@@ -97,6 +98,7 @@ class CasaGridder:
 
     def major_cycle(self, *, last: bool) -> None:
         self._check_data()
+        settle_all()
         with casa.working_on("running a major cycle"):
             self._tool.executemajorcycle(controls={"lastcycle": last, "usemask": self._records.decpars[0]["usemask"]})
 

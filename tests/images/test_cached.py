@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,13 @@ from pcleantask.images.cached import (
     copy_beams,
     copy_pixel_mask,
     hand_over,
+    keep_back,
     kept_planes,
     make_product,
     note_change,
     set_beam,
+    settle,
+    settle_all,
 )
 from pcleantask.images.writing import write_channels
 
@@ -198,3 +202,70 @@ def test_beams_and_pixel_mask_are_copied(image: str, tmp_path: Path, pixels: np.
     beam = {"major": (9.0, "arcsec"), "minor": (8.0, "arcsec"), "positionangle": (0.0, "deg")}
     set_beam(image, {key: {"value": value, "unit": unit} for key, (value, unit) in beam.items()})
     assert np.unique(planes.beams(image)[..., 0]).size == 1
+
+
+def on_disk(image: str) -> np.ndarray:
+    with planes.opened(image) as found:
+        _, _, npol, nchan = found.shape
+        return np.array([[found.read(pol, chan) for chan in range(nchan)] for pol in range(npol)])
+
+
+def test_what_is_kept_back_is_there_at_once_and_on_the_disk_when_it_is_settled(image: str, pixels: np.ndarray) -> None:
+    cached = CachedImage(image)
+    cached.refresh()
+    before = on_disk(image)
+    newer = np.asfortranarray(3 * pixels)
+    assert keep_back(image, newer.copy(order="F"))
+    assert cached.refresh()
+    np.testing.assert_array_equal(cached.plane(1, 2), newer[:, :, 1, 2].T)
+    np.testing.assert_array_equal(on_disk(image), before)
+    assert not cached.refresh()
+    settle(image)
+    np.testing.assert_array_equal(on_disk(image), newer.transpose(2, 3, 0, 1))
+    assert not cached.refresh()
+
+
+@pytest.mark.parametrize("end", [CachedImage.forget, CachedImage.settle, lambda _: settle_all()])
+def test_planes_to_be_written_later_are_written_in_the_end(
+    image: str, pixels: np.ndarray, end: Callable[[CachedImage], None]
+) -> None:
+    cached = CachedImage(image)
+    cached.refresh()
+    seven = np.full((8, 12), 7, np.float32)
+    cached.write({(0, 1): seven, (1, 3): seven}, later=True)
+    assert not (on_disk(image) == 7).all(axis=(2, 3)).any()
+    assert not cached.refresh()
+    kept = kept_planes(image)
+    assert kept is not None
+    assert (kept[1, 3] == 7).all()
+    np.testing.assert_array_equal(kept[0, 0], pixels[:, :, 0, 0].T)
+    end(cached)
+    assert np.argwhere((on_disk(image) == 7).all(axis=(2, 3))).tolist() == [[0, 1], [1, 3]]
+    np.testing.assert_array_equal(cached.plane(0, 0), pixels[:, :, 0, 0].T)
+
+
+def test_later_planes_and_those_that_others_write_come_together(image: str, pixels: np.ndarray) -> None:
+    cached = CachedImage(image)
+    cached.refresh()
+    cached.write({(0, 1): np.full((8, 12), 7, np.float32)}, later=True)
+    time.sleep(0.02)
+    with planes.opened(image) as other:
+        other.write(5 + 0 * pixels[:, :, 0, 0], 1, 2)
+    assert cached.refresh()
+    assert (cached.plane(0, 1) == 7).all()
+    assert (cached.plane(1, 2) == 5).all()
+
+
+def test_who_keeps_nothing_has_planes_written_at_once(image: str, pixels: np.ndarray) -> None:
+    cached = CachedImage(image, keeps=False)
+    assert not keep_back(image, pixels)
+    cached.write({(0, 1): np.full((8, 12), 7, np.float32)}, later=True)
+    assert (on_disk(image)[0, 1] == 7).all()
+
+
+def test_an_image_made_with_one_value_need_not_be_read(image: str) -> None:
+    cached = CachedImage(image)
+    cached.fill_with(2.0)
+    assert (cached.plane(1, 4) == 2).all()
+    assert cached.plane(1, 4).shape == (8, 12)
+    assert not cached.refresh()

@@ -192,6 +192,7 @@ def test_planes_that_do_not_fit_into_memory_are_read_one_by_one(
     for side in (kept, unkept):
         side.cleaner.restore()
         side.cleaner.pbcor()
+        side.cleaner.close()
     assert compare_within(folders, dict.fromkeys((".model", ".residual", ".image", ".image.pbcor"), 0.0)) == []
 
 
