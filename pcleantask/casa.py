@@ -145,39 +145,30 @@ def tool(name: str) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def opened_table(path: str, *, writable: bool = False) -> Iterator[Any]:
+def _opened(name: str, path: str, **options: Any) -> Iterator[Any]:
+    """A new casatools tool of that name with what is at `path` open, closed at the end."""
+    with turn:
+        instance = getattr(load(), name)()
+        instance.open(path, **options)
+        try:
+            yield instance
+        finally:
+            instance.close()
+
+
+def opened_table(path: str, *, writable: bool = False) -> contextlib.AbstractContextManager[Any]:
     """The table tool with the table at `path` open."""
-    with turn:
-        table = load().table()
-        table.open(path, nomodify=not writable)
-        try:
-            yield table
-        finally:
-            table.close()
+    return _opened("table", path, nomodify=not writable)
 
 
-@contextlib.contextmanager
-def opened_ms(path: str) -> Iterator[Any]:
+def opened_ms(path: str) -> contextlib.AbstractContextManager[Any]:
     """The ms tool with the MeasurementSet at `path` open, read-only."""
-    with turn:
-        ms = load().ms()
-        ms.open(path)
-        try:
-            yield ms
-        finally:
-            ms.close()
+    return _opened("ms", path)
 
 
-@contextlib.contextmanager
-def opened_image(path: str) -> Iterator[Any]:
+def opened_image(path: str) -> contextlib.AbstractContextManager[Any]:
     """The image tool with the image at `path` open."""
-    with turn:
-        image = load().image()
-        image.open(path)
-        try:
-            yield image
-        finally:
-            image.close()
+    return _opened("image", path)
 
 
 def log() -> Any:

@@ -58,9 +58,9 @@ def _likely_team(document: Mapping[str, Any]) -> int:
     if not is_parallel(document["parallel"] is True) or not isinstance(nworkers, int) or mpi_team.link() is not None:
         return 0
     size = asked_workers(nworkers) or usable_cores()
-    if (
-        are_threads_enough(str(document["engine"]), size) or size > 2 * usable_cores()
-    ):  # more than can be of use, or a slip that a check will find
+    if are_threads_enough(str(document["engine"]), size):
+        return 0
+    if size > 2 * usable_cores():  # more than can be of use, or a slip that a check will find
         return 0
     is_known = str(document["specmode"]).startswith("cube") and isinstance(nchan, int) and nchan > 0
     return max(0, min(size, nchan) if is_known else size)
