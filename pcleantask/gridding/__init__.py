@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from ..config import PcleanConfig
 from ..engines import CASA, DUCC
-from ..images.cached import settle_all
 from ..toolrecords import Record, ToolRecords
 from .base import Gridder
 from .casa_gridder import CasaGridder
@@ -28,5 +27,4 @@ def make_gridder(config: PcleanConfig, records: ToolRecords, selpars: tuple[Reco
     """
     if selpars is None:
         return GRIDDERS[config.engine](config, records)
-    settle_all()
     return CasaGridder(with_planes_in_w(records) if config.engine == DUCC else records, selpars)

@@ -35,6 +35,7 @@ class CasaGridder:
 
     def __init__(self, records: ToolRecords, selpars: tuple[Record, ...] | None = None) -> None:
         self._records = records
+        settle_all()  # models on the disk are read from now on
         self._tool: Any = casa.load().synthesisimager()
         try:
             with casa.working_on("selecting the data and defining the images"):

@@ -24,7 +24,6 @@ from ..config import PcleanConfig
 from ..cores import usable_threads
 from ..engines import WIDE_GRIDDERS
 from ..errors import ImagingError
-from ..images.cached import settle_all
 from ..toolrecords import Record, ToolRecords
 from .casa_gridder import CasaGridder
 from .coordinates import image_coordinates
@@ -267,7 +266,6 @@ class DuccGridder:
 
     def predict(self, *, tuned: bool = False) -> None:
         """CASA predicts what is saved with the data, and writes it: the models on disk are ordinary images."""
-        settle_all()
         gridder = CasaGridder(with_planes_in_w(self._records))
         try:
             gridder.predict(tuned=tuned)
