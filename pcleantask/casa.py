@@ -193,7 +193,8 @@ def _own_log() -> Any:
 
 def post(message: str, priority: str = "INFO", origin: str = "pclean") -> None:
     """Write one message to the CASA log."""
-    log().post(message, priority=priority, origin=origin)
+    with turn:
+        log().post(message, priority=priority, origin=origin)
 
 
 @contextlib.contextmanager

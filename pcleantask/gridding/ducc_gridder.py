@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import ducc0
@@ -243,8 +244,9 @@ class DuccGridder:
         return max(self._fields, key=lambda field: field.images.shape[0] * field.images.shape[1])
 
     def make_psf(self) -> None:
-        for field in self._fields:
-            make_psf(field)
+        """Write .psf and .sumwt; of cubes .pb as well, as CASA's gridder does: it is made while threads grid PSFs."""
+        for number, field in enumerate(self._fields):
+            make_psf(field, partial(self._make_pb, number) if field.images.is_cube else None)
         if self._makes_residuals and ResidualsAhead.wanted(self._fields):
             self._ahead = ResidualsAhead(self._fields)
         for field in self._fields:
@@ -252,8 +254,13 @@ class DuccGridder:
                 field.images.fit_beams()
 
     def make_pb(self) -> None:
+        """Write .pb where `make_psf` hasn't."""
         for number, field in enumerate(self._fields):
-            make_primary_beam(self._records, number, field.images)
+            if not field.images.is_cube:
+                self._make_pb(number)
+
+    def _make_pb(self, number: int) -> None:
+        make_primary_beam(self._records, number, self._fields[number].images)
 
     def check_pb(self) -> None:
         """Nothing to do: the primary beam is evaluated, not gridded, so that nothing aliases."""

@@ -42,6 +42,8 @@ class FieldImages:
         Name of the object.
     is_cleaned : bool
         Whether minor cycles follow, so that residuals are made again.
+    at_once : int
+        Pixels of an image that may be in memory before they are written.
     """
 
     imagename: str
@@ -55,6 +57,7 @@ class FieldImages:
     psfcutoff: float
     target: str = ""
     is_cleaned: bool = False
+    at_once: int = writing.WRITTEN_PIXELS
 
     @classmethod
     def of(
@@ -75,7 +78,13 @@ class FieldImages:
             pblimit=float(normpars["pblimit"]),
             psfcutoff=float(normpars["psfcutoff"]),
             is_cleaned=is_cleaned,
+            at_once=max(writing.WRITTEN_PIXELS, cached.handed_pixels()),
         )
+
+    @property
+    def channel_groups(self) -> list[range]:
+        """The channels that are made together; all, where they can be handed over to who cleans them."""
+        return writing.channel_groups(self.shape, self.at_once)
 
     @property
     def information(self) -> dict[str, Any]:
@@ -150,12 +159,8 @@ class FieldImages:
         beam = self.path("pb")
         for term in range(self.model_terms):
             residual = self.path("residual", term)
-            if self.pblimit < 0 or writing.has_pixel_mask(residual) or not writing.has_pixel_mask(beam):
-                continue
-            writing.make_pixel_mask(residual)
-            for channels in writing.channel_groups(self.shape):
-                valid = writing.read_pixel_mask(beam, channels.start, channels.stop)
-                writing.write_pixel_mask(residual, valid, channels.start)
+            if self.pblimit >= 0 and not writing.has_pixel_mask(residual):
+                cached.copy_pixel_mask(beam, residual)
 
     def fit_beams(self) -> None:
         """Fit a Gaussian to every plane of the PSF, and keep the beams with it."""

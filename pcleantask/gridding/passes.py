@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..images.writing import channel_groups
 from .block import Block
 from .field_images import FieldImages
 from .models import CubeModel, ModelPlanes, offset, predict_continuum, shifted, taylor_weights
@@ -64,18 +63,28 @@ class Field:
     def working_memory(self) -> float:
         """Bytes that a pass takes, beside the visibilities: planes to be written, and ducc0's grids."""
         nx, ny, npol, _ = self.images.shape
-        group = max(map(len, channel_groups(self.images.shape)))
+        group = max(map(len, self.images.channel_groups))
         return 4 * nx * ny * (npol * group * self.images.psf_terms + OVERSAMPLING * self.nthreads)
 
-    def share_out(self, channels: range, work: Callable[[int, range], None]) -> None:
-        """Call `work` in each thread with the thread's number and its share of the channels, which are neighbours."""
+    def share_out(
+        self, channels: range, work: Callable[[int, range], None], meanwhile: Callable[[], None] | None = None
+    ) -> None:
+        """Call `work` in each thread with the thread's number and its share of the channels, which are neighbours.
+
+        This thread calls `meanwhile`.
+        """
         bounds = [channels.start + len(channels) * number // self.nthreads for number in range(self.nthreads + 1)]
         shares = [range(*ends) for ends in itertools.pairwise(bounds)]
         if self.nthreads == 1:
+            if meanwhile is not None:
+                meanwhile()
             work(0, shares[0])
             return
         with ThreadPoolExecutor(self.nthreads) as pool:
-            list(pool.map(work, range(self.nthreads), shares))
+            done = pool.map(work, range(self.nthreads), shares)
+            if meanwhile is not None:
+                meanwhile()
+            list(done)
 
 
 def _pieces(visibilities: Visibilities) -> Iterator[Block]:
@@ -90,12 +99,12 @@ def _pieces(visibilities: Visibilities) -> Iterator[Block]:
             yield Block(block.uvw[rows], block.freq, block.data[:, rows], weight, psf_weight)
 
 
-def make_psf(field: Field) -> None:
-    """Write .psf, without beams, and .sumwt."""
+def make_psf(field: Field, meanwhile: Callable[[], None] | None = None) -> None:
+    """Write .psf, without beams, and .sumwt; this thread calls `meanwhile` while others grid."""
     images = field.images
     images.make("psf")
     images.make("sumwt")
-    for channels in channel_groups(images.shape):
+    for channels in images.channel_groups:
         planes = [images.planes(len(channels)) for _ in range(images.psf_terms)]
         sums = np.zeros((images.psf_terms, 1, 1, images.shape[2], len(channels)), np.float32)
 
@@ -107,7 +116,7 @@ def make_psf(field: Field) -> None:
                     planes[term][..., place] = plane[..., np.newaxis]
                 sums[..., place] = weights[:, np.newaxis, np.newaxis, np.newaxis]
 
-        field.share_out(channels, work)
+        field.share_out(channels, work, meanwhile if channels.start == 0 else None)
         for term in range(images.psf_terms):
             images.write("psf", planes[term], channels.start, term)
             images.write("sumwt", sums[term], channels.start, term)
@@ -157,7 +166,7 @@ def make_residuals(fields: Sequence[Field], ahead: ResidualsAhead | None = None)
 
 def _make_residual(field: Field, sources: Sequence[Field], models: Sequence[ModelPlanes]) -> None:
     predictions = [_Predictions(field, sources, models) for _ in range(field.nthreads)]
-    for channels in channel_groups(field.images.shape):
+    for channels in field.images.channel_groups:
         for model in models:
             model.hold(channels)
         _write_residual(field.images, _residual_planes(field, predictions, channels), channels.start)
@@ -201,7 +210,7 @@ class ResidualsAhead:
     def wanted(fields: Sequence[Field]) -> bool:
         """Whether all are cubes that are worked on as a whole and have no model yet."""
         return all(
-            field.images.is_cube and len(channel_groups(field.images.shape)) == 1 and not field.images.exists("model")
+            field.images.is_cube and len(field.images.channel_groups) == 1 and not field.images.exists("model")
             for field in fields
         )
 

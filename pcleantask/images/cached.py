@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .. import casa
 from ..cores import memory_share
 from . import planes
-from .writing import MASK, has_pixel_mask, read_channels, read_pixel_mask, write_channels
+from .writing import MASK, WRITTEN_AT_ONCE, has_pixel_mask, read_channels, read_pixel_mask, write_channels
 
 Key = tuple[int, int]  # (pol, chan)
 Pixels = NDArray[np.float32]
@@ -27,7 +27,6 @@ BEAM_KEYS = ("restoringbeam", "perplanebeams")  # of the latter
 LOCK_FILE = "table.lock"  # written by who only reads, too
 HANDED_SHARE = 1 / 16  # of the free memory, which an image may take that is handed over
 PIXEL_FILES = "table.f*"  # in the folder of an image; keywords are in others
-WRITTEN_AT_ONCE = 1 << 22  # pixels
 UNWRITTEN = object()  # the stamp of what is not on the disk
 
 
@@ -138,6 +137,9 @@ class CachedImage:
 
     def plane(self, pol: int, chan: int) -> Pixels:
         """One plane, float32 [y, x]."""
+        kept = self._planes.get((pol, chan))
+        if kept is not None:
+            return kept
         with casa.turn:
             if (pol, chan) not in self._planes:
                 if not self.keeps:
@@ -246,7 +248,12 @@ def settle_all() -> None:
 
 
 def _takes(image: CachedImage, pixels: Pixels) -> bool:
-    return image.keeps and pixels.nbytes / 1024 <= HANDED_SHARE * memory_share() * casa.available_memory()
+    return image.keeps and pixels.size <= handed_pixels()
+
+
+def handed_pixels() -> int:
+    """Pixels that an image may have that is handed over, or kept back."""
+    return int(HANDED_SHARE * memory_share() * casa.available_memory() * 1024) // np.dtype(np.float32).itemsize
 
 
 def note_change(path: str) -> None:
@@ -302,11 +309,10 @@ def make_product(imagename: str, suffix: str, *, unit: str = "", fill: float = 0
         shape = [int(size) for size in image.shape()]
         record = coordinates.torecord()
         coordinates.done()
-    tool = casa.load().image()
-    tool.fromshape(outfile=path, shape=shape, csys=record, linear=False, overwrite=True, log=False)
-    if fill:
-        tool.set(pixels=str(fill))
-    tool.close()
+    with casa.tool("image") as tool:
+        tool.fromshape(outfile=path, shape=shape, csys=record, linear=False, overwrite=True, log=False)
+        if fill:
+            tool.set(pixels=str(fill))
     keywords = _keywords(next(name for name in (f"{imagename}.sumwt", template) if planes.is_image(name)))
     if not keywords[IMAGE_INFO].get("objectname"):
         keywords = _keywords(f"{imagename}.psf")

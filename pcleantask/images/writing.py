@@ -12,7 +12,8 @@ from .. import casa
 
 PIXELS, MASK_PIXELS = "map", "PagedArray"  # columns of an image's table, and of its pixel mask's
 MASK = "mask0"  # CASA's name of the pixel mask
-WRITTEN_PIXELS = 32_000_000  # pixels that `channel_groups` puts together, unless one plane has more
+WRITTEN_PIXELS = 32_000_000  # that are worth one access to the disk
+WRITTEN_AT_ONCE = 1 << 22  # pixels handed to casatools, which copies them; larger copies cost new pages of memory
 
 
 def make_image(
@@ -31,11 +32,10 @@ def make_image(
     information : dict
         'imageinfo' and 'miscinfo', as CASA's images have them among their keywords.
     """
-    tool = casa.load().image()
-    tool.fromshape(
-        outfile=path, shape=[int(size) for size in shape], csys=coordinates, linear=False, overwrite=True, log=False
-    )
-    tool.done()
+    with casa.tool("image") as tool:
+        tool.fromshape(
+            outfile=path, shape=[int(size) for size in shape], csys=coordinates, linear=False, overwrite=True, log=False
+        )
     with casa.opened_table(path, writable=True) as table:
         for name, value in information.items():
             table.putkeyword(name, value)
@@ -45,8 +45,13 @@ def make_image(
 
 def write_channels(path: str, pixels: np.ndarray, start: int = 0) -> None:
     """Overwrite the channels from `start` on with `pixels`, float32 [nx, ny, npol, channels]."""
+    nx, ny, npol, count = pixels.shape
+    step = max(1, WRITTEN_AT_ONCE // (nx * ny * npol))
     with casa.opened_table(path, writable=True) as table:
-        _put(table, PIXELS, pixels, start)
+        for first in range(0, count, step):
+            piece = pixels[..., first : first + step]
+            ends = [0, 0, 0, start + first], [nx - 1, ny - 1, npol - 1, start + first + piece.shape[3] - 1]
+            table.putcellslice(PIXELS, 0, piece, *ends, [1, 1, 1, 1])
 
 
 def read_channels(path: str, start: int, stop: int) -> np.ndarray:
@@ -66,18 +71,6 @@ def has_pixel_mask(path: str) -> bool:
     return (Path(path) / MASK).is_dir()
 
 
-def make_pixel_mask(path: str) -> None:
-    """Give the image a pixel mask in which every pixel is good."""
-    with casa.opened_image(path) as image:
-        image.calcmask("T", name=MASK)
-
-
-def write_pixel_mask(path: str, valid: np.ndarray, start: int = 0) -> None:
-    """Overwrite the pixel mask from channel `start` on: bool [nx, ny, npol, channels], True where pixels are good."""
-    with casa.opened_table(str(Path(path) / MASK), writable=True) as table:
-        _put(table, MASK_PIXELS, valid, start)
-
-
 def _shape(table: Any, column: str) -> list[int]:
     return [int(size) for size in table.getcolshapestring(column)[0].strip("[]").split(",")]
 
@@ -89,16 +82,8 @@ def _get(table: Any, column: str, start: int, stop: int) -> Any:
     return table.getcellslice(column, 0, [0, 0, 0, start], [nx - 1, ny - 1, npol - 1, stop - 1], [1, 1, 1, 1])
 
 
-def _put(table: Any, column: str, values: np.ndarray, start: int) -> None:
-    nx, ny, npol, count = values.shape
-    if list(values.shape) == _shape(table, column):
-        table.putcell(column, 0, values)
-        return
-    table.putcellslice(column, 0, values, [0, 0, 0, start], [nx - 1, ny - 1, npol - 1, start + count - 1], [1, 1, 1, 1])
-
-
-def channel_groups(shape: Sequence[int]) -> list[range]:
-    """The channels of a cube of this shape in groups that are worth one access to the disk and fit into memory."""
+def channel_groups(shape: Sequence[int], pixels: int = WRITTEN_PIXELS) -> list[range]:
+    """The channels of a cube of this shape in groups of so many pixels, unless one channel has more."""
     nx, ny, npol, nchan = (int(size) for size in shape)
-    size = max(1, WRITTEN_PIXELS // (nx * ny * npol))
+    size = max(1, pixels // (nx * ny * npol))
     return [range(start, min(start + size, nchan)) for start in range(0, nchan, size)]

@@ -57,6 +57,11 @@ class FieldPlanes:
             for image in (self.psf, self.residual, self.model, self.mask, self.image):
                 image.keeps = keeps
 
+    def settle(self) -> None:
+        """Write what is kept back."""
+        for image in (self.psf, self.residual, self.model, self.mask, self.image, self.pb):
+            image.settle()
+
     def forget(self) -> None:
         """Let go of all planes."""
         for image in (self.psf, self.residual, self.model, self.mask, self.image, self.pb):

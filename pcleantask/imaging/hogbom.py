@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 Plane = NDArray[np.float32]
 
-TILE = (64, 512)  # pixels (y, x); residual, PSF and product of a tile fit into a core's cache
-WHOLE = 1 << 18  # pixels of a plane up to which it is one tile: that is as quick, and threads get on with each other
+TILE_PIXELS = 1 << 18  # of a tile of whole rows; threads get in each other's way where tiles are smaller
+BOX = (64, 512)  # pixels (y, x) of a tile that is cut to its mask
 CELLS = 4  # of the PSF's table of maxima, along each side of a tile
 ROUNDING = 2.0**-21  # more than what rounding may add to a pixel in one subtraction, relative
 CLEANED = 0.5  # mask value above which a pixel is cleaned
@@ -72,15 +72,17 @@ class HogbomPlane:
     ) -> None:
         self.residual, self.model = residual, model
         self._psf = psf
+        self._is_flat = residual.shape == psf.shape and residual.flags.c_contiguous and psf.flags.c_contiguous
         self._half = psf.shape[0] // 2, psf.shape[1] // 2
         self._soft_mask = None if mask is None or is_binary(mask) else mask
         self._components: list[_Component] = []
         ny, nx = residual.shape
-        side = (ny, nx) if ny * nx <= WHOLE else TILE
-        self._scratch = np.empty(side[0] * side[1], np.float32)
-        shape = -(-ny // side[0]), -(-nx // side[1])
-        self._tiles = _make_tiles(residual.shape, side, mask, cropped=not whole and self._soft_mask is None)
-        self._highest = _sidelobe_table(psf, shape) if len(self._tiles) > 1 else None
+        cropped = mask is not None and not whole and self._soft_mask is None
+        sides = _sides_of_tiles(ny, nx, cropped=cropped)
+        self._scratch = np.empty(sides[0] * sides[1], np.float32)
+        shape = -(-ny // sides[0]), -(-nx // sides[1])
+        self._tiles = _make_tiles(residual.shape, sides, mask, cropped=cropped)
+        self._highest = _sidelobe_table(psf, shape, sides) if len(self._tiles) > 1 else None
         self._limits = np.full(len(self._tiles), -1.0)
         for number, tile in enumerate(self._tiles):
             if tile is not None and (tile.weight is None or tile.weight.any()):
@@ -140,6 +142,9 @@ class HogbomPlane:
             first_x, last_x = max(x0, x - half_x), min(x1, x + half_x)
             if first_y >= last_y or first_x >= last_x:
                 continue
+            if self._is_flat and x1 - x0 == self._psf.shape[1]:
+                self._subtract_rows(_Component(y, x, flux), (first_y, last_y), (first_x, last_x))
+                continue
             off_y, off_x = half_y - y, half_x - x
             response = self._psf[first_y + off_y : last_y + off_y, first_x + off_x : last_x + off_x]
             product = self._scratch[: response.size].reshape(response.shape)
@@ -147,6 +152,21 @@ class HogbomPlane:
             pixels = self.residual[first_y:last_y, first_x:last_x]
             np.subtract(pixels, product, out=pixels)
         tile.subtracted = len(self._components)
+
+    def _subtract_rows(self, component: _Component, rows: tuple[int, int], columns: tuple[int, int]) -> None:
+        """Subtract a component's response, zero outside `columns`, from whole rows: as one array is quickest."""
+        residual, psf = self.residual.reshape(-1), self._psf.reshape(-1)
+        width = self._psf.shape[1]
+        start, stop = rows[0] * width, rows[1] * width
+        shift = (self._half[0] - component.y) * width + self._half[1] - component.x
+        first, last = max(start, -shift), min(stop, psf.size - shift)
+        product = self._scratch[: stop - start]
+        np.multiply(psf[first + shift : last + shift], component.flux, out=product[first - start : last - start])
+        by_rows = product.reshape(-1, width)
+        by_rows[:, : columns[0]] = 0
+        by_rows[:, columns[1] :] = 0
+        pixels = residual[start:stop]
+        np.subtract(pixels, product, out=pixels)
 
     def _add_component(self, y: int, x: int, flux: np.float32) -> None:
         """Add to the model, and raise the limits by what the component's sidelobes may add to the tiles."""
@@ -181,6 +201,13 @@ def is_binary(mask: Plane) -> bool:
     return bool(((mask == 0) | (mask == 1)).all())
 
 
+def _sides_of_tiles(ny: int, nx: int, *, cropped: bool) -> tuple[int, int]:
+    """Pixels (y, x) of the tiles of a plane."""
+    if ny * nx <= TILE_PIXELS:
+        return ny, nx
+    return BOX if cropped else (max(1, TILE_PIXELS // nx // CELLS) * CELLS, nx)
+
+
 def _make_tiles(
     shape: tuple[int, ...], side: tuple[int, int], mask: Plane | None, *, cropped: bool
 ) -> list[_Tile | None]:
@@ -213,15 +240,19 @@ def _cropped(box: tuple[slice, slice], inside: NDArray[np.bool_]) -> tuple[slice
     )
 
 
-_tables: dict[int, tuple[weakref.ref[Plane], tuple[int, int], _SidelobeTable]] = {}  # by the id of the PSF's array
+Pair = tuple[int, int]  # (y, x)
+_tables: dict[int, tuple[weakref.ref[Plane], Pair, _SidelobeTable]] = {}  # by the id of the PSF's array
 
 
-def _sidelobe_table(psf: Plane, tiles: tuple[int, int]) -> _SidelobeTable:
-    """The table of a PSF, kept as long as the array is there: each minor cycle asks for it, and PSFs don't change."""
+def _sidelobe_table(psf: Plane, tiles: Pair, sides: Pair) -> _SidelobeTable:
+    """The table of a PSF for tiles of these sides.
+
+    It is kept as long as the array is there: each minor cycle asks for it, and PSFs don't change.
+    """
     number = id(psf)
     kept = _tables.get(number)
-    if kept is None or kept[0]() is not psf or kept[1] != tiles:
-        kept = weakref.ref(psf, lambda _: _tables.pop(number, None)), tiles, _SidelobeTable(psf, tiles)
+    if kept is None or kept[0]() is not psf or kept[1] != sides:
+        kept = weakref.ref(psf, lambda _: _tables.pop(number, None)), sides, _SidelobeTable(psf, tiles, sides)
         _tables[number] = kept
     return kept[2]
 
@@ -232,10 +263,10 @@ class _SidelobeTable:
     A tile covers CELLS cells and, as it seldom begins where one does, a part of another one.
     """
 
-    def __init__(self, psf: Plane, tiles: tuple[int, int]) -> None:
+    def __init__(self, psf: Plane, tiles: Pair, sides: Pair) -> None:
         self._axes = [
-            _Axis(size, size // 2, side // CELLS, count)
-            for size, side, count in zip(psf.shape, TILE, tiles, strict=True)
+            _Axis(size, size // 2, -(-side // CELLS), count)
+            for size, side, count in zip(psf.shape, sides, tiles, strict=True)
         ]
         rows, columns = self._axes
         table = np.zeros((rows.length, columns.length), np.float32)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +17,7 @@ import scipy  # its submodules, which take 0.2 s to load, are loaded when they a
 from numpy.typing import NDArray
 
 from .. import casa
+from ..cores import usable_threads
 from ..images import planes
 from ..images.cached import CachedImage, Key, Pixels, copy_beams, copy_pixel_mask, make_product, set_beam
 from .beam import GAUSSIAN_CUT, Beam, deconvolved, gaussian_psf
@@ -116,12 +118,16 @@ def restore(field: FieldPlanes, restoringbeam: str | Sequence[str]) -> None:
     beam = None if record is None else planes.beam_values(record)
     restorer = _Restorer(field, None if beam is None else Beam(*beam))
     field.image.forget()
-    make_product(field.imagename, "image", unit="Jy/beam")
     nx, ny, _, _ = field.residual.shape
     most = max(1, RESTORED_AT_ONCE // (nx * ny))
-    for start in range(0, len(field.keys), most):
-        keys = field.keys[start : start + most]
-        field.image.write({key: restorer.plane(key) for key in keys})
+    with ThreadPoolExecutor(usable_threads()) as pool:
+        for start in range(0, len(field.keys), most):
+            keys = field.keys[start : start + most]
+            restored = pool.map(restorer.plane, keys)
+            if start == 0:  # meanwhile
+                field.settle()
+                make_product(field.imagename, "image", unit="Jy/beam")
+            field.image.write(dict(zip(keys, restored, strict=True)))
     if record is None:
         copy_beams(field.psf.path, field.image.path)
     else:
@@ -151,7 +157,7 @@ def _corrected(image: Pixels, pb: Pixels) -> Pixels:
 
 
 class _Restorer:
-    """Restores planes with one beam for all, or with each PSF's own."""
+    """Restores planes, in any thread, with one beam for all or with each PSF's own."""
 
     def __init__(self, field: FieldPlanes, beam: Beam | None) -> None:
         self._field, self._beam = field, beam
@@ -168,9 +174,10 @@ class _Restorer:
             residual = self._rescaled(residual, old, new)
         if self._is_empty:
             return residual.copy()
-        if self._convolver is None or self._convolver[0] != new:
-            self._convolver = new, self._make_convolver(new)
-        return self._convolver[1](self._field.model.plane(*key)) + residual
+        latest = self._convolver
+        if latest is None or latest[0] != new:
+            latest = self._convolver = new, self._make_convolver(new)
+        return latest[1](self._field.model.plane(*key)) + residual
 
     def _make_convolver(self, beam: Beam, *, normalized: bool = False) -> BeamConvolver:
         nx, ny, _, _ = self._field.residual.shape

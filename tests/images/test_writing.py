@@ -48,9 +48,8 @@ def test_what_is_written_is_what_casa_reads(path, order, step):
 def test_pixel_mask_is_what_casa_reads(path):
     valid = cube() > 0
     assert not writing.has_pixel_mask(path)
-    writing.make_pixel_mask(path)
-    writing.write_pixel_mask(path, valid[..., :4])
-    writing.write_pixel_mask(path, valid[..., 4:], 4)
+    with casa.opened_image(path) as image:
+        image.putregion(pixelmask=valid, usemask=False)
     assert writing.has_pixel_mask(path)
     with casa.opened_image(path) as image:
         assert (image.getchunk(getmask=True) == valid).all()

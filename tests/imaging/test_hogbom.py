@@ -58,16 +58,17 @@ MASKS = {
 
 
 @pytest.mark.parametrize("mask_name", MASKS)
-@pytest.mark.parametrize("tile", [(8, 8), (16, 32), None])
+@pytest.mark.parametrize("tiles", [(8, 8), (16, 32), 1, 1500, 1 << 18])
 @pytest.mark.parametrize("shape", [(64, 64), (90, 97), (41, 130)])
 @pytest.mark.parametrize(("gain", "threshold"), [(0.1, 0.0), (0.6, 0.4), (0.1, 0.8)])
 def test_tiles_give_model_and_residual_of_plain_loop(
-    monkeypatch: pytest.MonkeyPatch, mask_name: str, tile: tuple[int, int] | None, shape: tuple[int, int], gain: float,
+    monkeypatch: pytest.MonkeyPatch, mask_name: str, tiles: tuple[int, int] | int, shape: tuple[int, int], gain: float,
     threshold: float,
 ) -> None:  # fmt: skip
-    if tile is not None:
-        monkeypatch.setattr(hogbom, "TILE", tile)
-        monkeypatch.setattr(hogbom, "WHOLE", 0)
+    if isinstance(tiles, int):  # pixels of whole rows
+        monkeypatch.setattr(hogbom, "TILE_PIXELS", tiles)
+    else:
+        monkeypatch.setattr(hogbom, "_sides_of_tiles", lambda ny, nx, cropped: tiles)
     rng = np.random.default_rng(shape[0])
     psf = make_psf(shape, rng)
     residual = make_sky(psf, rng)
@@ -105,8 +106,7 @@ def test_second_step_goes_on_from_first() -> None:
 
 
 def test_maxima_of_a_psf_are_found_once_and_go_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hogbom, "TILE", (16, 32))
-    monkeypatch.setattr(hogbom, "WHOLE", 0)
+    monkeypatch.setattr(hogbom, "TILE_PIXELS", 16 * 60)
     psf = make_psf((50, 60), np.random.default_rng(4))
     residual = np.zeros_like(psf)
     planes = [HogbomPlane(residual, residual, plane) for plane in (psf, psf, psf.copy())]
@@ -117,9 +117,9 @@ def test_maxima_of_a_psf_are_found_once_and_go_with_it(monkeypatch: pytest.Monke
     assert len(hogbom._tables) == kept - 2
 
 
-@pytest.mark.parametrize("pixels_in_one_tile", [0, 1 << 18])
-def test_first_of_equal_peaks_is_cleaned_first(monkeypatch: pytest.MonkeyPatch, pixels_in_one_tile: int) -> None:
-    monkeypatch.setattr(hogbom, "WHOLE", pixels_in_one_tile)
+@pytest.mark.parametrize("pixels", [1, 1 << 18])
+def test_first_of_equal_peaks_is_cleaned_first(monkeypatch: pytest.MonkeyPatch, pixels: int) -> None:
+    monkeypatch.setattr(hogbom, "TILE_PIXELS", pixels)
     psf = np.zeros((70, 600), np.float32)
     psf[35, 300] = 1
     residual = np.zeros_like(psf)
@@ -131,15 +131,19 @@ def test_first_of_equal_peaks_is_cleaned_first(monkeypatch: pytest.MonkeyPatch, 
     assert plane.model[2, 5] == -0.5
 
 
-def test_most_tiles_are_left_behind_while_one_source_is_cleaned() -> None:
+def test_most_tiles_are_left_behind_while_one_source_is_cleaned(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(2)
     psf = make_psf((512, 1024), rng)
     residual = 5 * np.roll(psf, (40, 90), (0, 1)) + (0.01 * rng.standard_normal(psf.shape)).astype(np.float32)
-    plane = HogbomPlane(residual, np.zeros_like(psf), psf)
-    plane.take_step(GAIN, 12, NOTHING)
-    behind = [tile for tile in plane._tiles if tile is not None and tile.subtracted == 0]
-    assert len(behind) >= 12
-    assert len(plane._tiles) == 16
+    mask = np.ones_like(psf)
+    mask[::2, 0] = 0
+    for given, ntiles, nbehind in ((None, 8, 5), (mask, 16, 12)):  # whole rows, and boxes cut to the mask
+        monkeypatch.setattr(hogbom, "TILE_PIXELS", 1 << 16)
+        plane = HogbomPlane(residual.copy(), np.zeros_like(psf), psf, given, whole=False)
+        plane.take_step(GAIN, 12, NOTHING)
+        behind = [tile for tile in plane._tiles if tile is not None and tile.subtracted == 0]
+        assert len(behind) >= nbehind
+        assert len(plane._tiles) == ntiles
 
 
 def test_empty_plane_has_peak_zero() -> None:
