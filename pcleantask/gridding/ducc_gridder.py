@@ -34,6 +34,7 @@ from .primary_beam import make_primary_beam
 from .visibilities import read_visibilities
 
 SINGLE, DOUBLE = 1.05e-5, 1e-12  # accuracy asked of ducc0, for float32 (which must be above 1e-5) and for float64
+SINGLE_WIDE = 3e-5  # for float32 images with w, where digits cost planes in w: they are 2e-6 of the peak off
 SMALLEST = 32  # pixels along an axis that ducc0 needs; it also wants their number even
 
 
@@ -77,17 +78,21 @@ class Transform:
         float32 or float64 [nx, ny]
         """
         nx, ny = self._padded
-        options = self._options(vis)
+        options = self._options(vis, SINGLE_WIDE if self.wide else SINGLE)
         padded = ducc0.wgridder.vis2dirty(uvw=uvw, freq=freq, vis=vis, wgt=weight, npix_x=nx, npix_y=ny, **options)
         return padded[self._inside]
 
-    def predict(self, uvw: np.ndarray, freq: np.ndarray, plane: np.ndarray) -> np.ndarray:
+    def predict(
+        self, uvw: np.ndarray, freq: np.ndarray, plane: np.ndarray, wanted: np.ndarray | None = None
+    ) -> np.ndarray:
         """The visibilities of a model.
 
         Parameters
         ----------
         plane : float32 or float64 [nx, ny]
             The model [Jy/pixel].
+        wanted : bool [row, chan], optional
+            Where they are wanted; they are zero elsewhere.
 
         Returns
         -------
@@ -98,15 +103,17 @@ class Transform:
         if plane.shape != self._padded:
             padded = np.zeros(self._padded, dtype=plane.dtype)
             padded[self._inside] = plane
-        return ducc0.wgridder.dirty2vis(uvw=uvw, freq=freq, dirty=padded, **self._options(plane))
+        mask = None if wanted is None else wanted.view(np.uint8)
+        return ducc0.wgridder.dirty2vis(uvw=uvw, freq=freq, dirty=padded, mask=mask, **self._options(plane, SINGLE))
 
-    def _options(self, values: np.ndarray) -> dict[str, object]:
+    def _options(self, values: np.ndarray, single: float) -> dict[str, object]:
+        is_double = values.dtype in (np.float64, np.complex128)
         return {
             "pixsize_x": abs(self.cell[0]),
             "pixsize_y": abs(self.cell[1]),
             "flip_u": self.cell[0] > 0,
             "flip_v": self.cell[1] > 0,
-            "epsilon": DOUBLE if values.dtype in (np.float64, np.complex128) else SINGLE,
+            "epsilon": DOUBLE if is_double else single,
             "do_wgridding": self.wide,
             "divide_by_n": False,
             "nthreads": self.nthreads,

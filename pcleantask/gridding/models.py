@@ -13,7 +13,7 @@ from .block import Block, phasor
 from .field_images import FieldImages
 
 Visibilities = NDArray[np.complex64]
-Predict = Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]], NDArray[np.complex64]]
+Predict = Callable[..., NDArray[np.complex64]]  # Transform.predict of an image
 REACH = 2  # channels beyond those that are worked on whose models are held, too: most reach no further
 
 
@@ -72,15 +72,19 @@ class ModelPlanes:
 
 
 def predict_continuum(planes: ModelPlanes, predict: Predict, block: Block) -> Visibilities | None:
-    """A continuum model at a block about the same centre, complex64 [npol, row, chan]; None where it is empty."""
+    """A continuum model at a block about the same centre, complex64 [npol, row, chan]; None where it is empty.
+
+    It is zero where the block weighs nothing.
+    """
     images, found = planes.images, None
+    wanted = block.weight > 0
     for term in range(images.model_terms):
         scale = taylor_weights(block.freq, images.reference_frequency, term).astype(np.float32)
         for pol in range(images.shape[2]):
             plane = planes.plane(0, pol, term)
             if plane is not None:
                 found = np.zeros(block.data.shape, np.complex64) if found is None else found
-                found[pol] += predict(block.uvw, block.freq, plane) * scale
+                found[pol] += predict(block.uvw, block.freq, plane, wanted) * scale
     return found
 
 

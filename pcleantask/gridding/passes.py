@@ -28,8 +28,8 @@ class Transform(Protocol):
     def dirty(self, uvw: NDArray, freq: NDArray, vis: NDArray, weight: NDArray) -> NDArray:
         """The dirty image, not normalized."""
 
-    def predict(self, uvw: NDArray, freq: NDArray, plane: NDArray) -> NDArray:
-        """The visibilities of a model."""
+    def predict(self, uvw: NDArray, freq: NDArray, plane: NDArray, wanted: NDArray | None = None) -> NDArray:
+        """The visibilities of a model, at least where they are wanted."""
 
 
 @dataclass(frozen=True)
