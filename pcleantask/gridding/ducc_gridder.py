@@ -29,6 +29,7 @@ from ..toolrecords import Record, ToolRecords
 from .casa_gridder import CasaGridder
 from .coordinates import image_coordinates
 from .field_images import FieldImages
+from .memory import values_at_once
 from .passes import Field, ResidualsAhead, make_psf, make_residuals
 from .primary_beam import make_primary_beam
 from .visibilities import read_visibilities
@@ -197,6 +198,7 @@ class DuccGridder:
         self._saves_model = config.run.savemodel != "none" and not config.saves_model_late
         self._coordinates = image_coordinates(self._records, with_model=True)
         self._whole = whole or WholeCube([csys for csys, _ in self._coordinates], self._coordinates[0][1])
+        self._values_at_once = values_at_once()
         self._fields = [self._open(config, number) for number in range(len(config.fields))]
 
     def _open(self, config: PcleanConfig, number: int) -> Field:
@@ -216,7 +218,7 @@ class DuccGridder:
         )
         at_once = min(usable_threads(), nchan)
         transform = Transform(images.shape[:2], images.cell, images.wide, max(1, usable_threads() // at_once))
-        return Field(images, visibilities, transform, whole.first, at_once, whole.guards)
+        return Field(images, visibilities, transform, whole.first, at_once, whole.guards, self._values_at_once)
 
     def set_weighting(self) -> None:
         """One density, where the weights come from one, is that on the grid of the largest field."""

@@ -16,6 +16,17 @@ from ..cores import memory_share
 SHARE = 0.4  # of the memory that is free when a run begins; of this process' part of it, where it is one of a team
 
 
+WORKING_SHARE = 0.05  # of what is free, for visibilities that are worked on
+WORKING_BYTES = 4 * 8  # of each: its model, what is left of it, ones for the PSF, what ducc0 needs
+WORKING_VALUES = 1 << 21, 1 << 25  # so many are worth a pass over the grid; beyond these there is nothing to be gained
+
+
+def values_at_once() -> int:
+    """How many visibilities may be worked on at one time, beside what is kept."""
+    share = casa.available_memory() * 1024 * WORKING_SHARE * memory_share()
+    return int(np.clip(share / WORKING_BYTES, *WORKING_VALUES))
+
+
 class Arena:
     """Makes arrays: in memory while there is room, then memory-mapped files in a folder.
 

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from .block import Block
 from .field_images import FieldImages
+from .memory import WORKING_VALUES
 from .models import CubeModel, ModelPlanes, offset, predict_continuum, shifted, taylor_weights
 from .visibilities import Visibilities
 
-VISIBILITIES = 1 << 25  # complex numbers of a model that are in memory at one time
 OVERSAMPLING = 2 * 2.0**2  # of ducc0's grids of complex numbers, at most about
 
 
@@ -44,6 +44,8 @@ class Field:
         How many channels are worked on at the same time.
     guards : set of int
         Channels of the images whose residual stays zero.
+    at_once : int
+        How many visibilities of a continuum image are worked on at the same time; as many for all fields of a run.
     """
 
     images: FieldImages
@@ -52,11 +54,12 @@ class Field:
     first: int = 0
     nthreads: int = 1
     guards: frozenset[int] = frozenset()
+    at_once: int = WORKING_VALUES[1]
 
     def blocks(self, channel: int) -> Iterator[Block]:
         """The visibilities of an image channel."""
         if self.visibilities.axis is None:
-            yield from _pieces(self.visibilities)
+            yield from self.visibilities.blocks(self.at_once)
         else:
             yield from self.visibilities.channel(channel + self.first)
 
@@ -85,18 +88,6 @@ class Field:
             if meanwhile is not None:
                 meanwhile()
             list(done)
-
-
-def _pieces(visibilities: Visibilities) -> Iterator[Block]:
-    """The blocks of a continuum image, by rows where a model of all would take much memory."""
-    for block in visibilities.blocks():
-        npol, nrow, nchan = block.data.shape
-        step = max(1, VISIBILITIES // (npol * nchan))
-        for first in range(0, nrow, step):
-            rows = slice(first, first + step)
-            weight = block.weight[rows]
-            psf_weight = weight if block.psf_weight is block.weight else block.psf_weight[rows]
-            yield Block(block.uvw[rows], block.freq, block.data[:, rows], weight, psf_weight)
 
 
 def make_psf(field: Field, meanwhile: Callable[[], None] | None = None) -> None:
@@ -292,7 +283,7 @@ class _Source:
         """One for each block of the channel."""
         visibilities, is_own = self._field.visibilities, self._path is None
         if visibilities.axis is None:
-            yield from itertools.repeat(_View(None)) if is_own else map(_View, _pieces(visibilities))
+            yield from itertools.repeat(_View(None)) if is_own else map(_View, visibilities.blocks(self._field.at_once))
             return
         number = channel + self._field.first
         groups = visibilities.groups(number)

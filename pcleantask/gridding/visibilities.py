@@ -20,7 +20,7 @@ from .cube_plan import Channels, cube_groups, exact_frequencies, needed_channels
 from .cube_visibilities import CubeGroup
 from .extent import Extent
 from .image_of_data import ImageOfData
-from .memory import Arena
+from .memory import WORKING_VALUES, Arena
 from .reading import Reader, Spectra
 from .selection import DataSet, find_data
 from .spectral import SpectralAxis, samples_per_channel
@@ -162,12 +162,17 @@ class Visibilities:
         else:
             self._groups = cube_groups(self._image, self._data)
 
-    def blocks(self) -> Iterator[Block]:
-        """A continuum image's visibilities: a block for each data set."""
+    def blocks(self, at_once: int = WORKING_VALUES[1]) -> Iterator[Block]:
+        """A continuum image's visibilities: each data set in blocks of rows, of so many visibilities at most."""
         for spectra, _ in self._data:
             typical = float(spectra.shift.mean())
-            uvw = spectra.uvw * (spectra.row_shift / typical)[:, np.newaxis]
-            yield Block(uvw, spectra.source.frequency * typical, spectra.data, spectra.weight, spectra.weight)
+            npol, nrow, nchan = spectra.data.shape
+            step = max(1, at_once // (npol * nchan))
+            for first in range(0, nrow, step):
+                rows = slice(first, first + step)
+                uvw = spectra.uvw[rows] * (spectra.row_shift[rows] / typical)[:, np.newaxis]
+                weight = spectra.weight[rows]
+                yield Block(uvw, spectra.source.frequency * typical, spectra.data[:, rows], weight, weight)
 
     def channel(self, channel: int) -> list[Block]:
         """An image channel's visibilities: a block for each group of data sets that reach it.
@@ -212,12 +217,14 @@ def _coverage(spectra: Spectra) -> Coverage:
 def _weigh(spectra: Spectra, scheme: Scheme, weigh: DensityWeights | None) -> None:
     """Put imaging weights in the place of natural ones."""
     coverage = _coverage(spectra)
-    if weigh is not None:
-        spectra.weight[...] = weigh(coverage)
-    elif scheme.kind == "radial":
-        spectra.weight[...] = radial_weights(coverage)
-    if scheme.taper is not None:
-        spectra.weight[...] = tapered(spectra.weight, scheme.taper, coverage)
+    for rows in coverage.chunks():
+        piece = coverage.part(rows)
+        if weigh is not None:
+            piece.weight[...] = weigh(piece)
+        elif scheme.kind == "radial":
+            piece.weight[...] = radial_weights(piece)
+        if scheme.taper is not None:
+            piece.weight[...] = tapered(piece.weight, scheme.taper, piece)
 
 
 def _finish(spectra: Spectra, extent: Extent) -> None:

@@ -208,6 +208,10 @@ class Coverage:
         for first in range(0, nrow, step):
             yield slice(first, first + step)
 
+    def part(self, rows: slice) -> Coverage:
+        """That of some rows; the weights are a view."""
+        return Coverage(self.u[rows], self.v[rows], self.frequency, self.shift[rows], self.weight[rows])
+
     def wavelengths(self, rows: slice) -> tuple[Doubles, Doubles]:
         """u and v in wavelengths, rounded to single precision at the steps where CASA rounds them; (row, chan)."""
         inverse = np.multiply.outer(self.shift[rows], self.frequency) / LIGHT_SPEED

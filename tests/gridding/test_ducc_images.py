@@ -16,7 +16,7 @@ from runner import Call, TaskProcess
 from simulate import Source, simulate_ms
 
 from pcleantask import casa, pclean
-from pcleantask.gridding import passes
+from pcleantask.gridding import memory
 from pcleantask.images import planes
 
 OF_PEAK = 1e-5  # the largest error of ducc's images
@@ -218,7 +218,7 @@ def test_images_do_not_depend_on_how_many_rows_are_worked_on_at_once(
     parameters = {**MFS, **BRIGGS, "niter": 30}
     imaged({**parameters, "niter": 0})
     run_ducc(parameters)
-    monkeypatch.setattr(passes, "VISIBILITIES", 400)
+    monkeypatch.setattr(memory, "WORKING_VALUES", (400, 400))
     run_ducc(parameters, "pieces")
     whole, pieces = (pixels(f"{folder}/{NAME}.residual") for folder in ("ducc", "pieces"))
     assert abs(whole).max() > 0.01

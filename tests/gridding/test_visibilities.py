@@ -362,6 +362,18 @@ def test_files_hold_what_memory_has_no_room_for(name: str, imaged: Callable[...,
     assert not list((tmp_path / "arrays").iterdir())
 
 
+def test_blocks_of_a_continuum_image_have_no_more_visibilities_than_asked(imaged: Callable[..., Imaged]) -> None:
+    visibilities = imaged(ROWS["mfs-shifted"]).read()
+    visibilities.set_weights()
+    whole, pieces = list(visibilities.blocks()), list(visibilities.blocks(300))
+    assert max(block.data.size for block in whole) > 1000
+    assert max(block.data.size for block in pieces) <= 300
+    joined = [np.concatenate([block.data.ravel() for block in blocks]) for blocks in (whole, pieces)]
+    np.testing.assert_array_equal(*joined)
+    weights = [np.concatenate([block.weight.ravel() for block in blocks]) for blocks in (whole, pieces)]
+    np.testing.assert_array_equal(*weights)
+
+
 def test_a_selection_of_nothing_is_refused(imaged: Callable[..., Imaged]) -> None:
     found = imaged(MFS)
     nothing = dataclasses.replace(found.config.selections[0], uvrange=">9000km")
