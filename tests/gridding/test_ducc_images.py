@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases.furnish import sessions
 from compare import is_image, products
 from dirty import CUBE, MFS, NAME, PIXELS, Imaged, blocks_of, psf_at, sky_at, total_weight
 from runner import Call, TaskProcess
@@ -135,6 +136,28 @@ def test_products_are_tcleans_but_for_its_gridding(parameters: dict[str, Any], i
     for name, path in here.items():
         compare(str(path), str(there[name]), name)
         check_header(str(path), str(there[name]))
+
+
+SELECTIONS: dict[str, dict[str, Any]] = {
+    "intent": {"intent": "*PHASE*"},
+    "intent-whole": {"intent": "OBSERVE_TARGET#ON_SOURCE"},
+    "intent-scan": {"intent": "OBSERVE*", "scan": "2~5"},
+}
+
+
+@pytest.mark.parametrize("selection", [pytest.param(row, id=name) for name, row in SELECTIONS.items()])
+def test_intents_select_the_rows_that_tclean_selects(
+    selection: dict[str, Any], imaged: Callable[..., Imaged], dataset: Callable[[str], Path]
+) -> None:
+    shutil.copytree(dataset("filled"), "filled.ms")
+    sessions(Path())
+    parameters = {**MFS, "vis": "filled.ms", **selection}
+    whole = imaged({**MFS, "vis": "filled.ms"}).images["sumwt"].item()
+    part = imaged(parameters).images["sumwt"].item()
+    assert 0 < part < 0.75 * whole
+    run_ducc(parameters)
+    for suffix in ("sumwt", "psf", "residual"):
+        compare(f"{NAME}.{suffix}", f"ducc/{NAME}.{suffix}", suffix)
 
 
 def test_cleaned_image_is_tcleans_within_the_threshold(imaged: Callable[..., Imaged]) -> None:
