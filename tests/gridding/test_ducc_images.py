@@ -225,6 +225,37 @@ def test_saved_model_is_tcleans(imaged: Callable[..., Imaged]) -> None:
     assert abs(saved[0] - saved[1]).max() < GRIDDED * abs(saved[0]).max()
 
 
+ZERO_MASKS: dict[str, dict[str, Any]] = {
+    "mfs": {**MFS, "deconvolver": "hogbom"},
+    "mfs-clark": {**MFS, "deconvolver": "clark"},
+    "mfs-nsigma": {**MFS, "deconvolver": "hogbom", "nsigma": 3.0},
+    "cube": {**CUBE, "deconvolver": "hogbom"},
+}
+
+
+@pytest.mark.parametrize("parameters", [pytest.param(row, id=name) for name, row in ZERO_MASKS.items()])
+def test_a_former_mask_that_is_zero_ends_the_run_as_in_tclean(
+    parameters: dict[str, Any], imaged: Callable[..., Imaged], tclean: TaskProcess
+) -> None:
+    """The second run has mask='', so that it goes on with the mask that it finds."""
+    parameters = {**parameters, "niter": 3, "cycleniter": 3}
+    imaged(parameters)
+    run_ducc(parameters)
+    before = abs(pixels(f"ducc/{NAME}.model")).sum()
+    for folder in (".", "ducc"):
+        with casa.opened_image(f"{folder}/{NAME}.mask") as mask:
+            assert mask.getchunk().all()
+            mask.set(0.0)
+    theirs = tclean.run([Call("tclean", parameters)], Path.cwd())[-1].value
+    ours = pclean(**{**parameters, "imagename": f"ducc/{NAME}", "engine": "ducc"})
+    for name in ("stopcode", "iterdone", "nmajordone"):
+        assert ours[name] == theirs[name], name
+    assert ours["stopcode"] == 7
+    assert not pixels(f"{NAME}.mask").any()
+    assert not pixels(f"ducc/{NAME}.mask").any()
+    assert abs(pixels(f"ducc/{NAME}.model")).sum() == before > 0
+
+
 def test_a_run_goes_on_with_another_engine(imaged: Callable[..., Imaged]) -> None:
     parameters = {**CUBE, **BRIGGS, "niter": 20, "restoration": True}
     imaged({**parameters, "niter": 0})
