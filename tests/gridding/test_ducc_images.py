@@ -160,6 +160,54 @@ def test_intents_select_the_rows_that_tclean_selects(
         compare(f"{NAME}.{suffix}", f"ducc/{NAME}.{suffix}", suffix)
 
 
+# Width of the data's channels [Hz], how many of them an image channel has, number of image channels.
+BORDERS = (
+    (1e6, 1, 8),
+    (1e6, -1, 8),
+    (976562.5, 2, 4),
+    (1.1e6 / 3, 1, 9),
+    (1.1e6 / 3, -1, 9),
+    (1e6 / 7, 1, 9),
+    (1e6 / 7, -2, 4),
+    (1e6 / 7, 2, 4),
+)
+
+
+def flag_by_channel(vis: str) -> None:
+    """Flag other numbers of rows in each channel, so that weights tell which channels they are of."""
+    with casa.opened_table(vis, writable=True) as table:
+        flag = table.getcol("FLAG")
+        for channel in range(flag.shape[1]):
+            flag[:, channel, : 1 << channel] = True
+        table.putcol("FLAG", flag)
+
+
+@pytest.mark.parametrize(("channel", "count", "nchan"), BORDERS)
+def test_data_on_the_border_of_two_channels_go_where_tclean_puts_them(
+    channel: float, count: int, nchan: int, imaged: Callable[..., Imaged]
+) -> None:
+    """Image channels begin in the middle of the data's; rounding decides, and differently along the cube."""
+    first = 230.0123456e9
+    simulate_ms("border.ms", antennas=22, nintegrations=3, nchannels=10, channel_hz=channel, start_hz=first)
+    flag_by_channel("border.ms")
+    with casa.opened_table("border.ms/SPECTRAL_WINDOW") as table:
+        data = table.getcell("CHAN_FREQ", 0)
+    middle = {1: (data[0] + data[1]) / 2, -1: (data[-1] + data[-2]) / 2, 2: data[1], -2: data[-2]}[count]
+    parameters = {
+        **CUBE, "vis": "border.ms", "interpolation": "nearest", "specmode": "cubedata", "outframe": "", "nchan": nchan,
+        "start": f"{float(middle)!r}Hz", "width": f"{count * channel!r}Hz",
+    }  # fmt: skip
+    tclean = imaged(parameters)
+    axis = tclean.read().axis
+    distance = abs(np.abs(np.subtract.outer(data, axis.frequency)) / abs(count * channel) - 0.5)
+    assert distance.min() < 1e-6
+    theirs = tclean.images["sumwt"].ravel()
+    run_ducc(parameters)
+    ours = pixels(f"ducc/{NAME}.sumwt").ravel()
+    assert theirs.max() > 0
+    np.testing.assert_allclose(ours, theirs, rtol=SUMWT)
+
+
 def test_cleaned_image_is_tcleans_within_the_threshold(imaged: Callable[..., Imaged]) -> None:
     parameters = {**CUBE, **FILLED, **BRIGGS, "niter": 200, "threshold": "20mJy", "restoration": True}
     imaged(parameters)
