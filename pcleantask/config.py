@@ -191,7 +191,8 @@ class PcleanConfig:
     """All parameters of one run, valid and in canonical form.
 
     Made by `from_parameters` from the task's parameters, by `from_dict` from plain data, and changed only by
-    `dataclasses.replace`. `fields[0]` is the main field, the rest are the outliers.
+    `dataclasses.replace`. `fields[0]` is the main field, the rest are the outliers. `data_need` is what the data have
+    that engine='ducc' doesn't do, in the user's words; None until `gridding.data_need` has looked at them.
     """
 
     selections: tuple[Selection, ...]
@@ -203,6 +204,7 @@ class PcleanConfig:
     masking: Masking = Masking()
     iteration: Iteration = Iteration()
     run: Run = Run()
+    data_need: str | None = None
 
     @classmethod
     def from_parameters(cls, **parameters: Any) -> PcleanConfig:
@@ -241,13 +243,14 @@ class PcleanConfig:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> PcleanConfig:
         """The configuration that `to_dict` described."""
-        unknown = set(data) - {"selections", "fields", *SHARED_SECTIONS}
+        unknown = set(data) - {"selections", "fields", "data_need", *SHARED_SECTIONS}
         if unknown:
             raise ParameterError(f"no section {sorted(unknown)} in a configuration; it has {list(SHARED_SECTIONS)}")
         return cls(
             selections=tuple(Selection(**entry) for entry in data["selections"]),
             fields=tuple(ImageField(**_frozen(entry)) for entry in data["fields"]),
             **{name: kind(**_frozen(data[name])) for name, kind in SHARED_SECTIONS.items() if name in data},
+            data_need=data.get("data_need"),
         )
 
     @property

@@ -42,6 +42,8 @@ def beyond_ducc(config: PcleanConfig) -> str:
     for field in config.fields:
         found |= _beyond_ducc(field)
     axes = {(field.specmode, field.nchan, str(field.start), str(field.width)) for field in config.fields}
+    if config.data_need:
+        found[config.data_need] = True
     found["outlier fields of another specmode, nchan, start or width"] = len(axes) > 1
     return ", ".join(words for words, is_asked in found.items() if is_asked)
 

@@ -45,12 +45,21 @@ def _chosen(selection: Selection) -> dict[str, str]:
 
 def rows_of_fields(selection: Selection) -> dict[int, int]:
     """How many rows the selection leaves of each field: number of the field -> number of rows."""
+    return _rows_by(selection, "FIELD_ID")
+
+
+def rows_of_descriptions(selection: Selection) -> dict[int, int]:
+    """How many rows the selection leaves of each data description: DATA_DESC_ID -> number of rows."""
+    return _rows_by(selection, "DATA_DESC_ID")
+
+
+def _rows_by(selection: Selection, column: str) -> dict[int, int]:
     chosen = _chosen(selection)
     with casa.opened_ms(selection.vis) as ms:
         rows = ms.range(["rows"])["rows"] if chosen and ms.msselect(chosen) else slice(None)
     with casa.opened_table(selection.vis) as table:
-        fields, counts = np.unique(table.getcol("FIELD_ID")[rows], return_counts=True)
-    return dict(zip(fields.tolist(), counts.tolist(), strict=True))
+        numbers, counts = np.unique(table.getcol(column)[rows], return_counts=True)
+    return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
 
 
 def frequency_range(selections: Sequence[Selection]) -> tuple[float, float]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from cases.furnish import ephemeris_table, tracked_field
 
-from pcleantask import PcleanConfig, SerialImager
+from pcleantask import PcleanConfig, SerialImager, casa, pclean
 from pcleantask.errors import ParameterError
+from pcleantask.gridding.data_need import with_data_seen
 
 BASE = {"imagename": "x", "cell": "1arcsec", "imsize": 40}
+DIRTY = {"datacolumn": "data", "specmode": "mfs", "restoration": False}
 BEYOND: list[tuple[dict[str, Any], str]] = [
     ({"gridder": "mosaic"}, "gridder='mosaic'"),
     ({"gridder": "awproject"}, "gridder='awproject'"),
@@ -86,3 +91,69 @@ def test_auto_says_what_it_took(config, changes, engine):
 def test_return_dictionary_of_casa_is_tcleans(config):
     with SerialImager(config("casa", {"datacolumn": "data", "restoration": False})) as imager:
         assert "engine" not in imager.run()
+
+
+def test_auto_says_in_the_log_and_the_result_that_casa_follows_what_moves(dataset, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(dataset("planet"), "planet.ms")
+    tracked_field(tmp_path)
+    said: list[str] = []
+    monkeypatch.setattr(casa, "post", lambda message, *_: said.append(message))
+    result = pclean(**BASE, **DIRTY, vis="planet.ms", engine="auto")
+    assert result["engine"] == "casa"
+    assert any(
+        "engine='casa', as engine='ducc' doesn't do fields that move ('planet.ms': [0])" in line for line in said
+    )
+    with pytest.raises(ParameterError, match=r"field 0 of .* moves"):
+        pclean(**{**BASE, "imagename": "y"}, **DIRTY, vis="planet.ms", engine="ducc")
+
+
+def test_fields_that_move_matter_where_they_are_selected(mosaic_ms, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(mosaic_ms, "mosaic.ms")
+    ephemeris_table(tmp_path)
+    shutil.move("uranus.tab", "mosaic.ms/FIELD/EPHEM0_Uranus.tab")
+    with casa.opened_table("mosaic.ms/FIELD", writable=True) as table:
+        column = table.getcoldesc("SOURCE_ID") | {"comment": "Ephemeris id"}
+        table.addcols({"EPHEMERIS_ID": column})
+        table.putcol("EPHEMERIS_ID", np.array([-1, 0, -1], np.int32))
+    engines = {}
+    for field in ("", "0,2", "1"):
+        parsed = PcleanConfig.from_parameters(**BASE, vis="mosaic.ms", engine="auto", field=field)
+        seen = with_data_seen(parsed)
+        engines[field] = seen.engine
+        assert PcleanConfig.from_dict(seen.to_dict()) == seen
+    assert engines == {"": "casa", "0,2": "ducc", "1": "casa"}
+
+
+@pytest.mark.parametrize(("frame", "engine"), [("ICRS", "ducc"), ("MARS", "casa"), ("AZEL", "casa")])
+def test_fields_in_a_frame_that_moves_are_casas(frame, engine, line_ms, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(line_ms, "line.ms")
+    with casa.opened_table("line.ms/FIELD", writable=True) as table:
+        words = table.getcolkeyword("PHASE_DIR", "MEASINFO")
+        table.putcolkeyword("PHASE_DIR", "MEASINFO", {"type": words["type"], "Ref": frame})
+    assert with_data_seen(PcleanConfig.from_parameters(**BASE, vis="line.ms", engine="auto")).engine == engine
+
+
+def test_auto_leaves_correlations_that_ducc_does_not_know_to_casa(dataset, tmp_path, monkeypatch):
+    """Data that are Stokes I already, as some simulators and single dishes write them."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(dataset("one_hand"), "stokes.ms")
+    with casa.opened_table("stokes.ms/POLARIZATION", writable=True) as table:
+        table.putcell("CORR_TYPE", 0, [1])
+    config = with_data_seen(PcleanConfig.from_parameters(**BASE, vis="stokes.ms", engine="auto"))
+    assert config.engine == "casa"
+    assert config.data_need == "correlations of type [1] ('stokes.ms')"
+    with pytest.raises(ParameterError, match=r"type \[1\] can't be imaged with engine='ducc'"):
+        pclean(**{**BASE, "imagename": "y"}, **DIRTY, vis="stokes.ms", engine="ducc")
+    result = pclean(**BASE, **DIRTY, vis="stokes.ms", engine="auto")
+    assert result["engine"] == "casa"
+
+
+def test_a_team_takes_the_engine_that_one_process_takes(dataset, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(dataset("planet"), "planet.ms")
+    tracked_field(tmp_path)
+    parameters = {**DIRTY, **BASE, "vis": "planet.ms", "parallel": True, "nworkers": 2}
+    assert pclean(**parameters, engine="auto")["engine"] == "casa"

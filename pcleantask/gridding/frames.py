@@ -32,6 +32,11 @@ NEXT = {
     "LGROUP": "BARY",
     "CMB": "BARY",
 }
+# Frames of directions that stay; others are bodies', such as SUN, or turn with the Earth.
+FIXED = (
+    "J2000", "JMEAN", "JTRUE", "APP", "B1950", "B1950_VLA", "BMEAN", "BTRUE", "GALACTIC", "SUPERGAL", "ECLIPTIC",
+    "MECLIPTIC", "TECLIPTIC", "ICRS",
+)  # fmt: skip
 FORGOTTEN_S = 60 * 86400.0  # so far off casacore keeps nothing of what it worked out
 KEPT_S = 3456.0  # and so near it keeps precession and nutation
 NODE_S = 60.0  # shifts are found this often and interpolated where integrations are shorter; 1e-16 off
@@ -168,11 +173,9 @@ class Observation:
     def __init__(self, vis: str) -> None:
         self.vis = vis
         self._position = observatory_position(vis)
+        self._moving = moving_fields(vis)
         with casa.opened_table(f"{vis}/FIELD") as table:
             self._frames = _field_frames(table)
-            self._moving = (table.getcol("NUM_POLY") > 0).tolist()
-            if "EPHEMERIS_ID" in table.colnames():
-                self._moving = [a or b >= 0 for a, b in zip(self._moving, table.getcol("EPHEMERIS_ID"), strict=True)]
             self._directions = [table.getcell("PHASE_DIR", row)[:, 0] for row in range(table.nrows())]
         with casa.opened_table(vis) as table:
             self._clock = table.getcolkeyword("TIME", "MEASINFO")["Ref"]
@@ -250,6 +253,16 @@ class Observation:
             _do_frame(measures, self._position, self.direction(field))
             measures.doframe(_epoch(self._clock, time))
             return rotation(measures, self.direction(field), centre)
+
+
+def moving_fields(vis: str) -> list[bool]:
+    """Which fields of a MeasurementSet move: by a polynomial, an ephemeris, or in a frame that does."""
+    with casa.opened_table(f"{vis}/FIELD") as table:
+        has_path = table.getcol("NUM_POLY") > 0
+        if "EPHEMERIS_ID" in table.colnames():
+            has_path |= table.getcol("EPHEMERIS_ID") >= 0
+        frames = _field_frames(table)
+    return [bool(moves) or frame not in FIXED for moves, frame in zip(has_path, frames, strict=True)]
 
 
 def _nodes(times: Doubles) -> Doubles:

@@ -29,9 +29,14 @@ STOKES: dict[str, dict[str, dict[str, complex]]] = {
 }
 
 
+def unknown_correlations(types: Sequence[int]) -> list[int]:
+    """Those of these numbers of POLARIZATION/CORR_TYPE that are no correlations of two feeds, linear or circular."""
+    return [number for number in types if number not in NAMES]
+
+
 def correlation_names(types: Sequence[int]) -> tuple[str, ...]:
     """Names of the correlations with these numbers in POLARIZATION/CORR_TYPE."""
-    unknown = [number for number in types if number not in NAMES]
+    unknown = unknown_correlations(types)
     if unknown:
         raise ParameterError(f"correlations of type {unknown} can't be imaged with engine='ducc'; use engine='casa'")
     return tuple(NAMES[number] for number in types)

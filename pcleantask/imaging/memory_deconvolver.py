@@ -62,7 +62,7 @@ class MemoryDeconvolver:
         self._keeps_residual = keeps_residual
         self._planes = self.kept_planes = planes or FieldPlanes(imagename)
         self._masksum = NO_MASK
-        self._has_mask = self._has_blank_mask = False
+        self._has_mask = False
         self._controls: Controls | None = None
         self._rms: dict[Key, float] = {}
         self._iterations = 0
@@ -121,7 +121,10 @@ class MemoryDeconvolver:
             self._decpars["startmodel"] = ""
 
     def setup_mask(self) -> None:
-        """Write .mask as `usemask` says, once; where there is no mask to use, it is one everywhere."""
+        """Write .mask as `usemask` says, once; where none is given and none is there, it is one everywhere.
+
+        A former run's mask is used also where it is zero everywhere: as with CASA's tool, that ends the run.
+        """
         if self._has_mask:
             return
         self._has_mask = True
@@ -130,8 +133,6 @@ class MemoryDeconvolver:
             if not field.mask.exists():
                 make_product(self.imagename, "mask", fill=1.0)
                 field.fill_mask(1.0)
-            elif self._sum_mask() == 0 and not self._has_blank_mask:
-                field.write_mask({key: np.ones_like(field.mask.plane(*key)) for key in field.keys})
             return
         deconvolver = Deconvolver(self.imagename, self._decpars)
         deconvolver.init_record()
@@ -143,7 +144,6 @@ class MemoryDeconvolver:
         is_slow = self._nsigma > 0 and not self._decpars["fastnoise"]
         if is_slow and self._wants_no_mask and not self._planes.mask.exists():
             make_product(self.imagename, "mask")
-            self._has_blank_mask = True
 
     @property
     def _wants_no_mask(self) -> bool:

@@ -12,6 +12,7 @@ from .. import casa, measurementsets, report
 from ..config import PcleanConfig
 from ..engines import AUTO, CASA, beyond_ducc
 from ..errors import ImagingError, OutputError, ParameterError
+from ..gridding.data_need import with_data_seen
 from ..progress import NullProgress, Progress
 from ..toolrecords import Record, to_casa_iterpars
 from .iteration import IterationControl
@@ -82,7 +83,7 @@ class SerialImager:
         history: Mapping[str, Any] | None = None,
         workshop: Workshop | None = None,
     ) -> None:
-        self.config = config
+        self.config = config = with_data_seen(config) if workshop is None else config
         self.progress = progress or NullProgress()
         self.exec_records: list[Record] = []
         self.stop_code = 0

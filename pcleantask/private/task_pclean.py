@@ -20,12 +20,13 @@ def pclean(**parameters: Any) -> dict[str, Any]:
     """
     from .. import casa, rules
     from ..config import PcleanConfig
+    from ..gridding.data_need import with_data_seen
     from ..imaging.serial_imager import SerialImager
     from ..parallel import mpi_team
     from ..parallel.workshops import make_workshop
     from ..progress import ScreenProgress
 
-    config = PcleanConfig.from_parameters(**parameters)
+    config = with_data_seen(PcleanConfig.from_parameters(**parameters))
     for caution in rules.cautions(parameters, in_mpi_job=mpi_team.link() is not None):
         casa.post(caution, "WARN")
     progress = ScreenProgress(config.iteration.niter, casa.jansky(config.iteration.threshold))

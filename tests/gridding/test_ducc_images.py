@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases.furnish import sessions
 from compare import is_image, products
 from dirty import CUBE, MFS, NAME, PIXELS, Imaged, blocks_of, psf_at, sky_at, total_weight
 from runner import Call, TaskProcess
@@ -137,6 +138,76 @@ def test_products_are_tcleans_but_for_its_gridding(parameters: dict[str, Any], i
         check_header(str(path), str(there[name]))
 
 
+SELECTIONS: dict[str, dict[str, Any]] = {
+    "intent": {"intent": "*PHASE*"},
+    "intent-whole": {"intent": "OBSERVE_TARGET#ON_SOURCE"},
+    "intent-scan": {"intent": "OBSERVE*", "scan": "2~5"},
+}
+
+
+@pytest.mark.parametrize("selection", [pytest.param(row, id=name) for name, row in SELECTIONS.items()])
+def test_intents_select_the_rows_that_tclean_selects(
+    selection: dict[str, Any], imaged: Callable[..., Imaged], dataset: Callable[[str], Path]
+) -> None:
+    shutil.copytree(dataset("filled"), "filled.ms")
+    sessions(Path())
+    parameters = {**MFS, "vis": "filled.ms", **selection}
+    whole = imaged({**MFS, "vis": "filled.ms"}).images["sumwt"].item()
+    part = imaged(parameters).images["sumwt"].item()
+    assert 0 < part < 0.75 * whole
+    run_ducc(parameters)
+    for suffix in ("sumwt", "psf", "residual"):
+        compare(f"{NAME}.{suffix}", f"ducc/{NAME}.{suffix}", suffix)
+
+
+# Width of the data's channels [Hz], how many of them an image channel has, number of image channels.
+BORDERS = (
+    (1e6, 1, 8),
+    (1e6, -1, 8),
+    (976562.5, 2, 4),
+    (1.1e6 / 3, 1, 9),
+    (1.1e6 / 3, -1, 9),
+    (1e6 / 7, 1, 9),
+    (1e6 / 7, -2, 4),
+    (1e6 / 7, 2, 4),
+)
+
+
+def flag_by_channel(vis: str) -> None:
+    """Flag other numbers of rows in each channel, so that weights tell which channels they are of."""
+    with casa.opened_table(vis, writable=True) as table:
+        flag = table.getcol("FLAG")
+        for channel in range(flag.shape[1]):
+            flag[:, channel, : 1 << channel] = True
+        table.putcol("FLAG", flag)
+
+
+@pytest.mark.parametrize(("channel", "count", "nchan"), BORDERS)
+def test_data_on_the_border_of_two_channels_go_where_tclean_puts_them(
+    channel: float, count: int, nchan: int, imaged: Callable[..., Imaged]
+) -> None:
+    """Image channels begin in the middle of the data's; rounding decides, and differently along the cube."""
+    first = 230.0123456e9
+    simulate_ms("border.ms", antennas=22, nintegrations=3, nchannels=10, channel_hz=channel, start_hz=first)
+    flag_by_channel("border.ms")
+    with casa.opened_table("border.ms/SPECTRAL_WINDOW") as table:
+        data = table.getcell("CHAN_FREQ", 0)
+    middle = {1: (data[0] + data[1]) / 2, -1: (data[-1] + data[-2]) / 2, 2: data[1], -2: data[-2]}[count]
+    parameters = {
+        **CUBE, "vis": "border.ms", "interpolation": "nearest", "specmode": "cubedata", "outframe": "", "nchan": nchan,
+        "start": f"{float(middle)!r}Hz", "width": f"{count * channel!r}Hz",
+    }  # fmt: skip
+    tclean = imaged(parameters)
+    axis = tclean.read().axis
+    distance = abs(np.abs(np.subtract.outer(data, axis.frequency)) / abs(count * channel) - 0.5)
+    assert distance.min() < 1e-6
+    theirs = tclean.images["sumwt"].ravel()
+    run_ducc(parameters)
+    ours = pixels(f"ducc/{NAME}.sumwt").ravel()
+    assert theirs.max() > 0
+    np.testing.assert_allclose(ours, theirs, rtol=SUMWT)
+
+
 def test_cleaned_image_is_tcleans_within_the_threshold(imaged: Callable[..., Imaged]) -> None:
     parameters = {**CUBE, **FILLED, **BRIGGS, "niter": 200, "threshold": "20mJy", "restoration": True}
     imaged(parameters)
@@ -200,6 +271,37 @@ def test_saved_model_is_tcleans(imaged: Callable[..., Imaged]) -> None:
             saved.append(table.getcol("MODEL_DATA"))
     assert abs(saved[0]).max() > 0.1
     assert abs(saved[0] - saved[1]).max() < GRIDDED * abs(saved[0]).max()
+
+
+ZERO_MASKS: dict[str, dict[str, Any]] = {
+    "mfs": {**MFS, "deconvolver": "hogbom"},
+    "mfs-clark": {**MFS, "deconvolver": "clark"},
+    "mfs-nsigma": {**MFS, "deconvolver": "hogbom", "nsigma": 3.0},
+    "cube": {**CUBE, "deconvolver": "hogbom"},
+}
+
+
+@pytest.mark.parametrize("parameters", [pytest.param(row, id=name) for name, row in ZERO_MASKS.items()])
+def test_a_former_mask_that_is_zero_ends_the_run_as_in_tclean(
+    parameters: dict[str, Any], imaged: Callable[..., Imaged], tclean: TaskProcess
+) -> None:
+    """The second run has mask='', so that it goes on with the mask that it finds."""
+    parameters = {**parameters, "niter": 3, "cycleniter": 3}
+    imaged(parameters)
+    run_ducc(parameters)
+    before = abs(pixels(f"ducc/{NAME}.model")).sum()
+    for folder in (".", "ducc"):
+        with casa.opened_image(f"{folder}/{NAME}.mask") as mask:
+            assert mask.getchunk().all()
+            mask.set(0.0)
+    theirs = tclean.run([Call("tclean", parameters)], Path.cwd())[-1].value
+    ours = pclean(**{**parameters, "imagename": f"ducc/{NAME}", "engine": "ducc"})
+    for name in ("stopcode", "iterdone", "nmajordone"):
+        assert ours[name] == theirs[name], name
+    assert ours["stopcode"] == 7
+    assert not pixels(f"{NAME}.mask").any()
+    assert not pixels(f"ducc/{NAME}.mask").any()
+    assert abs(pixels(f"ducc/{NAME}.model")).sum() == before > 0
 
 
 def test_a_run_goes_on_with_another_engine(imaged: Callable[..., Imaged]) -> None:

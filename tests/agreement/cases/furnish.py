@@ -46,8 +46,8 @@ def dishes_of_two_sizes(folder: Path) -> None:
 
 
 def sessions(folder: Path) -> None:
-    """In line.ms and late.ms each integration is a scan, odd ones have another intent and another observation."""
-    for name in ("line.ms", "late.ms"):
+    """In these data sets each integration is a scan, odd ones have another intent and another observation."""
+    for name in ("line.ms", "late.ms", "filled.ms"):
         vis = folder / name
         if vis.is_dir():
             _add_rows(f"{vis}/STATE", 1)
