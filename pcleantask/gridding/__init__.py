@@ -9,7 +9,7 @@ from ..engines import CASA, DUCC
 from ..toolrecords import Record, ToolRecords
 from .base import Gridder
 from .casa_gridder import CasaGridder
-from .ducc_gridder import DuccGridder, with_planes_in_w
+from .ducc_gridder import DuccGridder, for_saving
 
 Maker = Callable[[PcleanConfig, ToolRecords], Gridder]
 GRIDDERS: dict[str, Maker] = {CASA: lambda _, records: CasaGridder(records), DUCC: DuccGridder}
@@ -23,8 +23,10 @@ def make_gridder(config: PcleanConfig, records: ToolRecords, selpars: tuple[Reco
     config : PcleanConfig
     records : ToolRecords
     selpars : tuple of dict, optional
-        Selections with which the final model may be saved: then it is CASA's gridder, whoever has made the images.
+        Selections with which the final model may be saved: then the gridder is for that.
     """
     if selpars is None:
         return GRIDDERS[config.engine](config, records)
-    return CasaGridder(with_planes_in_w(records) if config.engine == DUCC else records, selpars)
+    if config.engine == DUCC:
+        return DuccGridder(config, for_saving(records, selpars), reads=False)
+    return CasaGridder(records, selpars)

@@ -11,8 +11,8 @@ from .weighting import LIGHT_SPEED
 
 
 @dataclass(frozen=True)
-class Block:
-    """Visibilities that share one set of frequencies, ready to be gridded.
+class Sampling:
+    """Where visibilities are that share one set of frequencies.
 
     Attributes
     ----------
@@ -20,6 +20,18 @@ class Block:
         [m], rotated to the image's phase centre; `uvw * freq / c` is in wavelengths in the image's frame.
     freq : ndarray of float64, shape (chan,)
         [Hz], in the image's frame.
+    """
+
+    uvw: NDArray[np.float64]
+    freq: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Block(Sampling):
+    """Visibilities ready to be gridded.
+
+    Attributes
+    ----------
     data : ndarray of complex64, shape (npol, row, chan)
         The image's products [Jy], shifted to the phase centre; 0 where the weight is.
     weight : ndarray of float32, shape (row, chan)
@@ -29,11 +41,16 @@ class Block:
         a channel next to a flagged one in a cube with densities of its own.
     """
 
-    uvw: NDArray[np.float64]
-    freq: NDArray[np.float64]
     data: NDArray[np.complex64]
     weight: NDArray[np.float32]
     psf_weight: NDArray[np.float32]
+
+
+def at_one_shift(
+    uvw: NDArray[np.float64], shift: NDArray[np.float64], typical: float, frequency: NDArray[np.float64]
+) -> Sampling:
+    """Rows whose frequencies are `frequency * shift` [row], put to `frequency * typical` by scaling their uvw."""
+    return Sampling(uvw * (shift / typical)[:, np.newaxis], frequency * typical)
 
 
 def phasor(path: NDArray[np.float64], frequency: NDArray[np.float64] | float) -> NDArray[np.complex128]:

@@ -34,6 +34,14 @@ def exact_frequencies(image: ImageOfData, frequency: NDArray, integrations: Inte
     return integrations.exact(frequency, meetings(image.densities, frequency, integrations.shift))
 
 
+def sample_counts(image: ImageOfData, frequency: NDArray, shift: NDArray, exact: Exact) -> NDArray[np.int64]:
+    """In how many places a cube's channels are sampled at each integration; 0 where data are gridded as they are."""
+    assert image.axis is not None
+    if image.interpolation == "nearest":
+        return np.zeros(len(shift), int)
+    return samples_per_channel(image.axis, frequency, shift, exact)
+
+
 def needed_channels(
     image: ImageOfData, frequency: NDArray, shift: NDArray, samples: int, exact: Exact
 ) -> NDArray[np.int64]:

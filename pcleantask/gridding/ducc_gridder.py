@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import ducc0
@@ -29,9 +29,12 @@ from ..toolrecords import Record, ToolRecords
 from .casa_gridder import CasaGridder
 from .coordinates import image_coordinates
 from .field_images import FieldImages
+from .image_of_data import ImageOfData
 from .memory import values_at_once
 from .passes import Field, ResidualsAhead, make_psf, make_residuals
+from .predictions import FieldModel
 from .primary_beam import make_primary_beam
+from .saving import save_models
 from .visibilities import read_visibilities
 
 SINGLE, DOUBLE = 1.05e-5, 1e-12  # accuracy asked of ducc0, for float32 (which must be above 1e-5) and for float64
@@ -59,6 +62,11 @@ class Transform:
     cell: tuple[float, float]
     wide: bool = False
     nthreads: int = 1
+
+    @classmethod
+    def of(cls, images: FieldImages, nthreads: int) -> Transform:
+        """The transform for a field's images."""
+        return cls(images.shape[:2], images.cell, images.wide, nthreads)
 
     def dirty(self, uvw: np.ndarray, freq: np.ndarray, vis: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """The dirty image, not normalized.
@@ -158,17 +166,22 @@ class WholeCube:
     guards: frozenset[int] = frozenset()
 
 
-def with_planes_in_w(records: ToolRecords) -> ToolRecords:
-    """The records, with which CASA takes the term in w where ducc0 does: the number of planes is CASA's choice.
+def for_saving(records: ToolRecords, selpars: tuple[Record, ...] | None = None) -> ToolRecords:
+    """The records with which models on disk are saved, with other selections where they are given.
 
-    The start model is in the models on disk by then, and CASA refuses to be given both.
+    The start model is in the models by then, and CASA refuses to be given both.
     """
     impars = tuple({**record, "startmodel": ""} for record in records.impars)
+    return dataclasses.replace(records, impars=impars, selpars=selpars or records.selpars)
+
+
+def with_planes_in_w(records: ToolRecords) -> ToolRecords:
+    """The records with which CASA takes the term in w where ducc0 does: the number of planes is CASA's choice."""
     gridpars = tuple(
         {**record, "wprojplanes": -1} if record["gridder"] in WIDE_GRIDDERS and record["wprojplanes"] == 1 else record
         for record in records.gridpars
     )
-    return dataclasses.replace(records, gridpars=gridpars, impars=impars)
+    return dataclasses.replace(records, gridpars=gridpars)
 
 
 class DuccGridder:
@@ -184,6 +197,8 @@ class DuccGridder:
         Selections and definitions of the images.
     whole : WholeCube, optional
         The cube, where the images are some of its channels.
+    reads : bool
+        Read the visibilities at once; else when they are first needed, which is never where models are only saved.
     """
 
     def __init__(
@@ -191,22 +206,30 @@ class DuccGridder:
         config: PcleanConfig,
         records: ToolRecords,
         whole: WholeCube | None = None,
+        *,
+        reads: bool = True,
     ) -> None:
-        self._records = records
+        self._config, self._records = config, records
         self._makes_residuals = config.run.calcres
         self._ahead: ResidualsAhead | None = None
         self._saves_model = config.run.savemodel != "none" and not config.saves_model_late
         self._coordinates = image_coordinates(self._records, with_model=True)
         self._whole = whole or WholeCube([csys for csys, _ in self._coordinates], self._coordinates[0][1])
         self._values_at_once = values_at_once()
-        self._fields = [self._open(config, number) for number in range(len(config.fields))]
+        if reads:
+            self._fields = self._open_all()
 
-    def _open(self, config: PcleanConfig, number: int) -> Field:
+    @cached_property
+    def _fields(self) -> list[Field]:
+        return self._open_all()
+
+    def _open_all(self) -> list[Field]:
+        return [self._open(number) for number in range(len(self._config.fields))]
+
+    def _open(self, number: int) -> Field:
         """Read the visibilities of a field."""
-        records, (csys, nchan) = self._records, self._coordinates[number]
-        impars, gridpars, normpars = records.impars[number], records.gridpars[number], records.normpars[number]
-        images = FieldImages.of(impars, gridpars, normpars, csys, nchan, is_cleaned=config.iteration.niter > 0)
-        whole = self._whole
+        config, records, whole, nchan = self._config, self._records, self._whole, self._coordinates[number][1]
+        images = self._images(number)
         visibilities = read_visibilities(
             config,
             records.selpars,
@@ -217,8 +240,14 @@ class DuccGridder:
             folder=Path(images.imagename).parent,
         )
         at_once = min(usable_threads(), nchan)
-        transform = Transform(images.shape[:2], images.cell, images.wide, max(1, usable_threads() // at_once))
+        transform = Transform.of(images, max(1, usable_threads() // at_once))
         return Field(images, visibilities, transform, whole.first, at_once, whole.guards, self._values_at_once)
+
+    def _images(self, number: int) -> FieldImages:
+        records, (csys, nchan) = self._records, self._coordinates[number]
+        impars, gridpars, normpars = records.impars[number], records.gridpars[number], records.normpars[number]
+        is_cleaned = self._config.iteration.niter > 0
+        return FieldImages.of(impars, gridpars, normpars, csys, nchan, is_cleaned=is_cleaned)
 
     def set_weighting(self) -> None:
         """One density, where the weights come from one, is that on the grid of the largest field."""
@@ -278,15 +307,31 @@ class DuccGridder:
         make_residuals(self._fields, self._ahead)
         self._forget_ahead()
         if last and self._saves_model:
-            self.predict()
+            self.predict(tuned=self._saves_column and self._config.grids_by_channel)
 
     def predict(self, *, tuned: bool = False) -> None:
-        """CASA predicts what is saved with the data, and writes it: the models on disk are ordinary images."""
-        gridder = CasaGridder(with_planes_in_w(self._records))
+        """Write what models on disk predict to MODEL_DATA; CASA saves virtual ones, and predicts when they are read."""
+        records = for_saving(self._records)
+        if self._saves_column:
+            models = [self._field_model(number) for number in range(len(self._config.fields))]
+            tuned = tuned and self._config.fields[0].specmode != "cubedata"
+            save_models(models, records.selpars, tuned=tuned, at_once=self._values_at_once)
+            return
+        gridder = CasaGridder(with_planes_in_w(records))
         try:
             gridder.predict(tuned=tuned)
         finally:
             gridder.close()
+
+    @property
+    def _saves_column(self) -> bool:
+        return self._config.run.savemodel == "modelcolumn"
+
+    def _field_model(self, number: int) -> FieldModel:
+        """The model of a field, which predicts with all threads."""
+        images, (csys, nchan) = self._images(number), self._coordinates[number]
+        image = ImageOfData.of(self._config, self._config.fields[number], csys, nchan)
+        return FieldModel(images, image, Transform.of(images, usable_threads()).predict)
 
     def estimate_memory(self) -> float:
         """What planes take, as visibilities are in memory already, or on the disk."""

@@ -43,7 +43,13 @@ class ImageOfData:
 
     @classmethod
     def of(
-        cls, config: PcleanConfig, field: ImageField, csys: Record, nchan: int, channels: range | None, hands: int
+        cls,
+        config: PcleanConfig,
+        field: ImageField,
+        csys: Record,
+        nchan: int,
+        channels: range | None = None,
+        hands: int = 1,
     ) -> ImageOfData:
         """The image that CASA would make of the field, with its coordinates."""
         interpolation = config.gridding.interpolation

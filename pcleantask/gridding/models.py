@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..images.cached import Key, Pixels, hand_over, kept_planes, settle
-from .block import Block, phasor
+from .block import Sampling, phasor
 from .field_images import FieldImages
 
 Visibilities = NDArray[np.complex64]
@@ -71,20 +71,38 @@ class ModelPlanes:
         return plane if plane.any() else None
 
 
-def predict_continuum(planes: ModelPlanes, predict: Predict, block: Block) -> Visibilities | None:
-    """A continuum model at a block about the same centre, complex64 [npol, row, chan]; None where it is empty.
+def predict_continuum(
+    planes: ModelPlanes, predict: Predict, at: Sampling, wanted: NDArray[np.bool_] | None = None
+) -> Visibilities | None:
+    """A continuum model at places about the same centre, complex64 [npol, row, chan]; None where it is empty.
 
-    It is zero where the block weighs nothing.
+    It is zero where it isn't `wanted` [row, chan].
     """
     images, found = planes.images, None
-    wanted = block.weight > 0
     for term in range(images.model_terms):
-        scale = taylor_weights(block.freq, images.reference_frequency, term).astype(np.float32)
-        for pol in range(images.shape[2]):
-            plane = planes.plane(0, pol, term)
-            if plane is not None:
-                found = np.zeros(block.data.shape, np.complex64) if found is None else found
-                found[pol] += predict(block.uvw, block.freq, plane, wanted) * scale
+        part = predict_channel(planes, predict, 0, at, wanted, term)
+        if part is not None:
+            part *= taylor_weights(at.freq, images.reference_frequency, term).astype(np.float32)
+            found = part if found is None else found + part
+    return found
+
+
+def predict_channel(
+    planes: ModelPlanes,
+    predict: Predict,
+    channel: int,
+    at: Sampling,
+    wanted: NDArray[np.bool_] | None = None,
+    term: int = 0,
+) -> Visibilities | None:
+    """One channel of one Taylor term, as `predict_continuum` gives it."""
+    found = None
+    for pol in range(planes.images.shape[2]):
+        plane = planes.plane(channel, pol, term)
+        if plane is not None:
+            if found is None:
+                found = np.zeros((planes.images.shape[2], len(at.uvw), len(at.freq)), np.complex64)
+            found[pol] = predict(at.uvw, at.freq, plane, wanted)
     return found
 
 
@@ -106,12 +124,12 @@ class CubeModel:
         self._planes, self._predict, self._frequency, self._first = planes, predict, frequency, first
         self._kept: dict[int, Visibilities | None] = {}
 
-    def at(self, block: Block, shares: Mapping[int, NDArray[Any]]) -> Visibilities | None:
+    def at(self, block: Sampling, shares: Mapping[int, NDArray[Any]]) -> Visibilities | None:
         """The model at a channel's block, complex64 [npol, row, sample]; None where it is empty.
 
         Parameters
         ----------
-        block : Block
+        block : Sampling
             Channels must be asked for in rising order.
         shares : mapping
             Number of an image channel -> share of its prediction, [row, sample].
@@ -127,16 +145,10 @@ class CubeModel:
                 found = kept * share if found is None else found + kept * share
         return found
 
-    def _of_channel(self, channel: int, block: Block) -> Visibilities | None:
+    def _of_channel(self, channel: int, block: Sampling) -> Visibilities | None:
         """What an image channel's model predicts at its own frequency, [npol, row, 1]."""
-        found = None
-        for pol in range(self._planes.images.shape[2]):
-            plane = self._planes.plane(channel - self._first, pol)
-            if plane is not None:
-                shape = (len(block.data), len(block.uvw), 1)
-                found = np.zeros(shape, np.complex64) if found is None else found
-                found[pol] = self._predict(block.uvw, self._frequency[channel : channel + 1], plane)
-        return found
+        at = Sampling(block.uvw, self._frequency[channel : channel + 1])
+        return predict_channel(self._planes, self._predict, channel - self._first, at)
 
 
 def offset(seen: FieldImages, of: FieldImages) -> NDArray[np.float64]:
@@ -159,6 +171,6 @@ def _cosines(images: FieldImages) -> NDArray[np.float64]:
     return np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
 
 
-def shifted(model: Visibilities, block: Block, path: NDArray[np.float64]) -> Visibilities:
+def shifted(model: Visibilities, block: Sampling, path: NDArray[np.float64]) -> Visibilities:
     """Visibilities about another centre, whose `offset` from the block's is `path`, seen about the block's."""
     return model * phasor(-(block.uvw @ path)[:, np.newaxis], block.freq).astype(np.complex64)

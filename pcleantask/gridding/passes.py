@@ -294,7 +294,7 @@ class _Source:
         """The model at a block of the field from which it is seen; None where it is empty."""
         own, axis = view.block or block, self._field.visibilities.axis
         if axis is None:
-            found = predict_continuum(self._planes, self._field.transform.predict, own)
+            found = predict_continuum(self._planes, self._field.transform.predict, own, own.weight > 0)
         else:
             if view.group not in self._cubes:
                 self._cubes[view.group] = CubeModel(

@@ -125,7 +125,7 @@ class Reader:
     def integrations(self, source: DataSet) -> Integrations:
         """When the rows were measured, and what that does to their frequencies and coordinates."""
         observation = self._observations.setdefault(source.vis, Observation(source.vis))
-        with _selected(source) as table:
+        with selected_rows(source) as table:
             return Integrations.of(table, source, observation, self._target)
 
     def read(self, source: DataSet, integrations: Integrations) -> Spectra:
@@ -134,11 +134,11 @@ class Reader:
         nrow, nchan = len(source.rows), len(source.channels)
         data = self._empty((len(products), nrow, nchan), np.complex64)
         weight = self._empty((nrow, nchan), np.float32)
-        with _selected(source) as table:
+        with selected_rows(source) as table:
             uvw = np.ascontiguousarray(table.getcol("UVW").T)
             flag_row = table.getcol("FLAG_ROW")
             dropped = flag_row | (table.getcol("ANTENNA1") == table.getcol("ANTENNA2"))
-            for rows in _pieces(nrow, nchan * len(source.correlations)):
+            for rows in row_pieces(nrow, nchan * len(source.correlations)):
                 _read_piece(table, source, products, rows, data[:, rows], weight[rows])
         uv = uvw[:, :2].T.copy()
         uvw, path = integrations.rotate(uvw)
@@ -235,15 +235,15 @@ def _read_piece(
     weight: Floats,
 ) -> None:
     """Read some rows into their places."""
-    measured = _cells(table, source.column, source, rows)
-    flags = functools.reduce(np.logical_or, np.moveaxis(_cells(table, "FLAG", source, rows), -1, 0))
+    measured = cells(table, source.column, source, rows)
+    flags = functools.reduce(np.logical_or, np.moveaxis(cells(table, "FLAG", source, rows), -1, 0))
     flagged = flags.any()
     for place, terms in zip(data, products, strict=True):
         place[...] = _product(measured, terms)
         if flagged:
             place[flags] = 0
     if source.has_weight_spectrum:
-        weight[...] = _mean_of_ends(_cells(table, "WEIGHT_SPECTRUM", source, rows))
+        weight[...] = _mean_of_ends(cells(table, "WEIGHT_SPECTRUM", source, rows))
     else:
         natural = _mean_of_ends(table.getcol("WEIGHT", rows.start, rows.stop - rows.start).T)
         weight[...] = natural[:, np.newaxis]
@@ -268,7 +268,7 @@ def _mean_of_ends(values: NDArray[Any]) -> NDArray[Any]:
     return values[..., 0] if values.shape[-1] == 1 else (values[..., 0] + values[..., -1]) / 2
 
 
-def _cells(table: Any, column: str, source: DataSet, rows: slice) -> NDArray[Any]:
+def cells(table: Any, column: str, source: DataSet, rows: slice) -> NDArray[Any]:
     """Some rows of a column of spectra, shape (row, chan, correlation)."""
     first, last = int(source.channels[0]), int(source.channels[-1])
     ends = [0, first], [len(source.correlations) - 1, last]
@@ -278,16 +278,17 @@ def _cells(table: Any, column: str, source: DataSet, rows: slice) -> NDArray[Any
     return np.asarray(found)
 
 
-def _pieces(nrow: int, values: int) -> Iterator[slice]:
-    step = max(1, VALUES // max(1, values))
+def row_pieces(nrow: int, values: int, limit: int = VALUES) -> Iterator[slice]:
+    """Pieces of rows that have at most `limit` numbers, or one row; a row has so many `values`."""
+    step = max(1, limit // max(1, values))
     for first in range(0, nrow, step):
         yield slice(first, min(nrow, first + step))
 
 
 @contextlib.contextmanager
-def _selected(source: DataSet) -> Iterator[Any]:
+def selected_rows(source: DataSet, *, writable: bool = False) -> Iterator[Any]:
     """The table of the rows of a data set."""
-    with casa.opened_table(source.vis) as table:
+    with casa.opened_table(source.vis, writable=writable) as table:
         if len(source.rows) == table.nrows():
             yield table
             return

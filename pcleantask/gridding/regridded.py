@@ -195,7 +195,7 @@ class Direct:
     def part(self, channel: int) -> Part:
         """The data set in an image channel: a row for each visibility."""
         spectra = self.spectra
-        rows, data = self._visibilities(channel)
+        rows, data = falling(self._map, channel, spectra.time)
         frequency = self._frequency[spectra.time[rows], data]
         values = spectra.data[:, rows, data]
         if spectra.path is not None:
@@ -208,23 +208,33 @@ class Direct:
     def natural(self, channel: int) -> Iterator[tuple[Doubles, Doubles, Doubles | float, Floats]]:
         """As `Interpolated.natural`."""
         spectra = self.spectra
-        rows, data = self._visibilities(channel)
+        rows, data = falling(self._map, channel, spectra.time)
         weight = np.where(spectra.flag_row[rows], FLAGGED, spectra.weight[rows, data] * spectra.hands)
         yield spectra.uvw[rows, 0], spectra.uvw[rows, 1], self._frequency[spectra.time[rows], data], weight
 
     def coupling(self, channel: int) -> dict[int, NDArray]:
         """A channel's data are predicted from that channel, where they are."""
-        rows, _ = self._visibilities(channel)
+        rows, _ = falling(self._map, channel, self.spectra.time)
         return {channel: np.ones((len(rows), 1), np.float32)}
 
-    def _visibilities(self, channel: int) -> tuple[Ints, Ints]:
-        """Numbers of rows and data channels that fall into an image channel."""
-        own = self._map == channel
-        found = [
-            (rows, np.full(len(rows), data))
-            for data in np.flatnonzero(own.any(axis=0))
-            for rows in [np.flatnonzero(own[self.spectra.time, data])]
-        ]
-        if not found:
-            return np.empty(0, int), np.empty(0, int)
-        return np.concatenate([rows for rows, _ in found]), np.concatenate([data for _, data in found])
+
+def falling(number: Ints, channel: int, time: Ints) -> tuple[Ints, Ints]:
+    """The rows and data channels that fall into an image channel.
+
+    Parameters
+    ----------
+    number : ndarray of int64, shape (time, chan)
+        The image channel of each data channel at each integration, of `channel_map`.
+    channel : int
+    time : ndarray of int64, shape (row,)
+        Number of each row's integration.
+    """
+    own = number == channel
+    found = [
+        (rows, np.full(len(rows), data))
+        for data in np.flatnonzero(own.any(axis=0))
+        for rows in [np.flatnonzero(own[time, data])]
+    ]
+    if not found:
+        return np.empty(0, int), np.empty(0, int)
+    return np.concatenate([rows for rows, _ in found]), np.concatenate([data for _, data in found])

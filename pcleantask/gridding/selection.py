@@ -48,6 +48,8 @@ class DataSet:
         Numbers of the selected channels, rising.
     frequency : ndarray of float64, shape (chan,)
         Their centres [Hz], in `frame`.
+    width : float
+        Width of a channel [Hz].
     frame : str
         'TOPO', 'LSRK', ...
     correlations : tuple of str
@@ -60,6 +62,7 @@ class DataSet:
     rows: Ints
     channels: Ints
     frequency: NDArray[np.float64]
+    width: float
     frame: str
     correlations: tuple[str, ...]
     has_weight_spectrum: bool
@@ -94,11 +97,22 @@ def _data_of(record: Record) -> list[DataSet]:
         window = int(windows[number])
         if channels is not None and window not in channels:
             continue
-        frequency, frame = _spectral_window(vis, window)
+        frequency, width, frame = _spectral_window(vis, window)
         chosen = np.arange(len(frequency)) if channels is None else channels[window]
         correlations = _correlations(vis, int(polarisations[number]))
         found.append(
-            DataSet(vis, column, number, own, chosen, frequency[chosen], frame, correlations, has_spectrum[number])
+            DataSet(
+                vis=vis,
+                column=column,
+                description=number,
+                rows=own,
+                channels=chosen,
+                frequency=frequency[chosen],
+                width=width,
+                frame=frame,
+                correlations=correlations,
+                has_weight_spectrum=has_spectrum[number],
+            )
         )
     return found
 
@@ -138,11 +152,13 @@ def _has_weight_spectrum(table: Any, row: int) -> bool:
     return "WEIGHT_SPECTRUM" in table.colnames() and bool(table.iscelldefined("WEIGHT_SPECTRUM", row))
 
 
-def _spectral_window(vis: str, window: int) -> tuple[NDArray[np.float64], str]:
+def _spectral_window(vis: str, window: int) -> tuple[NDArray[np.float64], float, str]:
+    """Frequencies of all channels, the width of one, and the frame."""
     with casa.opened_table(f"{vis}/SPECTRAL_WINDOW") as table:
         number = int(table.getcell("MEAS_FREQ_REF", window))
         frame = MEASUREMENT_FRAMES[number] if number < len(MEASUREMENT_FRAMES) else "Undefined"
-        return np.asarray(table.getcell("CHAN_FREQ", window), float), frame
+        width = float(np.abs(table.getcell("CHAN_WIDTH", window)[0]))
+        return np.asarray(table.getcell("CHAN_FREQ", window), float), width, frame
 
 
 def _correlations(vis: str, polarisation: int) -> tuple[str, ...]:

@@ -169,15 +169,15 @@ class LinearRegridding:
         found = self.brackets(channel)
         total: dict[int, Doubles] = {}
         for data, share in ((found.low, 1 - found.fraction), (found.high, found.fraction)):
-            for source, part in self._prediction(data):
+            for source, part in self.prediction(data):
                 for number in np.unique(source):
                     piece = np.where(source == number, share * part, 0) * ~found.outside
                     if piece.any():
                         total[int(number)] = total.get(int(number), 0) + piece
         return total
 
-    def _prediction(self, channel: Ints) -> list[tuple[Ints, Doubles]]:
-        """The two image channels from which data channels are predicted, and their shares."""
+    def prediction(self, channel: Ints) -> list[tuple[Ints, Doubles]]:
+        """The two image channels from which data channels [time, any] are predicted, and their shares, likewise."""
         step = self.axis.width / self.samples
         first = self.axis.frequency[0] - (self.axis.width - step) / 2
         frequency = self.frequency[channel] * self.shift[:, np.newaxis]

@@ -101,3 +101,17 @@ def hands_on_plane(stokes: str, correlations: Sequence[str]) -> int:
     CASA counts a visibility's weight so many times.
     """
     return sum(name in PARALLEL for name in correlations) if stokes == "I" else 1
+
+
+def correlations_of(stokes: str, correlations: Sequence[str]) -> NDArray[np.complex128]:
+    """What to multiply the products with, and sum, to have the correlations: 0 in those that none of them tells of.
+
+    Follows StokesImageUtil::From (CASA's TransformMachines/StokesImageUtil.cc): XX = I + Q, XY = U + iV, ...; so that
+    I alone is in both parallel hands. For the parameters see `coefficients`, whose rows are orthogonal.
+
+    Returns
+    -------
+    ndarray of complex128, shape (correlation, product)
+    """
+    rows = coefficients(stokes, correlations)
+    return rows.conj().T / (np.abs(rows) ** 2).sum(axis=1)

@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 from ..config import ImageField, PcleanConfig
 from ..toolrecords import Record
-from .block import Block, phasor
-from .cube_plan import Channels, cube_groups, exact_frequencies, needed_channels
+from .block import Block, at_one_shift, phasor
+from .cube_plan import Channels, cube_groups, exact_frequencies, needed_channels, sample_counts
 from .cube_visibilities import CubeGroup
 from .extent import Extent
 from .image_of_data import ImageOfData
 from .memory import WORKING_VALUES, Arena
 from .reading import Reader, Spectra
 from .selection import DataSet, find_data
-from .spectral import SpectralAxis, samples_per_channel
+from .spectral import SpectralAxis
 from .stokes import hands_on_plane, products
 from .weighting import Coverage, Density, DensityWeights, Scheme, radial_weights, tapered
 
@@ -87,9 +87,7 @@ def _read(reader: Reader, source: DataSet, image: ImageOfData) -> Iterator[tuple
     if image.axis is None:
         yield reader.read(source, integrations), Channels(source.frequency, 0, 0, exact)
         return
-    samples = samples_per_channel(image.axis, source.frequency, integrations.shift, exact)
-    if image.interpolation == "nearest":
-        samples[:] = 0
+    samples = sample_counts(image, source.frequency, integrations.shift, exact)
     for count in np.unique(samples).tolist():
         own = samples[integrations.number] == count
         piece = source if own.all() else dataclasses.replace(source, rows=source.rows[own])
@@ -170,9 +168,9 @@ class Visibilities:
             step = max(1, at_once // (npol * nchan))
             for first in range(0, nrow, step):
                 rows = slice(first, first + step)
-                uvw = spectra.uvw[rows] * (spectra.row_shift[rows] / typical)[:, np.newaxis]
+                at = at_one_shift(spectra.uvw[rows], spectra.row_shift[rows], typical, spectra.source.frequency)
                 weight = spectra.weight[rows]
-                yield Block(uvw, spectra.source.frequency * typical, spectra.data[:, rows], weight, weight)
+                yield Block(at.uvw, at.freq, spectra.data[:, rows], weight, weight)
 
     def channel(self, channel: int) -> list[Block]:
         """An image channel's visibilities: a block for each group of data sets that reach it.

@@ -73,6 +73,25 @@ def test_continuum_image_of_a_team_is_that_of_one_process(parameters, both):
             assert abs(one - two).max() <= ROUNDING * max(1.0, abs(one).max()), suffix
 
 
+@pytest.mark.parametrize(
+    "parameters", [CUBES["briggs"], {**CUBE, "niter": 0}, CONTINUUM["taylor"]], ids=["cube", "cube-dirty", "continuum"]
+)
+def test_model_that_a_team_saves_is_that_of_one_process(
+    parameters: dict[str, Any], dataset: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the lead, with ducc0; of a cube the same data are left alone."""
+    monkeypatch.chdir(tmp_path)
+    saved = []
+    for name, team in (("one", {}), ("team", {"parallel": True, "nworkers": THREADS + 1})):
+        shutil.copytree(dataset(parameters["vis"].removesuffix(".ms")), f"{name}.ms")
+        call = {**parameters, "imagename": name, "vis": f"{name}.ms", "savemodel": "modelcolumn", **team}
+        assert pclean(**call, engine="ducc")["engine"] == "ducc"
+        with casa.opened_table(f"{name}.ms") as table:
+            saved.append(table.getcol("MODEL_DATA"))
+    assert abs(saved[0]).max() > 0.3
+    assert abs(saved[0] - saved[1]).max() <= ROUNDING * abs(saved[0]).max()
+
+
 @pytest.mark.parametrize("engine", ["ducc", "auto"])
 def test_few_workers_are_threads_of_this_process(engine: str, dataset: Callable[[str], Path]) -> None:
     parameters = {**CUBE, "vis": str(dataset("line")), "engine": engine, "parallel": True}
