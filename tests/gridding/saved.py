@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ STOKES_TYPES = {5: "RR", 6: "RL", 7: "LR", 8: "LL", 9: "XX", 10: "XY", 11: "YX",
 
 @dataclass(frozen=True)
 class Saved:
-    """The rows of one spectral window of a MeasurementSet; arrays are [corr, row, chan] but for uvw [row, 3].
+    """The rows of one spectral window and field of a MeasurementSet; arrays are [corr, row, chan] but for uvw [row, 3].
 
     Attributes
     ----------
@@ -40,19 +41,19 @@ def column(table, name: str) -> np.ndarray:
 
 
 def saved_in(vis: str) -> list[Saved]:
-    """What is in a MeasurementSet with one field, window by window."""
+    """What is in a MeasurementSet, window by window and field by field."""
     with casa.opened_table(f"{vis}/FIELD") as table:
-        centre = tuple(table.getcell("PHASE_DIR", 0)[:, 0])
+        centres = [tuple(table.getcell("PHASE_DIR", row)[:, 0]) for row in range(table.nrows())]
     with casa.opened_table(f"{vis}/POLARIZATION") as table:
         names = tuple(STOKES_TYPES[number] for number in table.getcell("CORR_TYPE", 0).tolist())
     with casa.opened_table(f"{vis}/SPECTRAL_WINDOW") as table:
         frequencies = [table.getcell("CHAN_FREQ", row) for row in range(table.nrows())]
     found = []
-    for number, frequency in enumerate(frequencies):
+    for (number, frequency), (field, centre) in itertools.product(enumerate(frequencies), enumerate(centres)):
         with casa.opened_table(vis) as whole:
-            table = whole.query(f"DATA_DESC_ID == {number}")
+            table = whole.query(f"DATA_DESC_ID == {number} && FIELD_ID == {field}")
             times, place = np.unique(table.getcol("TIME"), return_inverse=True)
-            shift = Observation(vis).shifts(0, times, "TOPO")[place]
+            shift = Observation(vis).shifts(field, times, "TOPO")[place]
             flagged = column(table, "FLAG") | table.getcol("FLAG_ROW")[:, np.newaxis]
             uvw, model = table.getcol("UVW").T, column(table, "MODEL_DATA")
             table.close()

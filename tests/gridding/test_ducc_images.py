@@ -260,19 +260,6 @@ def test_outliers_are_subtracted_from_each_other(imaged: Callable[..., Imaged]) 
     assert max(residuals) < 0.03
 
 
-def test_saved_model_is_tcleans(imaged: Callable[..., Imaged]) -> None:
-    parameters = {**MFS, **BRIGGS, "niter": 50, "savemodel": "modelcolumn"}
-    imaged(parameters)
-    saved = []
-    for engine in ("casa", "ducc"):
-        shutil.rmtree("ducc", ignore_errors=True)
-        run_ducc(parameters, engine=engine)
-        with casa.opened_table("continuum.ms") as table:
-            saved.append(table.getcol("MODEL_DATA"))
-    assert abs(saved[0]).max() > 0.1
-    assert abs(saved[0] - saved[1]).max() < GRIDDED * abs(saved[0]).max()
-
-
 ZERO_MASKS: dict[str, dict[str, Any]] = {
     "mfs": {**MFS, "deconvolver": "hogbom"},
     "mfs-clark": {**MFS, "deconvolver": "clark"},
