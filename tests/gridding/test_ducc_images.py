@@ -24,6 +24,7 @@ OF_PEAK = 1e-5  # the largest error of ducc's images
 GRIDDED = 5e-4  # what CASA's differ from ducc's by, of the peak, over the inner three quarters: CASA's gridding
 PRIMARY_BEAM = 1e-5
 SUMWT = 1e-5
+INTEGRATED = 1e-3  # of a source's flux
 BEAM = 2e-3  # of the axes: CASA fits to the PSF that it has gridded
 FILLED = {"vis": "filled.ms", "start": "229.9985GHz", "nchan": 3}
 BRIGGS = {"weighting": "briggs"}
@@ -215,6 +216,32 @@ def test_cleaned_image_is_tcleans_within_the_threshold(imaged: Callable[..., Ima
     theirs, ours = pixels(f"{NAME}.image"), pixels(f"ducc/{NAME}.image")
     assert pixels(f"{NAME}.model").max() > 0.1
     assert abs(ours - theirs).max() < 0.02
+
+
+def test_integrated_fluxes_of_known_sources_are_tcleans(tclean: TaskProcess, tmp_path: Path, monkeypatch) -> None:
+    """Cleaned deeply, summed over a box about each source, in beams of the image itself."""
+    monkeypatch.chdir(tmp_path)
+    sources = (Source(1.0, -0.8, flux=0.8), Source(-1.5, 0.6, flux=0.3))
+    simulate_ms(
+        "known.ms", antennas=36, nintegrations=8, integration_s=300.0, nchannels=2, sources=sources,
+        primary_beam=False, noise_jy=0.0,
+    )  # fmt: skip
+    cell = 0.05
+    deep = {
+        **MFS, **BRIGGS, "vis": "known.ms", "imsize": 160, "cell": f"{cell}arcsec", "niter": 20_000,
+        "threshold": "0.1mJy", "restoration": True, "outframe": "TOPO",
+    }  # fmt: skip
+    assert not tclean.run([Call("tclean", deep)], tmp_path)[-1].error
+    run_ducc(deep)
+    fluxes = {}
+    for name, path in (("ducc", f"ducc/{NAME}"), ("tclean", NAME)):
+        image, beam = pixels(f"{path}.image")[:, :, 0, 0], planes.beams(f"{path}.image")[0, 0] / planes.ARCSEC
+        area = np.pi * beam[0] * beam[1] / (4 * np.log(2)) / cell**2
+        boxes = [(int(80 - source.east / cell), int(80 + source.north / cell)) for source in sources]
+        fluxes[name] = [image[x - 24 : x + 25, y - 24 : y + 25].sum() / area for x, y in boxes]
+    sys.stdout.write(f"of {[source.flux for source in sources]} Jy: {fluxes}\n")
+    np.testing.assert_allclose(fluxes["ducc"], fluxes["tclean"], rtol=INTEGRATED)
+    np.testing.assert_allclose(fluxes["ducc"], [source.flux for source in sources], rtol=INTEGRATED)
 
 
 def test_far_source_is_at_its_place_with_its_flux(tclean: TaskProcess, tmp_path: Path, monkeypatch) -> None:
