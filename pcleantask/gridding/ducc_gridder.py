@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 
 import ducc0
@@ -31,7 +31,7 @@ from .coordinates import image_coordinates
 from .field_images import FieldImages
 from .image_of_data import ImageOfData
 from .memory import values_at_once
-from .passes import Field, ResidualsAhead, make_psf, make_residuals
+from .passes import Field, ResidualsAhead, make_psf, make_residuals, nothing
 from .predictions import FieldModel
 from .primary_beam import make_primary_beam
 from .saving import save_models
@@ -198,7 +198,7 @@ class DuccGridder:
     whole : WholeCube, optional
         The cube, where the images are some of its channels.
     reads : bool
-        Read the visibilities at once; else when they are first needed, which is never where models are only saved.
+        Whether the visibilities are read; not where the gridder is only to save models.
     """
 
     def __init__(
@@ -216,15 +216,7 @@ class DuccGridder:
         self._coordinates = image_coordinates(self._records, with_model=True)
         self._whole = whole or WholeCube([csys for csys, _ in self._coordinates], self._coordinates[0][1])
         self._values_at_once = values_at_once()
-        if reads:
-            self._fields = self._open_all()
-
-    @cached_property
-    def _fields(self) -> list[Field]:
-        return self._open_all()
-
-    def _open_all(self) -> list[Field]:
-        return [self._open(number) for number in range(len(self._config.fields))]
+        self._fields = [self._open(number) for number in range(len(config.fields))] if reads else []
 
     def _open(self, number: int) -> Field:
         """Read the visibilities of a field."""
@@ -284,7 +276,7 @@ class DuccGridder:
     def make_psf(self) -> None:
         """Write .psf and .sumwt; of cubes .pb as well, as CASA's gridder does: it is made while threads grid PSFs."""
         for number, field in enumerate(self._fields):
-            make_psf(field, partial(self._make_pb, number) if field.images.is_cube else None)
+            make_psf(field, partial(self._make_pb, number) if field.images.is_cube else nothing)
         if self._makes_residuals and ResidualsAhead.wanted(self._fields):
             self._ahead = ResidualsAhead(self._fields)
         for field in self._fields:
@@ -311,13 +303,12 @@ class DuccGridder:
 
     def predict(self, *, tuned: bool = False) -> None:
         """Write what models on disk predict to MODEL_DATA; CASA saves virtual ones, and predicts when they are read."""
-        records = for_saving(self._records)
         if self._saves_column:
             models = [self._field_model(number) for number in range(len(self._config.fields))]
             tuned = tuned and self._config.fields[0].specmode != "cubedata"
-            save_models(models, records.selpars, tuned=tuned, at_once=self._values_at_once)
+            save_models(models, self._records.selpars, tuned=tuned, at_once=self._values_at_once)
             return
-        gridder = CasaGridder(with_planes_in_w(records))
+        gridder = CasaGridder(with_planes_in_w(for_saving(self._records)))
         try:
             gridder.predict(tuned=tuned)
         finally:

@@ -173,9 +173,9 @@ class Observation:
     def __init__(self, vis: str) -> None:
         self.vis = vis
         self._position = observatory_position(vis)
-        self._moving = moving_fields(vis)
         with casa.opened_table(f"{vis}/FIELD") as table:
             self._frames = _field_frames(table)
+            self._moving = _moving(table, self._frames)
             self._directions = [table.getcell("PHASE_DIR", row)[:, 0] for row in range(table.nrows())]
         with casa.opened_table(vis) as table:
             self._clock = table.getcolkeyword("TIME", "MEASINFO")["Ref"]
@@ -258,10 +258,14 @@ class Observation:
 def moving_fields(vis: str) -> list[bool]:
     """Which fields of a MeasurementSet move: by a polynomial, an ephemeris, or in a frame that does."""
     with casa.opened_table(f"{vis}/FIELD") as table:
-        has_path = table.getcol("NUM_POLY") > 0
-        if "EPHEMERIS_ID" in table.colnames():
-            has_path |= table.getcol("EPHEMERIS_ID") >= 0
-        frames = _field_frames(table)
+        return _moving(table, _field_frames(table))
+
+
+def _moving(table: Any, frames: Sequence[str]) -> list[bool]:
+    """The same, from the table FIELD and the frames of its directions."""
+    has_path = table.getcol("NUM_POLY") > 0
+    if "EPHEMERIS_ID" in table.colnames():
+        has_path |= table.getcol("EPHEMERIS_ID") >= 0
     return [bool(moves) or frame not in FIXED for moves, frame in zip(has_path, frames, strict=True)]
 
 

@@ -14,8 +14,6 @@ from .. import casa
 from ..cores import memory_share
 
 SHARE = 0.4  # of the memory that is free when a run begins; of this process' part of it, where it is one of a team
-
-
 WORKING_SHARE = 0.05  # of what is free, for visibilities that are worked on
 WORKING_BYTES = 4 * 8  # of each: its model, what is left of it, ones for the PSF, what ducc0 needs
 WORKING_VALUES = 1 << 21, 1 << 25  # so many are worth a pass over the grid; beyond these there is nothing to be gained

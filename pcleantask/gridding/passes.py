@@ -22,6 +22,10 @@ from .visibilities import Visibilities
 OVERSAMPLING = 2 * 2.0**2  # of ducc0's grids of complex numbers, at most about
 
 
+def nothing() -> None:
+    """What is done meanwhile where there is nothing to do."""
+
+
 class Transform(Protocol):
     """Between an image and visibilities; see `ducc_gridder.Transform`."""
 
@@ -70,7 +74,7 @@ class Field:
         return 4 * nx * ny * (npol * group * self.images.psf_terms + OVERSAMPLING * self.nthreads)
 
     def share_out(
-        self, channels: range, work: Callable[[int, range], None], meanwhile: Callable[[], None] | None = None
+        self, channels: range, work: Callable[[int, range], None], meanwhile: Callable[[], None] = nothing
     ) -> None:
         """Call `work` in each thread with the thread's number and its share of the channels, which are neighbours.
 
@@ -79,18 +83,16 @@ class Field:
         bounds = [channels.start + len(channels) * number // self.nthreads for number in range(self.nthreads + 1)]
         shares = [range(*ends) for ends in itertools.pairwise(bounds)]
         if self.nthreads == 1:
-            if meanwhile is not None:
-                meanwhile()
+            meanwhile()
             work(0, shares[0])
             return
         with ThreadPoolExecutor(self.nthreads) as pool:
             done = pool.map(work, range(self.nthreads), shares)
-            if meanwhile is not None:
-                meanwhile()
+            meanwhile()
             list(done)
 
 
-def make_psf(field: Field, meanwhile: Callable[[], None] | None = None) -> None:
+def make_psf(field: Field, meanwhile: Callable[[], None] = nothing) -> None:
     """Write .psf, without beams, and .sumwt; this thread calls `meanwhile` while others grid."""
     images = field.images
     images.make("psf")
@@ -107,7 +109,7 @@ def make_psf(field: Field, meanwhile: Callable[[], None] | None = None) -> None:
                     planes[term][..., place] = plane[..., np.newaxis]
                 sums[..., place] = weights[:, np.newaxis, np.newaxis, np.newaxis]
 
-        field.share_out(channels, work, meanwhile if channels.start == 0 else None)
+        field.share_out(channels, work, meanwhile if channels.start == 0 else nothing)
         for term in range(images.psf_terms):
             images.write("psf", planes[term], channels.start, term)
             images.write("sumwt", sums[term], channels.start, term)

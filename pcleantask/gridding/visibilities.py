@@ -21,7 +21,7 @@ from .cube_visibilities import CubeGroup
 from .extent import Extent
 from .image_of_data import ImageOfData
 from .memory import WORKING_VALUES, Arena
-from .reading import Reader, Spectra
+from .reading import Reader, Spectra, row_pieces
 from .selection import DataSet, find_data
 from .spectral import SpectralAxis
 from .stokes import hands_on_plane, products
@@ -165,9 +165,7 @@ class Visibilities:
         for spectra, _ in self._data:
             typical = float(spectra.shift.mean())
             npol, nrow, nchan = spectra.data.shape
-            step = max(1, at_once // (npol * nchan))
-            for first in range(0, nrow, step):
-                rows = slice(first, first + step)
+            for rows in row_pieces(nrow, npol * nchan, at_once):
                 at = at_one_shift(spectra.uvw[rows], spectra.row_shift[rows], typical, spectra.source.frequency)
                 weight = spectra.weight[rows]
                 yield Block(at.uvw, at.freq, spectra.data[:, rows], weight, weight)

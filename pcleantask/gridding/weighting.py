@@ -282,12 +282,10 @@ class DensityWeights:
 
     def __call__(self, data: Coverage) -> Floats:
         """The weights of visibilities, shape (row, chan)."""
-        weights = np.empty(data.weight.shape, np.float32)
-        for rows in data.chunks():
-            cells = self._grid.truncated(*data.wavelengths(rows), 1)
-            inside = self._grid.holds(cells)
-            flat = np.where(inside, self._grid.flat(cells), 0)
-            weights[rows] = data.weight[rows] * (self._factors[flat] * inside)
+        cells = self._grid.truncated(*data.wavelengths(slice(None)), 1)
+        inside = self._grid.holds(cells)
+        flat = np.where(inside, self._grid.flat(cells), 0)
+        weights = (data.weight * (self._factors[flat] * inside)).astype(np.float32)
         return np.where(data.weight < 0, data.weight, weights)
 
 

@@ -34,6 +34,7 @@ class FieldPlanes:
         self.psf, self.residual, self.model, self.mask = (CachedImage(f"{imagename}.{kind}") for kind in KEPT)
         self.image = CachedImage(f"{imagename}.image")
         self.pb = CachedImage(f"{imagename}.pb", keeps=False)
+        self._all = self.psf, self.residual, self.model, self.mask, self.image, self.pb
         self._peaks: dict[tuple[Key, bool], float] = {}
         self._sums: dict[Key, float] = {}
         self._beams: NDArray[np.float64] | None = None
@@ -59,12 +60,12 @@ class FieldPlanes:
 
     def settle(self) -> None:
         """Write what is kept back."""
-        for image in (self.psf, self.residual, self.model, self.mask, self.image, self.pb):
+        for image in self._all:
             image.settle()
 
     def forget(self) -> None:
         """Let go of all planes."""
-        for image in (self.psf, self.residual, self.model, self.mask, self.image, self.pb):
+        for image in self._all:
             image.forget()
 
     def write_mask(self, changed: Mapping[Key, Pixels]) -> None:

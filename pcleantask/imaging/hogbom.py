@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Plane = NDArray[np.float32]
+Pair = tuple[int, int]  # (y, x)
 
 TILE_PIXELS = 1 << 18  # of a tile of whole rows; threads get in each other's way where tiles are smaller
 BOX = (64, 512)  # pixels (y, x) of a tile that is cut to its mask
@@ -137,13 +138,14 @@ class HogbomPlane:
         """Subtract the components that the tile lacks."""
         y0, y1, x0, x1 = tile.bounds
         half_y, half_x = self._half
-        for y, x, flux in self._components[tile.subtracted :]:
+        for component in self._components[tile.subtracted :]:
+            y, x, flux = component
             first_y, last_y = max(y0, y - half_y), min(y1, y + half_y)
             first_x, last_x = max(x0, x - half_x), min(x1, x + half_x)
             if first_y >= last_y or first_x >= last_x:
                 continue
             if self._is_flat and x1 - x0 == self._psf.shape[1]:
-                self._subtract_rows(_Component(y, x, flux), (first_y, last_y), (first_x, last_x))
+                self._subtract_rows(component, (first_y, last_y), (first_x, last_x))
                 continue
             off_y, off_x = half_y - y, half_x - x
             response = self._psf[first_y + off_y : last_y + off_y, first_x + off_x : last_x + off_x]
@@ -153,7 +155,7 @@ class HogbomPlane:
             np.subtract(pixels, product, out=pixels)
         tile.subtracted = len(self._components)
 
-    def _subtract_rows(self, component: _Component, rows: tuple[int, int], columns: tuple[int, int]) -> None:
+    def _subtract_rows(self, component: _Component, rows: Pair, columns: Pair) -> None:
         """Subtract a component's response, zero outside `columns`, from whole rows: as one array is quickest."""
         residual, psf = self.residual.reshape(-1), self._psf.reshape(-1)
         width = self._psf.shape[1]
@@ -201,16 +203,14 @@ def is_binary(mask: Plane) -> bool:
     return bool(((mask == 0) | (mask == 1)).all())
 
 
-def _sides_of_tiles(ny: int, nx: int, *, cropped: bool) -> tuple[int, int]:
+def _sides_of_tiles(ny: int, nx: int, *, cropped: bool) -> Pair:
     """Pixels (y, x) of the tiles of a plane."""
     if ny * nx <= TILE_PIXELS:
         return ny, nx
     return BOX if cropped else (max(1, TILE_PIXELS // nx // CELLS) * CELLS, nx)
 
 
-def _make_tiles(
-    shape: tuple[int, ...], side: tuple[int, int], mask: Plane | None, *, cropped: bool
-) -> list[_Tile | None]:
+def _make_tiles(shape: tuple[int, ...], side: Pair, mask: Plane | None, *, cropped: bool) -> list[_Tile | None]:
     """The tiles row by row; those without a cleaned pixel are None, and the others cut to their mask, if `cropped`."""
     inside = None if mask is None else mask > CLEANED
     if inside is not None and not inside.any():
@@ -240,8 +240,7 @@ def _cropped(box: tuple[slice, slice], inside: NDArray[np.bool_]) -> tuple[slice
     )
 
 
-Pair = tuple[int, int]  # (y, x)
-_tables: dict[int, tuple[weakref.ref[Plane], Pair, _SidelobeTable]] = {}  # by the id of the PSF's array
+_tables: dict[int, tuple[weakref.ref[Plane], tuple[Pair, Pair], _SidelobeTable]] = {}  # by the id of the PSF's array
 
 
 def _sidelobe_table(psf: Plane, tiles: Pair, sides: Pair) -> _SidelobeTable:
@@ -251,8 +250,8 @@ def _sidelobe_table(psf: Plane, tiles: Pair, sides: Pair) -> _SidelobeTable:
     """
     number = id(psf)
     kept = _tables.get(number)
-    if kept is None or kept[0]() is not psf or kept[1] != sides:
-        kept = weakref.ref(psf, lambda _: _tables.pop(number, None)), sides, _SidelobeTable(psf, tiles, sides)
+    if kept is None or kept[0]() is not psf or kept[1] != (tiles, sides):
+        kept = weakref.ref(psf, lambda _: _tables.pop(number, None)), (tiles, sides), _SidelobeTable(psf, tiles, sides)
         _tables[number] = kept
     return kept[2]
 
