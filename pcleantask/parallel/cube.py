@@ -10,13 +10,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from .. import casa, measurementsets, report
+from .. import casa, report
 from ..config import PcleanConfig
+from ..engines import DUCC
 from ..errors import ParameterError
 from ..images import planes
 from ..images.assemble import Part, beams_image
@@ -26,11 +27,16 @@ from ..imaging.beam import mask_blocks
 from ..imaging.deconvolver import Deconvolver
 from ..imaging.workshop import Parts
 from ..toolrecords import Record, tool_records
+from .continuum import has_density
+from .coverage import cube_frequencies, find_coverage
+from .exactness import why_inexact, widest_gap
 from .merge import merged_exec_record, merged_init_record
 from .partition import Slab, guards_needed, refuse_to_split, slabs, spectral_axis
 from .team_workshop import TeamGridder, TeamMaker, TeamWorkshop
+from .whole_gridder import WholeCubeGridder, drop_cleaned
 from .whole_masks import with_whole_masks
 
+TRIES = 4  # numbers of guard channels with which an exact cut is looked for
 # Changes to a deconvolver's record for images that have beams but no data.
 ONLY_BEAMS: Record = {"usemask": "user", "mask": "", "startmodel": "", "noRequireSumwt": True}
 
@@ -44,6 +50,7 @@ class CubeWorkshop(TeamWorkshop):
         self.slabs: list[Slab] = []
         self.names: list[list[str]] = []
         self.suffixes: list[list[str]] = []
+        self._whole_gridder: WholeCubeGridder | None = None
 
     def open(self) -> None:
         """Make the work folders; a former run's products are cut for the parts where they stand."""
@@ -58,19 +65,24 @@ class CubeWorkshop(TeamWorkshop):
         counts = self._read_coordinates()
         if len(set(counts)) > 1:
             raise ParameterError(f"fields with {counts} channels can't be imaged in parallel; use parallel=False")
-        nguards = self._guards_needed(counts[0])
-        self.slabs = slabs(counts[0], self._npart, nguards)
+        self.slabs, reason = self._cut(counts[0])
         self._use_workers(len(self.slabs))
         sources = [field.imagename for field in self._config.fields]
+        gridder: TeamCubeGridder | WholeCubeGridder = TeamCubeGridder(self)
+        if reason:
+            gridder, sources = self._grid_whole(reason), list(self.imagenames)
         decpars = self._records.decpars
         with with_whole_masks(self._part_config, decpars, self.coordinates, counts[0], self.path) as config:
             self.call("open_part", [
                 ("cube", str(self.path / f"part{rank}.log"), config.to_dict(),
-                 dataclasses.astuple(slab), self.coordinates, sources, str(self.path / f"part{rank}"))
+                 dataclasses.astuple(slab), self.coordinates, sources, str(self.path / f"part{rank}"), not reason)
                 for rank, slab in enumerate(self.slabs)
             ])  # fmt: skip
         self.names = self.steps("names")
-        parts = Parts(TeamCubeGridder(self))
+        parts = Parts(gridder)
+        if reason:
+            parts.normalizers = self._make_normalizers()
+            gridder.set_weighting()
         if self._config.iteration.niter > 0 or self._config.deconvolution.restoration:
             for number in range(len(self._config.fields)):
                 deconvolver = TeamDeconvolver(self, number, self._config)
@@ -83,14 +95,55 @@ class CubeWorkshop(TeamWorkshop):
         shapes = map(self._config.image_shape, self._config.fields)
         return [shape[3] for shape in shapes if shape[3] is not None]
 
-    def _guards_needed(self, nchan: int) -> int:
-        """How many guard channels the parts need: as the widest channel of the data wants."""
-        needed = []
-        for axis in map(spectral_axis, self.coordinates):
-            ends = sorted(axis["crval"] + (channel - axis["crpix"]) * axis["cdelt"] for channel in (-1, nchan))
-            widest = max(measurementsets.widest_channel(entry, tuple(ends)) for entry in self._config.selections)
-            needed.append(guards_needed(self._config.gridding.interpolation, widest / abs(axis["cdelt"])))
-        return max(needed)
+    def _cut(self, nchan: int) -> tuple[list[Slab], str]:
+        """The parts' channels, and why the cube is to be gridded as a whole: '' where the parts grid theirs."""
+        try:
+            data = [find_coverage(self._records, csys) for csys in self.coordinates]
+        except ParameterError as moving:
+            return slabs(nchan, self._npart), str(moving)
+        axes = [cube_frequencies(csys, nchan) for csys in self.coordinates]
+        interpolation = self._config.gridding.interpolation
+        nguards = max(
+            guards_needed(interpolation, widest_gap(axis, entries) / abs(spectral_axis(csys)["cdelt"]))
+            for axis, entries, csys in zip(axes, data, self.coordinates, strict=True)
+        )
+        if self._config.engine == DUCC:
+            return slabs(nchan, self._npart, nguards), ""
+        reason = ""
+        for count in range(nguards, nguards + TRIES):
+            cut = slabs(nchan, self._npart, count)
+            reasons = [
+                why_inexact(axis, cut, entries, interpolation=interpolation, has_densities=self._has_densities)
+                for axis, entries in zip(axes, data, strict=True)
+            ]
+            reason = next(filter(None, reasons), "")
+            if not reason:
+                return cut, ""
+        return slabs(nchan, self._npart), reason
+
+    @property
+    def _has_densities(self) -> bool:
+        """Whether each channel's weights come from a density of its own, over all fields."""
+        weights = self._records.weightpars
+        return has_density(weights) and bool(weights["usecubebriggs"]) and not weights["multifield"]
+
+    def _grid_whole(self, reason: str) -> WholeCubeGridder:
+        """The gridder of the whole cube in this process."""
+        casa.post(f"Gridded in one process, cleaned by {len(self.slabs)} workers: {reason}", "WARN")
+        run = self._config.run
+        for folder in self._folders if run.restart else []:
+            folder.carry_over(calcpsf=run.calcpsf, calcres=run.calcres)
+        records = tool_records(self._part_config, self.imagenames)
+        self._whole_gridder = WholeCubeGridder(self, self._make_gridder(records))
+        return self._whole_gridder
+
+    def call(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Call a method of the workers, each with its own arguments, after they have what the gridder has made."""
+        gridder = self._whole_gridder
+        if gridder is not None and gridder.is_ahead and method == "part":
+            gridder.is_ahead = False
+            super().call("part", [("take_over",)] * self._npart)
+        return super().call(method, arguments)
 
     def check_space(self) -> None:
         pieces = [[names[number] for names in self.names] for number in range(len(self.imagenames))]
@@ -136,7 +189,10 @@ class CubeWorkshop(TeamWorkshop):
         """Make the whole images, each in one worker, several at once."""
         jobs = []
         for number, imagename in enumerate(self.imagenames):
+            drop_cleaned(imagename)  # there only where the whole was gridded
             for suffix in self.suffixes[number]:
+                if planes.is_image(imagename + suffix):
+                    continue
                 parts = [
                     (part.path, (part.channels.start, part.channels.stop), part.start, part.size)
                     for part in self.parts_of(number, suffix)

@@ -18,7 +18,7 @@ from ..gridding.ducc_gridder import DuccGridder, WholeCube
 from ..images import planes
 from ..images.assemble import cut_out
 from ..images.cached import note_change, settle
-from ..images.products import carried_over, products
+from ..images.products import PRODUCTS, carried_over, products
 from ..imaging.beam import Beam
 from ..imaging.cleaners import AnyDeconvolver
 from ..imaging.masking import ChannelBlock, NumpyAutoMask
@@ -30,6 +30,7 @@ from ..toolrecords import Record, ToolRecords
 from .bandwidth import WholeBandGridder, is_needed
 from .partition import Slab, shifted
 from .regions import part_of_image, part_of_mask
+from .whole_gridder import NoGridder, copy_channels, is_taken_over
 
 FIELD_PATHS = ("mask", "startmodel", "phasecenter")  # what may be a path; a phase centre that of an ephemeris table
 NO_MASK_SUM = -1.0  # what CASA's records say where the mask is as it was, or isn't there
@@ -54,12 +55,17 @@ class PartWorkshop(SerialWorkshop):
         Each field's image name, under which the whole products of a former run stand.
     folder : Path
         Where to make the images; must not be there yet.
+    grids : bool
+        Whether the part grids its channels. Else the whole cube's images stand under the names `sources`, and
+        `take_over` copies from them.
     """
 
     def __init__(
-        self, config: PcleanConfig, slab: Slab, coordinates: list[Record], sources: list[str], folder: Path
-    ) -> None:
+        self, config: PcleanConfig, slab: Slab, coordinates: list[Record], sources: list[str], folder: Path, *,
+        grids: bool,
+    ) -> None:  # fmt: skip
         super().__init__(config)
+        self._grids = grids
         self._slab, self._coordinates, self._sources = slab, coordinates, sources
         self._folder = folder
         self.imagenames = tuple(str(folder / f"{number}-{Path(source).name}") for number, source in enumerate(sources))
@@ -77,7 +83,9 @@ class PartWorkshop(SerialWorkshop):
         self._folder.mkdir()
         os.chdir(self._folder)
         run = self._config.run
-        if run.restart:
+        if not self._grids:
+            self.take_over()
+        elif run.restart:
             for source, name in zip(self._sources, self.imagenames, strict=True):
                 for path in carried_over(source, calcpsf=run.calcpsf, calcres=run.calcres):
                     target = name + path.name.removeprefix(Path(source).name)
@@ -87,6 +95,21 @@ class PartWorkshop(SerialWorkshop):
         self._config = dataclasses.replace(
             self._config, fields=tuple(self._part_of_field(number) for number in range(len(self._sources)))
         )
+
+    def take_over(self) -> None:
+        """Copy the channels of the whole cube's images, where there are any; what is there already gets new pixels."""
+        channels = range(self._slab.first, self._slab.last)
+        for source, name in zip(self._sources, self.imagenames, strict=True):
+            for path, kind in products(source):
+                target = name + path.name.removeprefix(Path(source).name)
+                if not is_taken_over(path, kind):
+                    continue
+                if not planes.is_image(target):
+                    cut_out(str(path), target, channels)
+                elif PRODUCTS[kind]:
+                    copy_channels(str(path), channels, target, 0)
+            self.clear_guards(name + ".mask")
+            self.clear_guards(name + ".residual")
 
     def _part_of_field(self, number: int) -> Any:
         """The field with its masks and start models cut to the slab."""
@@ -129,6 +152,8 @@ class PartWorkshop(SerialWorkshop):
         return dataclasses.replace(records, impars=impars)
 
     def _make_gridder(self, records: ToolRecords, selpars: tuple[Record, ...] | None = None) -> Gridder:
+        if not self._grids:
+            return NoGridder()
         if self._config.engine == DUCC:
             guards = frozenset(self._slab.guards)
             whole = WholeCube(self._coordinates, self._slab.nchan, self._slab.first, guards)
@@ -175,12 +200,14 @@ class CubePart:
         coordinates: list[Record],
         sources: list[str],
         folder: str,
+        grids: bool,
     ) -> None:
         self._former_directory = Path.cwd()
         self._config = with_absolute_paths(PcleanConfig.from_dict(config))
         self._slab = Slab(*slab)
         sources = [str(Path(source).absolute()) for source in sources]
-        self._workshop = PartWorkshop(self._config, self._slab, coordinates, sources, Path(folder).absolute())
+        place = Path(folder).absolute()
+        self._workshop = PartWorkshop(self._config, self._slab, coordinates, sources, place, grids=grids)
         self._imager = SerialImager(self._config, init_iter_control=False, workshop=self._workshop)
         self._sums: list[float | None] = [None] * len(sources)
         self._restorers: dict[int, AnyDeconvolver] = {}
@@ -190,6 +217,10 @@ class CubePart:
     def names(self) -> list[str]:
         """Each field's image name."""
         return list(self._workshop.imagenames)
+
+    def take_over(self) -> None:
+        """Copy what the whole cube's gridder has made since."""
+        self._workshop.take_over()
 
     def make_psf(self) -> list[dict[str, Any]]:
         """Make the PSFs; each field's beams [channel][pol] and which planes have no data, own channels only."""
