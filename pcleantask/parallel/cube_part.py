@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,8 +20,10 @@ from ..images import planes
 from ..images.assemble import cut_out
 from ..images.cached import note_change, settle
 from ..images.products import carried_over, products
+from ..imaging import psf_beams
 from ..imaging.beam import Beam
 from ..imaging.cleaners import AnyDeconvolver
+from ..imaging.field_planes import PSF_CUTOFF
 from ..imaging.masking import ChannelBlock, NumpyAutoMask
 from ..imaging.memory_deconvolver import MemoryDeconvolver
 from ..imaging.robust import robust_rms
@@ -191,19 +194,34 @@ class CubePart:
         """Each field's image name."""
         return list(self._workshop.imagenames)
 
-    def make_psf(self) -> list[dict[str, Any]]:
-        """Make the PSFs; each field's beams [channel][pol] and which planes have no data, own channels only."""
+    def make_psf(self) -> None:
         self._imager.make_psf()
-        found = []
-        for name in self._workshop.imagenames:
-            own = slice(self._slab.own.start, self._slab.own.stop)
-            with planes.opened(name + ".sumwt") as image:
-                weights = np.array([[image.read(pol, chan).max() for pol in range(image.shape[2])]
-                                    for chan in range(image.shape[3])])  # fmt: skip
-            with planes.opened(name + ".psf") as psf:
-                beams = psf.beam_records()[own] if weights.size > 1 else []  # a single plane has the image's beam
-                found.append({"beams": beams, "blank": (weights == 0)[own]})
-        return found
+
+    def fitted_beams(self, number: int) -> list[list[Record | None]]:
+        """The beams [channel][pol] of field `number`, own channels only; None for a plane that has no own one."""
+        name, npol = self._workshop.imagenames[number], self._config.npol
+        pols = range(1 if self._has_copied_beams(number) else npol)
+        found = psf_beams.fitted_beams(name, self._psfcutoff(number), self._slab.own, pols)
+        return [row * (npol // len(pols)) for row in found]
+
+    def largest_beam(self, number: int) -> Record | None:
+        """The largest beam that CASA finds in own planes of field `number`; None where it finds none."""
+        find = psf_beams.refitted_beams if self._has_copied_beams(number) else psf_beams.fitted_beams
+        name, pols = self._workshop.imagenames[number], range(self._config.npol)
+        return psf_beams.largest_beam(itertools.chain(*find(name, self._psfcutoff(number), self._slab.own, pols)))
+
+    def _has_copied_beams(self, number: int) -> bool:
+        """Whether all polarisations have the first one's beams: in the main field, by CASA."""
+        return self._config.engine != DUCC and number == 0 and self._config.npol > 1
+
+    def _psfcutoff(self, number: int) -> float:
+        """What the beams of field `number` were fitted with: CASA asks for the parameter in the main field alone."""
+        is_asked = self._config.engine == DUCC or number == 0
+        return self._config.gridding.psfcutoff if is_asked else PSF_CUTOFF
+
+    def set_beams(self, number: int, where: list[tuple[int, int]], beam: Record) -> None:
+        """Give the PSF's planes (channel, pol) another beam."""
+        psf_beams.replace_beams(self._workshop.imagenames[number] + ".psf", dict.fromkeys(where, beam))
 
     def make_pb(self) -> None:
         self._imager.make_pb()
@@ -325,12 +343,6 @@ class CubePart:
 
     def revert_masks(self) -> None:
         self._imager.revert_masks()
-
-    def set_beams(self, number: int, beams: list[tuple[int, int, Record]]) -> None:
-        """Set the PSF's beam at (channel, pol): where a plane without data takes one from another part."""
-        with planes.opened(self._workshop.imagenames[number] + ".psf") as psf:
-            for channel, pol, beam in beams:
-                psf.set_beam(channel, pol, beam)
 
     def restore(self, number: int, beam: list[str] | None) -> None:
         self._restorers[number] = self._workshop.restoring_deconvolver(number, beam)
