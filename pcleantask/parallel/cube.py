@@ -13,7 +13,6 @@ import shutil
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-
 from .. import casa, measurementsets, report
 from ..config import PcleanConfig
 from ..errors import ParameterError

@@ -188,6 +188,7 @@ class CubePart:
         self._sums: list[float | None] = [None] * len(sources)
         self._restorers: dict[int, AnyDeconvolver] = {}
         self._guards: dict[int, list[np.ndarray]] = {}
+        self._given_beams: dict[str, dict[tuple[int, int], Record]] = {}
         self._imager.setup()
 
     def names(self) -> list[str]:
@@ -220,8 +221,13 @@ class CubePart:
         return self._config.gridding.psfcutoff if is_asked else PSF_CUTOFF
 
     def set_beams(self, number: int, where: list[tuple[int, int]], beam: Record) -> None:
-        """Give the PSF's planes (channel, pol) another beam."""
-        psf_beams.replace_beams(self._workshop.imagenames[number] + ".psf", dict.fromkeys(where, beam))
+        """Give planes (channel, pol) of the PSF another beam, and whenever CASA has taken it back."""
+        self._given_beams[self._workshop.imagenames[number] + ".psf"] = dict.fromkeys(where, beam)
+        self._replace_beams()
+
+    def _replace_beams(self) -> None:
+        for path, beams in self._given_beams.items():
+            psf_beams.replace_beams(path, beams)
 
     def make_pb(self) -> None:
         self._imager.make_pb()
@@ -232,6 +238,7 @@ class CubePart:
     def major_cycle(self, last: bool) -> None:
         """Make the residuals; those of guards are not exact, and zero counts in no peak or noise."""
         self._imager.run_major_cycle(last=last)
+        self._replace_beams()  # with pblimit <= 0 CASA writes those that it has made (runCubeGridding)
         if self._config.engine == DUCC:
             return  # its gridder has left them zero
         for name in self._workshop.imagenames:
