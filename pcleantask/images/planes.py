@@ -98,18 +98,6 @@ class Planes:
             table[:, :] = beam_values(record)
         return table
 
-    def beam_records(self) -> list[list[dict[str, Any]]]:
-        """Restoring beams [channel][pol] as CASA's records, in CASA's units; for images with a beam a plane."""
-        beams = self._tool.restoringbeam()["beams"]
-        return [[beams[f"*{chan}"][f"*{pol}"] for pol in range(self.shape[2])] for chan in range(self.shape[3])]
-
-    def set_beam(self, chan: int, pol: int, beam: dict[str, Any]) -> None:
-        """Set the restoring beam of one plane to CASA's record of one."""
-        angle = beam.get("positionangle", beam.get("pa"))
-        self._tool.setrestoringbeam(
-            major=beam["major"], minor=beam["minor"], pa=angle, channel=chan, polarization=pol, log=False
-        )
-
     def common_beam(self, start: int, stop: int) -> tuple[float, float, float]:
         """The beam that all beams of channels start <= channel < stop fit into: axes (FWHM) and position angle [rad].
 

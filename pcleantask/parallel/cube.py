@@ -13,8 +13,6 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from .. import casa, report
 from ..config import PcleanConfig
 from ..engines import DUCC
@@ -25,6 +23,7 @@ from ..images.products import check_shapes
 from ..images.space import check_space
 from ..imaging.beam import mask_blocks
 from ..imaging.deconvolver import Deconvolver
+from ..imaging.psf_beams import largest_beam
 from ..imaging.workshop import Parts
 from ..toolrecords import Record, tool_records
 from .continuum import has_density
@@ -140,9 +139,9 @@ class CubeWorkshop(TeamWorkshop):
     def call(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Call a method of the workers, each with its own arguments, after they have what the gridder has made."""
         gridder = self._whole_gridder
-        if gridder is not None and gridder.is_ahead and method == "part":
-            gridder.is_ahead = False
-            super().call("part", [("take_over",)] * self._npart)
+        if gridder is not None and gridder.made and method == "part":
+            made, gridder.made = gridder.made, []
+            super().call("part", [("take_over", made)] * self._npart)
         return super().call(method, arguments)
 
     def check_space(self) -> None:
@@ -214,34 +213,28 @@ class TeamCubeGridder(TeamGridder):
     def __init__(self, workshop: CubeWorkshop) -> None:
         super().__init__(workshop)
         self._slabs = workshop.slabs
+        self._nfields = len(workshop.coordinates)
 
     def set_weighting(self) -> None:
         """The workers have set them when they opened their parts."""
 
     def make_psf(self) -> None:
-        found = self._workshop.steps("make_psf")
-        for number in range(len(found[0])):
-            beams = [channel for part in found for channel in part[number]["beams"]]
-            blank = np.concatenate([part[number]["blank"] for part in found])
-            self._set_blank_beams(number, beams, blank)
+        self._workshop.steps("make_psf")
+        if len(self._slabs) > 1:
+            for number in range(self._nfields):
+                self._share_largest_beam(number)
 
-    def _set_blank_beams(self, number: int, beams: list[list[Record]], blank: np.ndarray) -> None:
-        """Planes without data have the largest beam of the whole cube, as SIImageStore::makeImageBeamSet gives them."""
-        if not blank.any() or blank.all():
+    def _share_largest_beam(self, number: int) -> None:
+        """Give planes that have no own beam the largest of the whole cube, as SIImageStore::makeImageBeamSet does."""
+        beams = [row for part in self._workshop.steps("fitted_beams", number) for row in part]
+        lacking = [(chan, pol) for chan, row in enumerate(beams) for pol, beam in enumerate(row) if beam is None]
+        largest = largest_beam(self._workshop.steps("largest_beam", number)) if lacking else None
+        if largest is None:
             return
-        sizes = [[beam["major"]["value"] * beam["minor"]["value"] for beam in channel] for channel in beams]
-        areas = np.where(blank, -1.0, sizes)
-        chan, pol = np.unravel_index(areas.argmax(), areas.shape)
-        largest = beams[chan][pol]
-        arguments: list[tuple[int, list[Any]]] = []
-        for slab in self._slabs:
-            planes_of_part = [
-                (chan - slab.first, int(pol), largest)
-                for chan in range(slab.first, slab.last)
-                for pol in np.flatnonzero(blank[chan])
-            ]
-            arguments.append((number, planes_of_part))
-        self._workshop.each_step("set_beams", arguments)
+        self._workshop.each_step("set_beams", [
+            (number, [(chan - slab.first, pol) for chan, pol in lacking if slab.first <= chan < slab.last], largest)
+            for slab in self._slabs
+        ])  # fmt: skip
 
     def make_pb(self) -> None:
         self._workshop.steps("make_pb")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ from ..images import planes
 from ..images.assemble import cut_out
 from ..images.cached import note_change, settle
 from ..images.products import PRODUCTS, carried_over, products
+from ..imaging import psf_beams
 from ..imaging.beam import Beam
 from ..imaging.cleaners import AnyDeconvolver
+from ..imaging.field_planes import PSF_CUTOFF
 from ..imaging.masking import ChannelBlock, NumpyAutoMask
 from ..imaging.memory_deconvolver import MemoryDeconvolver
 from ..imaging.robust import robust_rms
@@ -96,18 +99,22 @@ class PartWorkshop(SerialWorkshop):
             self._config, fields=tuple(self._part_of_field(number) for number in range(len(self._sources)))
         )
 
-    def take_over(self) -> None:
-        """Copy the channels of the whole cube's images, where there are any; what is there already gets new pixels."""
+    def take_over(self, made: Collection[str] = tuple(PRODUCTS.values())) -> None:
+        """Copy the channels of the whole cube's images of some kinds; those that are here already get new pixels.
+
+        CASA may give the PSF other beams at any major cycle, and they are copied at each.
+        """
         channels = range(self._slab.first, self._slab.last)
         for source, name in zip(self._sources, self.imagenames, strict=True):
             for path, kind in products(source):
                 target = name + path.name.removeprefix(Path(source).name)
-                if not is_taken_over(path, kind):
-                    continue
-                if not planes.is_image(target):
+                is_here = planes.is_image(target)
+                if not is_here and is_taken_over(path, kind):
                     cut_out(str(path), target, channels)
-                elif PRODUCTS[kind]:
+                elif is_here and PRODUCTS[kind] in made:
                     copy_channels(str(path), channels, target, 0)
+                if is_here and kind == "psf":
+                    psf_beams.copy_beams(str(path), channels, target)
             self.clear_guards(name + ".mask")
             self.clear_guards(name + ".residual")
 
@@ -212,29 +219,50 @@ class CubePart:
         self._sums: list[float | None] = [None] * len(sources)
         self._restorers: dict[int, AnyDeconvolver] = {}
         self._guards: dict[int, list[np.ndarray]] = {}
+        self._given_beams: dict[str, dict[tuple[int, int], Record]] = {}
         self._imager.setup()
 
     def names(self) -> list[str]:
         """Each field's image name."""
         return list(self._workshop.imagenames)
 
-    def take_over(self) -> None:
-        """Copy what the whole cube's gridder has made since."""
-        self._workshop.take_over()
+    def take_over(self, made: list[str]) -> None:
+        """Copy what the whole cube's gridder has made since: products of these entries of PRODUCTS."""
+        self._workshop.take_over(made)
 
-    def make_psf(self) -> list[dict[str, Any]]:
-        """Make the PSFs; each field's beams [channel][pol] and which planes have no data, own channels only."""
+    def make_psf(self) -> None:
         self._imager.make_psf()
-        found = []
-        for name in self._workshop.imagenames:
-            own = slice(self._slab.own.start, self._slab.own.stop)
-            with planes.opened(name + ".sumwt") as image:
-                weights = np.array([[image.read(pol, chan).max() for pol in range(image.shape[2])]
-                                    for chan in range(image.shape[3])])  # fmt: skip
-            with planes.opened(name + ".psf") as psf:
-                beams = psf.beam_records()[own] if weights.size > 1 else []  # a single plane has the image's beam
-                found.append({"beams": beams, "blank": (weights == 0)[own]})
-        return found
+
+    def fitted_beams(self, number: int) -> list[list[Record | None]]:
+        """The beams [channel][pol] of field `number`, own channels only; None for a plane that has no own one."""
+        name, npol = self._workshop.imagenames[number], self._config.npol
+        pols = range(1 if self._has_copied_beams(number) else npol)
+        found = psf_beams.fitted_beams(name, self._psfcutoff(number), self._slab.own, pols)
+        return [row * (npol // len(pols)) for row in found]
+
+    def largest_beam(self, number: int) -> Record | None:
+        """The largest beam that CASA finds in own planes of field `number`; None where it finds none."""
+        find = psf_beams.refitted_beams if self._has_copied_beams(number) else psf_beams.fitted_beams
+        name, pols = self._workshop.imagenames[number], range(self._config.npol)
+        return psf_beams.largest_beam(itertools.chain(*find(name, self._psfcutoff(number), self._slab.own, pols)))
+
+    def _has_copied_beams(self, number: int) -> bool:
+        """Whether all polarisations have the first one's beams: in the main field, by CASA."""
+        return self._config.engine != DUCC and number == 0 and self._config.npol > 1
+
+    def _psfcutoff(self, number: int) -> float:
+        """What the beams of field `number` were fitted with: CASA asks for the parameter in the main field alone."""
+        is_asked = self._config.engine == DUCC or number == 0
+        return self._config.gridding.psfcutoff if is_asked else PSF_CUTOFF
+
+    def set_beams(self, number: int, where: list[tuple[int, int]], beam: Record) -> None:
+        """Give planes (channel, pol) of the PSF another beam, and whenever CASA has taken it back."""
+        self._given_beams[self._workshop.imagenames[number] + ".psf"] = dict.fromkeys(where, beam)
+        self._replace_beams()
+
+    def _replace_beams(self) -> None:
+        for path, beams in self._given_beams.items():
+            psf_beams.replace_beams(path, beams)
 
     def make_pb(self) -> None:
         self._imager.make_pb()
@@ -245,6 +273,7 @@ class CubePart:
     def major_cycle(self, last: bool) -> None:
         """Make the residuals; those of guards are not exact, and zero counts in no peak or noise."""
         self._imager.run_major_cycle(last=last)
+        self._replace_beams()  # with pblimit <= 0 CASA writes those that it has made (runCubeGridding)
         if self._config.engine == DUCC:
             return  # its gridder has left them zero
         for name in self._workshop.imagenames:
@@ -356,12 +385,6 @@ class CubePart:
 
     def revert_masks(self) -> None:
         self._imager.revert_masks()
-
-    def set_beams(self, number: int, beams: list[tuple[int, int, Record]]) -> None:
-        """Set the PSF's beam at (channel, pol): where a plane without data takes one from another part."""
-        with planes.opened(self._workshop.imagenames[number] + ".psf") as psf:
-            for channel, pol, beam in beams:
-                psf.set_beam(channel, pol, beam)
 
     def restore(self, number: int, beam: list[str] | None) -> None:
         self._restorers[number] = self._workshop.restoring_deconvolver(number, beam)

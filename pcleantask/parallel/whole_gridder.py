@@ -27,24 +27,24 @@ class WholeCubeGridder:
 
     Attributes
     ----------
-    is_ahead : bool
-        Whether there are images that the parts have not taken over.
+    made : list of str
+        What the parts have not taken over: products with these entries of PRODUCTS.
     """
 
     def __init__(self, workshop: CubeWorkshop, gridder: Gridder) -> None:
         self._workshop, self._gridder = workshop, gridder
-        self.is_ahead = False
+        self.made: list[str] = []
 
     def set_weighting(self) -> None:
         self._gridder.set_weighting()
 
     def make_psf(self) -> None:
         self._gridder.make_psf()
-        self.is_ahead = True
+        self.made.append("psf")
 
     def make_pb(self) -> None:
         self._gridder.make_pb()
-        self.is_ahead = True
+        self.made.append("psf")
 
     def check_pb(self) -> None:
         self._gridder.check_pb()
@@ -54,7 +54,7 @@ class WholeCubeGridder:
             self._gather_model(number)
         self._gridder.major_cycle(last=last)
         self._workshop.saved_in_cycle = last
-        self.is_ahead = True
+        self.made.append("residual")
 
     def _gather_model(self, number: int) -> None:
         """Put the parts' models, where there are any, into the whole one."""
