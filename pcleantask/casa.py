@@ -16,6 +16,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -35,6 +36,9 @@ DATA_VARIABLE = "PCLEANTASK_CASA_DATA"  # a parent's settings, as JSON
 # glibc's mallopt parameters and values: large arrays stay in the process instead of going back to the kernel on each
 # free, which saves CASA a fifth of its time in page faults.
 MALLOPT = {-3: 1 << 30, -1: (1 << 31) - 1, -2: 64 << 20}  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD
+
+# FFTW's libraries of threads in the folder of casatools, for single and double precision -> how their functions begin.
+FFTW = {"__casac__/lib/libfftw3f_threads.so*": "fftwf", "__casac__/lib/libfftw3_threads.so*": "fftw"}
 
 # A thread's turn to use CASA: casatools lets others run while it works, and casacore can't be in two threads at once.
 turn = threading.RLock()
@@ -103,6 +107,17 @@ def tune_malloc() -> bool:
         return False
     accepted = [mallopt(parameter, value) for parameter, value in MALLOPT.items()]
     return all(accepted)
+
+
+def plan_transforms(threads: int) -> None:
+    """Have CASA's next Fourier transforms planned for so many threads: their last bits depend on the number.
+
+    Its gridder sets it anew, to the number of OpenMP's threads. Nothing happens where casatools brings no FFTW.
+    """
+    folder = Path(str(load().__file__)).parent
+    for file, prefix in FFTW.items():
+        for path in folder.glob(file):
+            getattr(ctypes.CDLL(str(path)), f"{prefix}_plan_with_nthreads")(threads)
 
 
 @functools.cache

@@ -15,6 +15,7 @@ from typing import Any
 
 from .. import casa, report
 from ..config import PcleanConfig
+from ..cores import usable_threads
 from ..engines import DUCC
 from ..errors import ParameterError
 from ..images import planes
@@ -74,7 +75,8 @@ class CubeWorkshop(TeamWorkshop):
         with with_whole_masks(self._part_config, decpars, self.coordinates, counts[0], self.path) as config:
             self.call("open_part", [
                 ("cube", str(self.path / f"part{rank}.log"), config.to_dict(),
-                 dataclasses.astuple(slab), self.coordinates, sources, str(self.path / f"part{rank}"), not reason)
+                 dataclasses.astuple(slab), self.coordinates, sources, str(self.path / f"part{rank}"), not reason,
+                 usable_threads())
                 for rank, slab in enumerate(self.slabs)
             ])  # fmt: skip
         self.names = self.steps("names")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import measurementsets, report
+from .. import casa, measurementsets, report
 from ..config import PcleanConfig
 from ..engines import DUCC
 from ..gridding.base import Gridder
@@ -197,7 +197,8 @@ class CubePart:
     """The steps that a lead calls for; plain data in, plain data out.
 
     Channels in arguments and results are counted in the part unless said otherwise. For the constructor's parameters
-    see `PartWorkshop`; `config` is a `PcleanConfig.to_dict`, `slab` the fields of a `Slab`.
+    see `PartWorkshop`; `config` is a `PcleanConfig.to_dict`, `slab` the fields of a `Slab`, `threads` for how many
+    a serial run would plan its Fourier transforms.
     """
 
     def __init__(
@@ -208,6 +209,7 @@ class CubePart:
         sources: list[str],
         folder: str,
         grids: bool,
+        threads: int,
     ) -> None:
         self._former_directory = Path.cwd()
         self._config = with_absolute_paths(PcleanConfig.from_dict(config))
@@ -220,6 +222,7 @@ class CubePart:
         self._restorers: dict[int, AnyDeconvolver] = {}
         self._guards: dict[int, list[np.ndarray]] = {}
         self._given_beams: dict[str, dict[tuple[int, int], Record]] = {}
+        self._threads = threads
         self._imager.setup()
 
     def names(self) -> list[str]:
@@ -348,6 +351,7 @@ class CubePart:
 
     def minor_cycle(self, number: int, controls: Record) -> Record:
         """Clean field `number`; the record's channels are those of the whole cube, without guards."""
+        casa.plan_transforms(self._threads)
         record = dict(self._workshop.parts.deconvolvers[number].minor_cycle(controls))
         settle(self._workshop.imagenames[number] + ".model")  # neighbours read it
         self._workshop.parts.masks[number].keep()
@@ -387,6 +391,7 @@ class CubePart:
         self._imager.revert_masks()
 
     def restore(self, number: int, beam: list[str] | None) -> None:
+        casa.plan_transforms(self._threads)
         self._restorers[number] = self._workshop.restoring_deconvolver(number, beam)
         self._restorers[number].restore()
 
