@@ -87,6 +87,20 @@ DATASETS: dict[str, dict] = {
         "direction": "J2000 10h00m00.0s 35d00m00.0s",
         "hour_angle_h": 2.0,
     },
+    # VLA from below to above 1 GHz, where CASA has a primary beam for each side.
+    "band_edge": {
+        **SMALL,
+        "array": "vla.d",
+        "antennas": 8,
+        "nintegrations": 2,
+        "nchannels": 6,
+        "start_hz": 0.9975e9,
+        "correlations": "RR LL",
+        "sources": WIDE_SKY,
+        "primary_beam": False,
+        "direction": "J2000 10h00m00.0s 35d00m00.0s",
+        "hour_angle_h": 2.0,
+    },
     # The same field in few visibilities of two wide spws, for gridders that take their time.
     "wide_band": {
         **SMALL,

@@ -11,6 +11,7 @@ import numpy as np
 from .. import casa
 from ..images.writing import channel_groups, read_channels
 from ..toolrecords import Record, ToolRecords
+from .beam_bands import with_beam_of_cube
 from .field_images import FieldImages
 from .selection import PARTS
 
@@ -41,9 +42,12 @@ def make_primary_beam(records: ToolRecords, number: int, images: FieldImages) ->
     for channels in groups:
         csys = copy.deepcopy(images.coordinates)
         csys[images.key("spectral")]["wcs"]["crpix"] -= channels.start
-        _evaluate(shown, number, part, csys, len(channels))
+        chosen = with_beam_of_cube(shown.gridpars[number], images.coordinates, channels.start, part + ".vp")
+        by_cube = dataclasses.replace(shown, gridpars=(*shown.gridpars[:number], chosen, *shown.gridpars[number + 1 :]))
+        _evaluate(by_cube, number, part, csys, len(channels))
         images.write("pb", read_channels(part + ".pb", 0, len(channels)), channels.start)
         shutil.rmtree(part + ".pb")
+    shutil.rmtree(part + ".vp", ignore_errors=True)
 
 
 def _evaluate(records: ToolRecords, number: int, imagename: str, csys: Record, nchan: int) -> None:

@@ -15,6 +15,7 @@ from .products import is_gridded
 
 BEAMS = "perplanebeams"
 UNITS, MISCINFO = "units", "miscinfo"  # keywords of an image's table
+PLACES = ("pointingcenter", "telescopeposition")  # entries of the keyword coords
 MEMORY = "memreq"  # entry of miscinfo: the memory that the image needs, proportional to its number of channels
 
 
@@ -64,18 +65,19 @@ def assemble(target: str, parts: Sequence[Part], coordinates: dict[str, Any], nc
             image.insert(infile=part.path, region=_box(shape, part.channels), locate=[0, 0, 0, part.start])
     _copy_keywords(target, parts, nchan)
     if is_gridded(target):
-        _keep_pointing_center(target, coordinates)
+        _keep_places(target, coordinates)
     for part in parts:
         shutil.rmtree(part.path)
 
 
-def _keep_pointing_center(path: str, coordinates: dict[str, Any]) -> None:
-    """Undo what a conversion from a record adds to the last bits of the direction that was observed.
+def _keep_places(path: str, coordinates: dict[str, Any]) -> None:
+    """Undo what a conversion from a record adds to the last bits of the direction that was observed, and from where.
 
     CASA's gridder writes the coordinates that it has made, its deconvolver those that it has read: one conversion more.
     """
     with casa.opened_table(path, writable=True) as table:
-        table.putkeyword("coords.pointingcenter", coordinates["pointingcenter"], makesubrecord=True)
+        for name in PLACES:
+            table.putkeyword(f"coords.{name}", coordinates[name], makesubrecord=True)
 
 
 def _scale_memory(information: dict[str, Any], factor: float) -> None:

@@ -15,6 +15,7 @@ from .. import casa, measurementsets, report
 from ..config import PcleanConfig
 from ..engines import DUCC
 from ..gridding.base import Gridder
+from ..gridding.beam_bands import with_beam_of_cube
 from ..gridding.ducc_gridder import DuccGridder, WholeCube
 from ..images import planes
 from ..images.assemble import cut_out
@@ -156,7 +157,9 @@ class PartWorkshop(SerialWorkshop):
             {**record, **changes, "csys": shifted(whole, self._slab.first)}
             for record, whole in zip(records.impars, self._coordinates, strict=True)
         )
-        return dataclasses.replace(records, impars=impars)
+        whole, table = self._coordinates[0], str(self._folder / "whole.vp")
+        gridpars = tuple(with_beam_of_cube(record, whole, self._slab.first, table) for record in records.gridpars)
+        return dataclasses.replace(records, impars=impars, gridpars=gridpars)
 
     def _make_gridder(self, records: ToolRecords, selpars: tuple[Record, ...] | None = None) -> Gridder:
         if not self._grids:
