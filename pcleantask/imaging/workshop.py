@@ -19,18 +19,13 @@ from ..images.products import WorkFolder, check_former, check_shapes, counted_na
 from ..images.space import check_space
 from ..toolrecords import Record, ToolRecords, to_casa_selpars, tool_records
 from .cleaners import AnyDeconvolver, deconvolver_kind, make_deconvolver
+from .cleaning import MinorCycles
 from .masking import Mask, make_mask, mask_decpars
 from .normalizer import Normalizer
 
 
-class Cleaner(Protocol):
+class Cleaner(MinorCycles, Protocol):
     """Deconvolves one image field: a `Deconvolver`, or several of them on parts of the field."""
-
-    def init_record(self) -> Record:
-        """Peak residual, sidelobe level and mask sum."""
-
-    def minor_cycle(self, controls: Record) -> Record:
-        """Clean .residual within .mask."""
 
     def check_beam(self) -> None:
         """Raise ImagingError where the restoring beam is of no use."""
