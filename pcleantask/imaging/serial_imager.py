@@ -153,7 +153,7 @@ class SerialImager(SteppedRun):
                 replace_psf(self.config, self._workshop.imagenames[0])
             self._make_parts()
 
-    @step()
+    @step("make_psf")
     def make_pb(self) -> None:
         """Make and normalize .pb of every field."""
         parts = self._need_parts()
@@ -161,7 +161,7 @@ class SerialImager(SteppedRun):
         for normalizer in parts.normalizers:
             normalizer.normalize_pb()
 
-    @step()
+    @step("make_psf")
     def run_major_cycle(self, is_first: bool = False, *, last: bool | None = None) -> None:
         """Make .residual of every field from the data less the models.
 

@@ -113,11 +113,15 @@ class SerialWorkshop:
 
     def __init__(self, config: PcleanConfig) -> None:
         self._config = config
-        names = tuple(entry.imagename for entry in config.fields)
-        self._finals = names if config.run.restart else counted_names(names)
+        self._name_products()
+        self._records: ToolRecords
+
+    def _name_products(self) -> None:
+        """Find the products' names, which with restart=False depend on what is there when a run begins."""
+        names = tuple(entry.imagename for entry in self._config.fields)
+        self._finals = names if self._config.run.restart else counted_names(names)
         self._folders = [WorkFolder(name) for name in self._finals]
         self.imagenames = tuple(folder.imagename for folder in self._folders)
-        self._records: ToolRecords
 
     @property
     def path(self) -> Path:
@@ -125,6 +129,7 @@ class SerialWorkshop:
 
     def open(self) -> None:
         run = self._config.run
+        self._name_products()
         self._check_former()
         self.check_space()
         for folder in self._folders:

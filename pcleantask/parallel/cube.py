@@ -54,6 +54,7 @@ class CubeWorkshop(TeamWorkshop):
 
     def open(self) -> None:
         """Make the work folders; a former run's products are cut for the parts where they stand."""
+        self._name_products()
         self._check_former()
         self.check_space()
         for folder in self._folders:

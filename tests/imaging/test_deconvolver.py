@@ -126,7 +126,7 @@ def test_clean_without_iterpars_raises_parameter_error(folder: Path) -> None:
 
 def test_missing_images_are_named_and_not_made(folder: Path) -> None:
     deconvolver = Deconvolver("nothing/here", *records(MFS, {}))
-    with pytest.raises(MissingInputError, match="needs nothing/here.psf, nothing/here.residual, of which .*can't be f"):
+    with pytest.raises(MissingInputError, match=r"needs nothing/here\.psf, nothing/here\.residual, of which"):
         deconvolver.clean()
     deconvolver.close()
     assert not (folder / "nothing").exists()
@@ -156,11 +156,11 @@ def test_any_missing_image_is_named(folder: Path, changes: Parameters, missing: 
 def test_records_left_out_or_mixed_up_are_named() -> None:
     decpars, iterpars = records(MFS, {})
     for wrong in ({}, iterpars, None, "hogbom"):
-        with pytest.raises(ParameterError, match="needs decpars as toolrecords.to_casa_decpars makes them, got"):
+        with pytest.raises(ParameterError, match=r"needs decpars as toolrecords\.to_casa_decpars makes them, got"):
             Deconvolver("img", wrong, iterpars)  # type: ignore[arg-type]
-    with pytest.raises(ParameterError, match="needs decpars .*got None"):
+    with pytest.raises(ParameterError, match=r"needs decpars .*got None"):
         Deconvolver("img", iterpars=iterpars)
-    with pytest.raises(ParameterError, match="needs iterpars .*got a record without 'niter'"):
+    with pytest.raises(ParameterError, match=r"needs iterpars .*got a record without 'niter'"):
         Deconvolver("img", decpars, decpars)
 
 

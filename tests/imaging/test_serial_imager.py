@@ -226,6 +226,19 @@ def test_without_restart_names_are_counted_and_former_products_left_alone(folder
     assert sorted({path.name.split(".")[0] for path in folder.glob("img*")}) == ["img", "img_2", "img_3"]
 
 
+def test_names_are_counted_when_a_run_begins(folder: Path) -> None:
+    imagers = [SerialImager(config_of("img", niter=niter, restart=False)) for niter in (5, 20)]
+    made = {}
+    for imager in (*imagers, imagers[0]):
+        with imager:
+            imager.run()
+        made |= {name: digests(folder, name) for name in ("img", "img_2", "img_3") if name not in made}
+        made = {name: found for name, found in made.items() if found}
+        assert {name: digests(folder, name) for name in made} == made
+    assert made.keys() == {"img", "img_2", "img_3"}
+    assert peak(folder / "img_2.residual") < peak(folder / "img_3.residual")
+
+
 def break_by_loss_of_residual(imager: SerialImager) -> None:
     imager.setup()
     imager.make_psf()

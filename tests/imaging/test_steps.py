@@ -160,6 +160,8 @@ REFUSED: dict[str, Callable[[SerialImager], Any]] = {
     "pbcor before restore": lambda imager: imager.pbcor(),
 }
 REFUSED_WITHOUT_RESIDUAL: dict[str, Callable[[SerialImager], Any]] = {
+    "primary beam before PSF": lambda imager: imager.make_pb(),
+    "residual before PSF": lambda imager: imager.run_major_cycle(is_first=True),
     "convergence": lambda imager: imager.has_converged(),
     "masks": lambda imager: imager.update_masks(),
     "records": lambda imager: imager.init_records(),
