@@ -41,6 +41,10 @@ class ImagingError(PcleanError, RuntimeError):
     """A CASA tool failed in mid-run; the message holds CASA's own."""
 
 
+class StepError(ImagingError):
+    """A step of an imager was called where it can't be taken: nothing was done, and the run can go on."""
+
+
 class WorkerError(ImagingError):
     """A worker process failed or died: the message holds its rank, its host and the cause there.
 

@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
+@dataclass
 class AutoMaskConfig:
     """Parameters of auto-multithresh, named as tclean's. The defaults are the tool's, NOT those of the tclean task."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .. import casa, report
-from ..errors import ParameterError
+from ..errors import MissingInputError, ParameterError
+from ..images.planes import is_image
 from ..toolrecords import Record
 from .field_planes import FieldPlanes
 from .iteration import IterationControl
@@ -19,7 +20,8 @@ class Deconvolver:
     imagename : str
         Name of the images without their suffixes; .residual and .psf must be there before `init_record`.
     decpars : dict
-        The record of `toolrecords.to_casa_decpars`; `imagename` in it is overwritten.
+        The record of `toolrecords.to_casa_decpars`; `imagename` in it is overwritten. It can't be left out, not even
+        beside `iterpars`.
     iterpars : dict, optional
         The record of `toolrecords.to_casa_iterpars`: makes the object able to `clean` alone.
 
@@ -29,18 +31,27 @@ class Deconvolver:
         The PSF's highest sidelobe over all planes, relative to its peak, as `init_record` has found it.
     kept_planes : None
         No planes are kept in memory.
+    leaves_residual : bool
+        False: a minor cycle brings .residual up to date, as well as it can without visibilities.
 
     Raises
     ------
+    ParameterError
+        One of the records isn't what it should be.
     ImagingError
         CASA refuses a parameter or an image; the message is CASA's.
     """
 
-    def __init__(self, imagename: str, decpars: Record, iterpars: Record | None = None) -> None:
+    def __init__(self, imagename: str, decpars: Record | None = None, iterpars: Record | None = None) -> None:
+        decpars = _checked("decpars", decpars, "deconvolver")
+        if iterpars is not None:
+            _checked("iterpars", iterpars, "niter")
         self.imagename = imagename
         self.sidelobe_level = 0.0
+        self.leaves_residual = False
         self.kept_planes: FieldPlanes | None = None
         self._iterpars = iterpars
+        self._suffixes_needed = _suffixes_needed(decpars)
         self._given_mask = decpars.get("mask", "")
         self._fullsummary = bool(decpars.get("fullsummary", False))
         self._tool: Any = casa.load().synthesisdeconvolver()
@@ -107,10 +118,13 @@ class Deconvolver:
         ------
         ParameterError
             The object was made without iteration parameters.
+        MissingInputError
+            .psf or .residual is not there, or .pb, which n-sigma thresholds and masks by the primary beam need.
         """
         if self._iterpars is None:
             raise ParameterError("Deconvolver.clean needs iterpars, got None; give them to the constructor")
-        threshold = self._iterpars["threshold"]
+        self._check_images()
+        threshold = self._iterpars.get("threshold", 0.0)
         cyclethreshold = threshold if isinstance(threshold, str) else f"{threshold * 1000}mJy"
         control = IterationControl(
             {**self._iterpars, "cyclethreshold": cyclethreshold, "cyclethresholdismutable": False}
@@ -127,6 +141,34 @@ class Deconvolver:
         finally:
             control.close()
 
+    def _check_images(self) -> None:
+        """Raise MissingInputError where an image is not there that `clean` reads."""
+        needed = [f"{self.imagename}.{suffix}" for suffix in self._suffixes_needed]
+        missing = [path for path in needed if not is_image(path)]
+        if missing:
+            raise MissingInputError(
+                f"Deconvolver.clean needs {', '.join(needed)}, of which {', '.join(missing)} can't be found, or is no "
+                f"image: make it first, or give another imagename"
+            )
+
     def close(self) -> None:
         """Release the images."""
         self._tool.done()
+
+
+def _suffixes_needed(decpars: Record) -> list[str]:
+    """The images that minor cycles read, as casatasks' deconvolve wants them."""
+    needs_pb = decpars.get("nsigma", 0.0) > 0 or decpars.get("usemask") == "pb"
+    if decpars["deconvolver"] != "mtmfs":
+        return ["psf", "residual", *(["pb"] if needs_pb else [])]
+    nterms = int(decpars["nterms"])
+    terms = [f"psf.tt{term}" for term in range(2 * nterms - 1)] + [f"residual.tt{term}" for term in range(nterms)]
+    return [*terms, *(["pb.tt0"] if needs_pb else [])]
+
+
+def _checked(name: str, record: Record | None, key: str) -> Record:
+    """The record, or a ParameterError where it can't be one that `toolrecords` has made."""
+    if not isinstance(record, dict) or key not in record:
+        found = f"a record without {key!r}" if isinstance(record, dict) else repr(record)
+        raise ParameterError(f"Deconvolver needs {name} as toolrecords.to_casa_{name} makes them, got {found}")
+    return record

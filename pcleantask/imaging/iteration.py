@@ -9,6 +9,8 @@ from .. import casa
 from ..errors import ImagingError
 from ..toolrecords import Record
 
+BY_COMPARISON = (4, 5)  # stop codes that say how the residual differs from the one before
+
 
 class IterationControl:
     """The iteration controller of one run.
@@ -26,6 +28,8 @@ class IterationControl:
         Of the last minor cycle: cyclethreshold [Jy/beam], cycleniter, thresholdreached, ...; empty before the first.
     peak_residual : float
         The largest absolute residual within the mask that the last `converged` was told of [Jy/beam].
+    knows_residual : bool
+        Whether `converged` was told of the residual that the next minor cycle will clean.
     """
 
     _newest: ClassVar[int] = 0
@@ -42,19 +46,31 @@ class IterationControl:
         self.major_cycles = 0
         self.controls: Record = {}
         self.peak_residual = 0.0
+        self.knows_residual = False
+        self._told: list[tuple[float, float]] = []
+        self._stop_code = 0
 
     def converged(self, init_records: Sequence[Record], nmajor_limit: int = -1) -> int:
-        """The stop code after these records of all fields' `Deconvolver.init_record`; 0 means go on."""
+        """The stop code after these records of all fields' `Deconvolver.init_record`; 0 means go on.
+
+        CASA compares a residual with the one that it was told of before, were it the same: that answer is kept.
+        """
+        told = [(float(record["peakresidual"]), float(record["peakresidualnomask"])) for record in init_records]
+        if self.knows_residual and self._stop_code in BY_COMPARISON and told == self._told:
+            return self._stop_code
+        self.knows_residual, self._told = True, told
         self._tool.resetminorcycleinfo()
         for number, record in enumerate(init_records):
             self._tool.mergeinitrecord(record, number)
         self.peak_residual = max(float(record["peakresidual"]) for record in init_records)
         reached = nmajor_limit >= 0 and self.major_cycles >= nmajor_limit
-        return int(self._tool.cleanComplete(reachedMajorLimit=reached))
+        self._stop_code = int(self._tool.cleanComplete(reachedMajorLimit=reached))
+        return self._stop_code
 
     def start_minor_cycle(self) -> Record:
         """The controls for the next minor cycle: the same for every field and part."""
         self.controls = self._tool.getminorcyclecontrols()
+        self.knows_residual = False
         self._tool.resetminorcycleinfo()
         return self.controls
 
@@ -72,6 +88,7 @@ class IterationControl:
 
     def end_major_cycle(self, *, is_first: bool) -> None:
         """Count a major cycle; the first residual counts for the summary, not for nmajor."""
+        self.knows_residual = False
         if not is_first:
             self.major_cycles += 1
         self._tool.endmajorcycle()

@@ -48,6 +48,8 @@ class MemoryDeconvolver:
         The PSF's highest sidelobe over all planes, relative to its peak, as `init_record` has found it.
     kept_planes : FieldPlanes
         The planes.
+    leaves_residual : bool
+        Whether a minor cycle leaves .residual as it was: not with `keeps_residual`.
     """
 
     def __init__(
@@ -59,7 +61,7 @@ class MemoryDeconvolver:
         self._algorithm = str(decpars["deconvolver"])
         self._fullsummary = bool(decpars.get("fullsummary", False))
         self._nsigma = float(decpars.get("nsigma", 0.0))
-        self._keeps_residual = keeps_residual
+        self.leaves_residual = not keeps_residual
         self._planes = self.kept_planes = planes or FieldPlanes(imagename)
         self._masksum = NO_MASK
         self._has_mask = False
@@ -170,7 +172,7 @@ class MemoryDeconvolver:
 
     def _check_residual(self) -> None:
         """Raise ImagingError where .residual is what the minor cycle before has cleaned already."""
-        if not self._keeps_residual and self._residual_stamp() == self._cleaned:
+        if self.leaves_residual and self._residual_stamp() == self._cleaned:
             raise ImagingError("a minor cycle in memory leaves .residual as it is; run a major cycle before the next")
 
     def _residual_stamp(self) -> object:
@@ -196,7 +198,7 @@ class MemoryDeconvolver:
                 models.update(zip(group, _planes_of(algorithm.model), strict=True))
                 residuals.update(zip(group, _planes_of(algorithm.residual), strict=True))
         self._planes.model.write(models, later=self._planes.residual.shape[3] > 1)  # CASA divides a continuum model
-        if self._keeps_residual:
+        if not self.leaves_residual:
             self._planes.residual.write(residuals)
         return cycle
 
@@ -247,7 +249,7 @@ class MemoryDeconvolver:
 
     @property
     def _needs_residual(self) -> bool:
-        return self._keeps_residual or self._fullsummary
+        return not self.leaves_residual or self._fullsummary
 
     def _peak_after(self, group: list[Key], algorithm: Algorithm) -> float:
         """Peak |residual| everywhere [Jy/beam], which only a full summary tells."""

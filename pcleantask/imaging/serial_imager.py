@@ -2,42 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
-from .. import casa, measurementsets, report
+from .. import casa, report
 from ..config import PcleanConfig
-from ..engines import AUTO, CASA, beyond_ducc
-from ..errors import ImagingError, OutputError, ParameterError
+from ..engines import CASA
+from ..errors import ParameterError, StepError
 from ..gridding.data_need import with_data_seen
 from ..progress import NullProgress, Progress
-from ..toolrecords import Record, to_casa_iterpars
+from ..toolrecords import Record
 from .iteration import IterationControl
+from .preflight import check_data, check_memory
 from .psfcenter import replace_psf
-from .workshop import Parts, Workshop
+from .steps import SteppedRun, step
+from .workshop import Workshop
 from .workshops import serial_workshop
 
-Step = TypeVar("Step", bound=Callable[..., Any])
+RESIDUAL = ("make_psf", "run_major_cycle")  # the steps after which there is something to clean
 
 
-def _step(method: Step) -> Step:
-    """Make a method a step of the run: it needs the tools, room on the disk, and if it fails nothing is published."""
-
-    @functools.wraps(method)
-    def wrapper(self: SerialImager, *args: Any, **kwargs: Any) -> Any:
-        if not self._is_set_up:
-            raise ImagingError(f"{method.__name__} can't run, as the imager has no tools: call setup first")
-        with self._noting_failure():
-            self._workshop.check_space()
-            return method(self, *args, **kwargs)
-
-    return wrapper  # type: ignore[return-value]
-
-
-class SerialImager:
+class SerialImager(SteppedRun):
     """Image and deconvolve in this process: tclean's loop, step by step or by `run`.
 
     Parameters
@@ -68,10 +54,24 @@ class SerialImager:
     >>> with SerialImager(PcleanConfig.from_parameters(vis="x.ms", imagename="x", cell="1arcsec", niter=100)) as imager:
     ...     result = imager.run()
 
+    Or step by step, to the same images:
+
+    >>> imager = SerialImager(config)
+    >>> imager.setup()
+    >>> imager.make_psf()
+    >>> imager.make_pb()
+    >>> imager.run_major_cycle(is_first=True)
+    >>> while not imager.has_converged():
+    ...     imager.run_minor_cycle()
+    ...     imager.run_major_cycle()
+    >>> imager.restore()
+    >>> imager.teardown()
+
     Notes
     -----
     Images are made in `<imagename>.workdirectory` and take their final names at `teardown`, if no step has failed.
-    After a failure the work folder stays for inspection, and what stood under the final names is untouched.
+    After a failure the work folder stays for inspection, and what stood under the final names is untouched. A call that
+    is refused with a StepError has done nothing, and doesn't count as a failure.
     """
 
     def __init__(
@@ -83,19 +83,12 @@ class SerialImager:
         history: Mapping[str, Any] | None = None,
         workshop: Workshop | None = None,
     ) -> None:
-        self.config = config = with_data_seen(config) if workshop is None else config
+        config = with_data_seen(config) if workshop is None else config
+        super().__init__(config, workshop or serial_workshop(config), has_control=init_iter_control)
         self.progress = progress or NullProgress()
         self.exec_records: list[Record] = []
         self.stop_code = 0
-        self.failed = False
-        self._init_iter_control = init_iter_control
         self._history = history or {}
-        self._workshop = workshop or serial_workshop(config)
-        self._parts: Parts | None = None
-        self._control: IterationControl | None = None
-        self._iterations = [0] * len(config.fields)
-        self._threshold_reached = False
-        self._is_set_up = False
 
     def __enter__(self) -> SerialImager:
         return self
@@ -116,22 +109,23 @@ class SerialImager:
         SelectionError, OutputError
             Before anything is written. OutputError also where the disk has no room for the images.
         ImagingError
-            CASA refuses a parameter; the work folders are removed. Or the imager is set up already.
+            CASA refuses a parameter; the work folders are removed.
+        StepError
+            The imager is set up already.
         """
         if self._is_set_up:
-            raise ImagingError("the imager is set up already: call teardown first")
+            raise StepError("the imager is set up already: call teardown first")
         self.failed, self.stop_code, self.exec_records = False, 0, []
-        self._iterations, self._threshold_reached = [0] * len(self.config.fields), False
+        run = self.config.run
+        former = {"make_psf": run.calcpsf, "make_pb": run.calcpsf, "run_major_cycle": run.calcres}
+        self._done = {name for name, is_to_do in former.items() if not is_to_do}
         with self._noting_failure():
             self._set_up()
             self._is_set_up = True
-            self._check_memory()
+            check_memory(self.config, self._need_parts())
 
     def _set_up(self) -> None:
-        for selection in self.config.selections:
-            measurementsets.check_selection(selection)
-        self._report_engine()
-        measurementsets.add_missing_weight_spectra([selection.vis for selection in self.config.selections])
+        check_data(self.config)
         try:
             self._workshop.open()
             self._make_parts()
@@ -139,7 +133,7 @@ class SerialImager:
             self._abandon()
             raise
 
-    @_step
+    @step()
     def make_psf(self) -> None:
         """Make and normalize .psf, .sumwt and .weight of every field, and fit the beams."""
         parts = self._need_parts()
@@ -159,7 +153,7 @@ class SerialImager:
                 replace_psf(self.config, self._workshop.imagenames[0])
             self._make_parts()
 
-    @_step
+    @step("make_psf")
     def make_pb(self) -> None:
         """Make and normalize .pb of every field."""
         parts = self._need_parts()
@@ -167,7 +161,7 @@ class SerialImager:
         for normalizer in parts.normalizers:
             normalizer.normalize_pb()
 
-    @_step
+    @step("make_psf")
     def run_major_cycle(self, is_first: bool = False, *, last: bool | None = None) -> None:
         """Make .residual of every field from the data less the models.
 
@@ -178,6 +172,8 @@ class SerialImager:
         last : bool, optional
             No other major cycle will follow, so that `savemodel` acts; by default the iteration control foresees it.
         """
+        if self._saves_late and "predict_model" in self._done:
+            raise StepError("run_major_cycle can't run after predict_model, which has saved the final model")
         if last is None:
             last = self._control is None or self._control.is_last_major_cycle()
         parts = self._need_parts()
@@ -185,19 +181,23 @@ class SerialImager:
         for normalizer in normalizers:
             normalizer.divide_model()
         parts.gridder.major_cycle(last=last)
-        if self._control is not None:
+        self._cleaning.note_residual()
+        if self._control is not None and not self._cleaning.is_idle:
             self._control.end_major_cycle(is_first=is_first)
         for normalizer in normalizers:
             normalizer.normalize_residual()
             normalizer.restore_model()
 
-    @_step
+    @step(*RESIDUAL)
     def update_masks(self) -> None:
-        """Write .mask of every field for the next minor cycle."""
-        for mask, iterations in zip(self._need_parts().masks, self._iterations, strict=True):
-            mask.update(iterations=iterations, threshold_reached=self._threshold_reached)
+        """Write .mask of every field for the next minor cycle.
 
-    @_step
+        A minor cycle, `has_converged` and `init_records` do so by themselves, and only where nobody has since the last
+        major cycle.
+        """
+        self._cleaning.update_masks()
+
+    @step(*RESIDUAL)
     def run_minor_cycle(self, controls: Record | None = None) -> bool:
         """Clean every field's .residual within its .mask; True if any iteration was done.
 
@@ -205,73 +205,97 @@ class SerialImager:
         ----------
         controls : dict, optional
             From an iteration control outside; by default from this imager's own.
-        """
-        if controls is None:
-            controls = self._need_control().start_minor_cycle()
-        casa.post(f"Minor cycle controls: {controls}")
-        self._threshold_reached = bool(controls["thresholdreached"])
-        self.exec_records = []
-        parts = self._need_parts()
-        for deconvolver, mask in zip(parts.deconvolvers, parts.masks, strict=True):
-            self.exec_records.append(deconvolver.minor_cycle(controls))
-            mask.keep()
-        done = [int(record["iterdone"]) for record in self.exec_records]
-        self._iterations = [before + new for before, new in zip(self._iterations, done, strict=True)]
-        if self._control is not None:
-            self._control.end_minor_cycle(self.exec_records)
-        return any(done)
 
-    @_step
+        Raises
+        ------
+        StepError
+            There are no controls, or the engine needs a major cycle first.
+        """
+        control = self._need_control() if controls is None else self._control
+        self._cleaning.check_minor_cycle(controls)
+        if controls is None:
+            controls = self._next_controls()
+        casa.post(f"Minor cycle controls: {controls}")
+        self._cleaning.minor_cycle(controls)
+        self.exec_records = self._cleaning.records
+        if control is not None:
+            control.end_minor_cycle(self.exec_records)
+        return not self._cleaning.is_idle
+
+    def _next_controls(self) -> Record:
+        """The controls for the next minor cycle, which rest on what the iteration control knows of the residual."""
+        control = self._need_control()
+        if not control.knows_residual:
+            control.converged(self._cleaning.init_records())
+        return control.start_minor_cycle()
+
+    @step(*RESIDUAL)
     def init_records(self) -> list[Record]:
         """Peak residual, sidelobe level and mask sum of every field, for an iteration control."""
-        return [deconvolver.init_record() for deconvolver in self._need_parts().deconvolvers]
+        return self._cleaning.init_records()
 
-    @_step
-    def has_converged(self, nmajor_limit: int = -1) -> bool:
-        """Whether a stopping criterion is met; if so, automasks go back to those of the last minor cycle.
+    @step(*RESIDUAL)
+    def has_converged(self, nmajor_limit: int | None = None) -> bool:
+        """Whether a stopping criterion is met, or the last minor cycle did nothing. Asking again gives the same answer.
+
+        If a criterion is met where the run ends, automasks go back to those of the last minor cycle, as in tclean.
 
         Parameters
         ----------
-        nmajor_limit : int
-            Major cycles after the first residual that may be run; -1 for no limit.
+        nmajor_limit : int, optional
+            Major cycles after the first residual that may be run; -1 for no limit, by default the parameter nmajor.
+
+        Raises
+        ------
+        StepError
+            There is no iteration control.
         """
-        self.stop_code = self._need_control().converged(self.init_records(), nmajor_limit)
+        limit = self.config.iteration.nmajor if nmajor_limit is None else nmajor_limit
+        self.stop_code = self._need_control().converged(self._cleaning.init_records(), limit)
         if self.stop_code > 0:
             casa.post(f"Reached global stopping criterion: {report.STOP_DESCRIPTIONS[self.stop_code]}")
-            self.revert_masks()
-        return self.stop_code > 0
+        return self.stop_code > 0 or self._cleaning.is_idle
 
-    @_step
+    @step()
     def revert_masks(self) -> None:
         """Put back the masks of the last minor cycle, where automasking has made newer ones."""
-        for mask in self._need_parts().masks:
-            mask.revert()
+        self._cleaning.revert_masks()
 
-    @_step
+    @step()
     def predict_model(self) -> None:
-        """Predict the models and save them with the visibilities, as `savemodel` says."""
+        """Predict the models and save them with the visibilities, as `savemodel` says.
+
+        Where major cycles can't do that by themselves, as with automasks, it is a gridder for this only that does it,
+        and no major cycle can follow. `teardown` does this step where it is needed and left out.
+        """
         parts = self._need_parts()
+        if self._saves_late:
+            parts.gridder.close()
+            parts.gridder = self._workshop.make_saving_gridder()
         for normalizer in parts.normalizers:
             normalizer.divide_model()
         parts.gridder.predict()
         for normalizer in parts.normalizers:
             normalizer.restore_model()
 
-    @_step
+    @step(*RESIDUAL)
     def restore(self) -> None:
         """Write .image of every field."""
-        for deconvolver in self._need_parts().deconvolvers:
+        for deconvolver in self._need_deconvolvers():
             deconvolver.restore()
 
-    @_step
+    @step("make_pb", "restore")
     def pbcor(self) -> None:
         """Write .image.pbcor of every field."""
-        for deconvolver in self._need_parts().deconvolvers:
+        for deconvolver in self._need_deconvolvers():
             deconvolver.pbcor()
 
     def teardown(self) -> None:
         """Release the parts; give the products their final names, unless a step has failed. May be called again."""
         try:
+            if self._is_set_up and not self.failed:
+                with self._noting_failure():
+                    self._end_loop()
             self._release_parts()
             if self._is_set_up and not self.failed:
                 with self._noting_failure():
@@ -279,27 +303,6 @@ class SerialImager:
         finally:
             self._is_set_up = False
             self._workshop.close()
-
-    @contextlib.contextmanager
-    def _noting_failure(self) -> Iterator[None]:
-        """Note that a part of the run has failed; CASA's errors and the file system's come out named, with the folder.
-
-        What fails inside a part that fails is noted once.
-        """
-        noted_before = self.failed
-        try:
-            yield
-        except BaseException as error:
-            noted, self.failed = self.failed and not noted_before, True
-            if noted or not isinstance(error, ImagingError | OSError) or isinstance(error, ParameterError):
-                raise
-            where = self._workshop.path
-            is_kept = self._is_set_up and where.exists()
-            message = f"{error}" + (f"\nThe unfinished images are in {str(where)!r}" if is_kept else "")
-            if isinstance(error, ImagingError):
-                error.args = (message,)  # the same error, as a worker's has its rank and host
-                raise
-            raise OutputError(message) from error
 
     # --- the loop ---
 
@@ -311,7 +314,14 @@ class SerialImager:
         dict
             tclean's return dictionary: stopcode, iterdone, nmajordone, summaryminor, summarymajor, ...; unless
             engine='casa' also the engine that has gridded.
+
+        Raises
+        ------
+        StepError
+            The iteration control is somebody else's.
         """
+        if self.config.iteration.niter > 0 and not self._has_control:
+            raise StepError("the imager can't run its loop with init_iter_control=False: call its steps")
         with self._noting_failure():
             summary = self._run()
         return summary if self.config.run.engine == CASA else {**summary, "engine": self.config.engine}
@@ -344,22 +354,17 @@ class SerialImager:
 
     def _clean(self) -> dict[str, Any]:
         """Major and minor cycles until a stopping criterion is met, or a minor cycle does nothing."""
-        control, nmajor = self._need_control(), self.config.iteration.nmajor
-        self.has_converged(nmajor)
-        self.update_masks()
-        done = self.has_converged(nmajor)
+        control = self._need_control()
+        done = self.has_converged()
         self._report_cycle(control)
         while not done:
-            cleaned = self.run_minor_cycle()
-            if cleaned:
+            if self.run_minor_cycle():
                 self.run_major_cycle()
-            self.update_masks()
-            done = self.has_converged(nmajor) or not cleaned
+            done = self.has_converged()
             self._report_cycle(control)
         summary = report.clean_summary(control.summary(), fullsummary=self.config.iteration.fullsummary)
         self.progress.stopped(self.stop_code, report.STOP_DESCRIPTIONS.get(self.stop_code, "no iteration was done"))
-        if self.config.saves_model_late and not self._workshop.saves_model:
-            self._save_model_late()
+        self._save_model_late()
         return summary
 
     def _report_cycle(self, control: IterationControl) -> None:
@@ -370,63 +375,18 @@ class SerialImager:
             iterations=control.iterations,
         )
 
+    def _end_loop(self) -> None:
+        """What tclean does when its loop has ended, where nobody has done it yet."""
+        if self.stop_code > 0:
+            self._cleaning.revert_masks()
+        if "has_converged" in self._done:
+            self._save_model_late()
+
     def _save_model_late(self) -> None:
-        """Predict and save the final model with a gridder that may write to the MeasurementSets."""
-        parts = self._need_parts()
-        parts.gridder.close()
-        parts.gridder = self._workshop.make_saving_gridder()
-        self.predict_model()
+        if self._saves_late and "predict_model" not in self._done:
+            self.predict_model()
 
-    # --- the parts ---
-
-    def _make_parts(self) -> None:
-        self._parts = self._workshop.make_parts()
-        if self.config.iteration.niter > 0 and self._init_iter_control:
-            self._control = IterationControl(to_casa_iterpars(self.config, self._workshop.imagenames))
-
-    def _abandon(self) -> None:
-        """Leave the disk as it was before the run."""
-        self._is_set_up = False
-        try:
-            self._release_parts()
-        finally:
-            self._workshop.discard()
-            self._workshop.close()
-
-    def _release_parts(self) -> None:
-        parts, control = self._parts, self._control
-        self._parts, self._control = None, None
-        with contextlib.ExitStack() as stack:
-            for part in (control, parts):
-                if part is not None:
-                    stack.callback(part.close)
-
-    def _need_parts(self) -> Parts:
-        if self._parts is None:
-            raise ImagingError("the imager has no tools: call setup first")
-        return self._parts
-
-    def _need_control(self) -> IterationControl:
-        if self._control is None:
-            raise ImagingError(
-                "the imager has no iteration control: niter is 0, setup wasn't called, or init_iter_control=False"
-            )
-        return self._control
-
-    def _report_engine(self) -> None:
-        """Say in the log who grids, and why it isn't ducc where the choice was left to pclean."""
-        lacking = beyond_ducc(self.config) if self.config.run.engine == AUTO else ""
-        why = f", as engine='ducc' doesn't do {lacking}" if lacking else ""
-        casa.post(f"Gridding with engine={self.config.engine!r}{why}")
-
-    def _check_memory(self) -> None:
-        """Warn, as tclean does, where gridding and deconvolution may not fit into memory."""
-        parts = self._need_parts()
-        needed = parts.gridder.estimate_memory()
-        needed += sum(
-            deconvolver.estimate_memory(field.imsize)
-            for deconvolver, field in zip(parts.deconvolvers, self.config.fields, strict=False)
-        )
-        available = casa.available_memory()
-        tight = needed > 0.8 * available
-        casa.post(f"Memory needed: {needed:.0f} kB; available: {available:.0f} kB", "WARN" if tight else "INFO2")
+    @property
+    def _saves_late(self) -> bool:
+        """Whether no major cycle saves the model, nor the workshop when it publishes."""
+        return self.config.saves_model_late and not self._workshop.saves_model

@@ -19,18 +19,13 @@ from ..images.products import WorkFolder, check_former, check_shapes, counted_na
 from ..images.space import check_space
 from ..toolrecords import Record, ToolRecords, to_casa_selpars, tool_records
 from .cleaners import AnyDeconvolver, deconvolver_kind, make_deconvolver
+from .cleaning import MinorCycles
 from .masking import Mask, make_mask, mask_decpars
 from .normalizer import Normalizer
 
 
-class Cleaner(Protocol):
+class Cleaner(MinorCycles, Protocol):
     """Deconvolves one image field: a `Deconvolver`, or several of them on parts of the field."""
-
-    def init_record(self) -> Record:
-        """Peak residual, sidelobe level and mask sum."""
-
-    def minor_cycle(self, controls: Record) -> Record:
-        """Clean .residual within .mask."""
 
     def check_beam(self) -> None:
         """Raise ImagingError where the restoring beam is of no use."""
@@ -118,11 +113,15 @@ class SerialWorkshop:
 
     def __init__(self, config: PcleanConfig) -> None:
         self._config = config
-        names = tuple(entry.imagename for entry in config.fields)
-        self._finals = names if config.run.restart else counted_names(names)
+        self._name_products()
+        self._records: ToolRecords
+
+    def _name_products(self) -> None:
+        """Find the products' names, which with restart=False depend on what is there when a run begins."""
+        names = tuple(entry.imagename for entry in self._config.fields)
+        self._finals = names if self._config.run.restart else counted_names(names)
         self._folders = [WorkFolder(name) for name in self._finals]
         self.imagenames = tuple(folder.imagename for folder in self._folders)
-        self._records: ToolRecords
 
     @property
     def path(self) -> Path:
@@ -130,6 +129,7 @@ class SerialWorkshop:
 
     def open(self) -> None:
         run = self._config.run
+        self._name_products()
         self._check_former()
         self.check_space()
         for folder in self._folders:

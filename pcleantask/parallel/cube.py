@@ -23,6 +23,7 @@ from ..images.assemble import Part, beams_image
 from ..images.products import check_shapes
 from ..images.space import check_space
 from ..imaging.beam import mask_blocks
+from ..imaging.cleaners import deconvolver_kind
 from ..imaging.deconvolver import Deconvolver
 from ..imaging.psf_beams import largest_beam
 from ..imaging.workshop import Parts
@@ -54,6 +55,7 @@ class CubeWorkshop(TeamWorkshop):
 
     def open(self) -> None:
         """Make the work folders; a former run's products are cut for the parts where they stand."""
+        self._name_products()
         self._check_former()
         self.check_space()
         for folder in self._folders:
@@ -251,6 +253,7 @@ class TeamDeconvolver:
     def __init__(self, workshop: CubeWorkshop, number: int, config: PcleanConfig) -> None:
         self._workshop, self._number, self._config = workshop, number, config
         self._mask_sum = -1.0
+        self.leaves_residual = config.engine == DUCC and deconvolver_kind(config, config.fields[number]) == "memory"
         self.sidelobe_level = 0.0
         self.mask_is_empty = True
 

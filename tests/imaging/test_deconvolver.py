@@ -13,7 +13,7 @@ from compare import compare_products, differences, peak, products
 from runner import Call, TaskProcess
 
 from pcleantask import Deconvolver, PcleanConfig, SerialImager
-from pcleantask.errors import ImagingError, ParameterError
+from pcleantask.errors import ImagingError, MissingInputError, ParameterError
 from pcleantask.toolrecords import Record, to_casa_decpars, to_casa_iterpars
 
 Parameters = dict[str, Any]
@@ -124,12 +124,44 @@ def test_clean_without_iterpars_raises_parameter_error(folder: Path) -> None:
     deconvolver.close()
 
 
-def test_images_that_are_not_there_raise_imaging_error(folder: Path) -> None:
+def test_missing_images_are_named_and_not_made(folder: Path) -> None:
     deconvolver = Deconvolver("nothing/here", *records(MFS, {}))
-    with pytest.raises(ImagingError, match="reading the residual"):
+    with pytest.raises(MissingInputError, match=r"needs nothing/here\.psf, nothing/here\.residual, of which"):
         deconvolver.clean()
     deconvolver.close()
     assert not (folder / "nothing").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "missing"),
+    [
+        ({}, "psf"),
+        ({"nsigma": 3.0}, "pb"),
+        ({"usemask": "pb", "pbmask": 0.5}, "pb"),
+        ({"deconvolver": "mtmfs", "nterms": 2}, "psf.tt2"),
+        ({"deconvolver": "mtmfs", "nterms": 2}, "residual.tt1"),
+    ],
+)
+def test_any_missing_image_is_named(folder: Path, changes: Parameters, missing: str) -> None:
+    make_dirty({**MFS, **changes, "nsigma": 0.0}, [folder / "ours"])
+    shutil.rmtree(folder / f"ours/img.{missing}")
+    before = products(folder / "ours", "img").keys()
+    deconvolver = Deconvolver("ours/img", *records(MFS, changes))
+    with pytest.raises(MissingInputError, match=rf"of which ours/img\.{missing} can't be found"):
+        deconvolver.clean()
+    deconvolver.close()
+    assert products(folder / "ours", "img").keys() == before
+
+
+def test_records_left_out_or_mixed_up_are_named() -> None:
+    decpars, iterpars = records(MFS, {})
+    for wrong in ({}, iterpars, None, "hogbom"):
+        with pytest.raises(ParameterError, match=r"needs decpars as toolrecords\.to_casa_decpars makes them, got"):
+            Deconvolver("img", wrong, iterpars)  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match=r"needs decpars .*got None"):
+        Deconvolver("img", iterpars=iterpars)
+    with pytest.raises(ParameterError, match=r"needs iterpars .*got a record without 'niter'"):
+        Deconvolver("img", decpars, decpars)
 
 
 def test_wrong_record_raises_imaging_error_with_casa_message() -> None:

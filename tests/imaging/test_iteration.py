@@ -104,6 +104,24 @@ def test_stop_codes_follow_peak_residual(peaks: list[float], changes: Parameters
     assert codes[-1] in STOP_DESCRIPTIONS
 
 
+@pytest.mark.parametrize(("peaks", "changes", "codes"), PEAKS.values(), ids=PEAKS)
+def test_answer_is_the_same_however_often_it_is_asked(
+    peaks: list[float], changes: Parameters, codes: list[int]
+) -> None:
+    with closing(control_of(**changes)) as control:
+        found = []
+        for peak_residual, code in zip(peaks, cycles(control, [init_record(level) for level in peaks]), strict=False):
+            found.append([code, *(control.converged([init_record(peak_residual)]) for _ in range(2))])
+        assert found == [[code] * 3 for code in codes]
+        assert control.summary()["stopcode"] == codes[-1]
+
+
+def test_answer_is_found_anew_where_the_mask_has_changed() -> None:
+    with closing(control_of()) as control:
+        assert list(cycles(control, [init_record(level) for level in (1.0, 0.5, 0.5)])) == [0, 0, 4]
+        assert control.converged([{**init_record(0.5), "peakresidual": 0.4}]) == 0
+
+
 def test_stop_codes_of_mask_nsigma_and_nmajor() -> None:
     with closing(control_of()) as control:
         assert list(cycles(control, [init_record(1.0, masksum=0.0)])) == [7]

@@ -1,0 +1,35 @@
+"""What is looked at, and told in the log, before a run begins."""
+
+from __future__ import annotations
+
+from .. import casa, measurementsets
+from ..config import PcleanConfig
+from ..engines import AUTO, beyond_ducc
+from .workshop import Parts
+
+
+def check_data(config: PcleanConfig) -> None:
+    """Raise SelectionError for a selection that can't be imaged; add to the data what CASA needs of them."""
+    for selection in config.selections:
+        measurementsets.check_selection(selection)
+    _report_engine(config)
+    measurementsets.add_missing_weight_spectra([selection.vis for selection in config.selections])
+
+
+def _report_engine(config: PcleanConfig) -> None:
+    """Say in the log who grids, and why it isn't ducc where the choice was left to pclean."""
+    lacking = beyond_ducc(config) if config.run.engine == AUTO else ""
+    why = f", as engine='ducc' doesn't do {lacking}" if lacking else ""
+    casa.post(f"Gridding with engine={config.engine!r}{why}")
+
+
+def check_memory(config: PcleanConfig, parts: Parts) -> None:
+    """Warn, as tclean does, where gridding and deconvolution may not fit into memory."""
+    needed = parts.gridder.estimate_memory()
+    needed += sum(
+        deconvolver.estimate_memory(field.imsize)
+        for deconvolver, field in zip(parts.deconvolvers, config.fields, strict=False)
+    )
+    available = casa.available_memory()
+    tight = needed > 0.8 * available
+    casa.post(f"Memory needed: {needed:.0f} kB; available: {available:.0f} kB", "WARN" if tight else "INFO2")

@@ -1,0 +1,143 @@
+"""The steps of a run: which come before which, and what it means for the run that one is refused or fails."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from ..config import PcleanConfig
+from ..errors import ImagingError, OutputError, ParameterError, StepError
+from ..toolrecords import to_casa_iterpars
+from .cleaning import Cleaning
+from .iteration import IterationControl
+from .workshop import Cleaner, Parts, Workshop
+
+Step = TypeVar("Step", bound=Callable[..., Any])
+
+
+def step(*needed: str) -> Callable[[Step], Step]:
+    """Make a method of a SteppedRun one of its steps: it needs the tools, those steps before it, and room on the disk.
+
+    If a step fails nothing is published; a call that is refused, as it is wrong or comes too early, is no failure.
+    """
+
+    def decorate(method: Step) -> Step:
+        signature = inspect.signature(method)
+
+        @functools.wraps(method)
+        def wrapper(self: SteppedRun, *args: Any, **kwargs: Any) -> Any:
+            signature.bind(self, *args, **kwargs)
+            self._check_step(method.__name__, needed)
+            with self._noting_failure():
+                self._workshop.check_space()
+                result = method(self, *args, **kwargs)
+            self._done.add(method.__name__)
+            return result
+
+        return wrapper  # type: ignore[return-value]
+
+    return decorate
+
+
+class SteppedRun:
+    """What a run knows of its steps, and the parts that they drive.
+
+    Parameters
+    ----------
+    config : PcleanConfig
+        What to image, and how.
+    workshop : Workshop
+        Makes the parts, and keeps the products.
+    has_control : bool
+        Whether a run with iterations has its own iteration control.
+
+    Attributes
+    ----------
+    failed : bool
+        Whether a step has failed.
+    """
+
+    def __init__(self, config: PcleanConfig, workshop: Workshop, *, has_control: bool) -> None:
+        self.config = config
+        self.failed = False
+        self._workshop, self._has_control = workshop, has_control
+        self._parts: Parts | None = None
+        self._control: IterationControl | None = None
+        self._cleaning = Cleaning([], [])
+        self._is_set_up = False
+        self._done: set[str] = set()  # steps that have been done, by this run or the one that it goes on from
+
+    def _check_step(self, name: str, needed: tuple[str, ...]) -> None:
+        """Raise StepError where a step comes too early."""
+        if not self._is_set_up:
+            raise StepError(f"{name} can't run, as the imager has no tools: call setup first")
+        missing = [step for step in needed if step not in self._done]
+        if missing:
+            raise StepError(f"{name} can't run before {' and '.join(missing)}")
+
+    @contextlib.contextmanager
+    def _noting_failure(self) -> Iterator[None]:
+        """Note that a part of the run has failed; CASA's errors and the file system's come out named, with the folder.
+
+        What fails inside a part that fails is noted once.
+        """
+        noted_before = self.failed
+        try:
+            yield
+        except StepError:
+            raise
+        except BaseException as error:
+            noted, self.failed = self.failed and not noted_before, True
+            if noted or not isinstance(error, ImagingError | OSError) or isinstance(error, ParameterError):
+                raise
+            where = self._workshop.path
+            is_kept = self._is_set_up and where.exists()
+            message = f"{error}" + (f"\nThe unfinished images are in {str(where)!r}" if is_kept else "")
+            if isinstance(error, ImagingError):
+                error.args = (message,)  # the same error, as a worker's has its rank and host
+                raise
+            raise OutputError(message) from error
+
+    def _make_parts(self) -> None:
+        self._parts = self._workshop.make_parts()
+        self._cleaning = Cleaning(self._parts.deconvolvers, self._parts.masks)
+        if self.config.iteration.niter > 0 and self._has_control:
+            self._control = IterationControl(to_casa_iterpars(self.config, self._workshop.imagenames))
+
+    def _abandon(self) -> None:
+        """Leave the disk as it was before the run."""
+        self._is_set_up = False
+        try:
+            self._release_parts()
+        finally:
+            self._workshop.discard()
+            self._workshop.close()
+
+    def _release_parts(self) -> None:
+        parts, control = self._parts, self._control
+        self._parts, self._control = None, None
+        with contextlib.ExitStack() as stack:
+            for part in (control, parts):
+                if part is not None:
+                    stack.callback(part.close)
+
+    def _need_parts(self) -> Parts:
+        if self._parts is None:
+            raise ImagingError("the imager has no tools: call setup first")
+        return self._parts
+
+    def _need_deconvolvers(self) -> list[Cleaner]:
+        deconvolvers = self._need_parts().deconvolvers
+        if not deconvolvers:
+            raise StepError("the imager has no deconvolvers, as niter is 0 and restoration False")
+        return deconvolvers
+
+    def _need_control(self) -> IterationControl:
+        if self._control is None:
+            raise StepError(
+                "the imager has no iteration control: niter is 0, setup wasn't called, or init_iter_control=False"
+            )
+        return self._control
