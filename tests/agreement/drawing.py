@@ -234,15 +234,16 @@ def _axis(seed: int, band: Band, data: dict[str, Params]) -> Params:
         return {**chosen, "restfreq": f"{rest:.1f}Hz", "veltype": veltype, "start": kept[0], "width": kept[1]}
     texts = _frequency(r, start_hz), _frequency(r, width_hz)
     if form == "mixed":
-        texts = r.choice([(texts[0], ""), ("", texts[1]), (r.randint(0, 4), texts[1]), (texts[0], 2)])
+        refused = r.choice([(r.randint(0, 4), texts[1]), (texts[0], 2)])  # by tclean
+        texts = r.choice([*[(texts[0], ""), ("", texts[1])] * 4, refused])
     return {**chosen, "start": texts[0], "width": texts[1]}
 
 
-def in_frame(frequency_hz: float, frame: str, data: Params) -> float:
-    """A TOPO frequency in a frame of CASA's, at the middle of an observation [Hz]."""
+def in_frame(frequency_hz: float, frame: str, data: Params, time_s: float | None = None) -> float:
+    """A TOPO frequency in a frame of CASA's, at a time (MJD, UTC) or on the day of an observation [Hz]."""
     measures = casa.load().measures()
     measures.doframe(measures.observatory(data["telescope"]))
-    measures.doframe(measures.epoch("UTC", data["reference_time"]))
+    measures.doframe(measures.epoch("UTC", data["reference_time"] if time_s is None else f"{time_s}s"))
     name, ra, dec = data["direction"].split()
     measures.doframe(measures.direction(name, ra, dec))
     topo = measures.frequency("TOPO", f"{frequency_hz}Hz")
@@ -253,7 +254,7 @@ def in_frame(frequency_hz: float, frame: str, data: Params) -> float:
 
 def _frequency(r: random.Random, value_hz: float) -> str:
     unit = r.choice(list(UNITS))
-    return f"{value_hz / UNITS[unit]:.{r.choice([6, 9, 12]) if unit != 'Hz' else 1}f}{unit}"
+    return f"{value_hz / UNITS[unit]:.{r.choice([6, 9]) if unit != 'Hz' else 1}f}{unit}"
 
 
 def _selection(seed: int, data: dict[str, Params]) -> Params:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from compare import compare_products, differences, listing, products
 from drawing import Drawn, Params
 from judging import continuum_problems, ducc_problems
 from matrix import UNSPLIT
-from runner import Call, Outcome, TaskProcess
+from runner import Outcome, serve
+
+from pcleantask import casa
 
 LIMIT_S = 180.0
+FORK = multiprocessing.get_context("fork")
 NAME, DIRTY = "img", "dirty"
 OK, REFUSED, BEYOND, DIFFERS = "ok", "refused alike", "not done by ducc", "DIFFERS"
 NOT_DUCC = ("engine='ducc' doesn't do", "isn't available with engine='ducc'")
@@ -51,31 +57,69 @@ def error_line(text: str) -> str:
     return (named or lines or ["?"])[-1][:300]
 
 
-def search(drawn: Drawn, folder: Path, kinds: tuple[str, ...]) -> dict[str, Verdict]:
-    """Image the case in each of `kinds` ways ('serial', 'parallel', 'ducc') and judge it by tclean; way -> verdict."""
-    data = folder / "data"
-    data.mkdir(parents=True)
-    drawn.make(data)
+def search(make: Callable[[], Drawn], folder: Path, kinds: tuple[str, ...]) -> dict[str, Verdict]:
+    """Image a case in each of `kinds` ways ('serial', 'parallel', 'ducc') and judge it by tclean; way -> verdict.
+
+    The processes are forked of this one, which has CASA loaded but mustn't have used it: what it has computed for
+    other times and places changes the last bits of frequencies. `make` draws the case when they are there.
+    """
+    folder.mkdir(exist_ok=True)
+    sides = {name: Side(folder, name) for name in ("tclean", *kinds)}
+    drawn = make()
+    (folder / "data").mkdir()
+    drawn.make(folder / "data")
     dirty = [{"imagename": DIRTY, "niter": 0}] if "ducc" in kinds and drawn.params["niter"] > 0 else []
-    expected = run(drawn, folder, "tclean", [{}, *dirty])
+    expected = sides["tclean"].run(drawn, "tclean", [{}, *dirty])
     found = {}
     for kind in kinds:
         own, judge = WAYS[kind]
         calls = [{}, *dirty] if kind == "ducc" else [{}]
-        ran = run(drawn, folder, kind, [{**call, **own(drawn)} for call in calls])
+        ran = sides[kind].run(drawn, "pclean", [{**call, **own(drawn)} for call in calls])
         found[kind] = verdict(drawn, expected, ran, judge)
     return found
 
 
-def run(drawn: Drawn, folder: Path, name: str, calls: list[Params]) -> Ran:
-    """Run tclean or a way of pclean in a new process and a new folder, on a copy of the data."""
-    here, logs = folder / name, folder / f"{name}-logs"
-    logs.mkdir()
-    shutil.copytree(folder / "data", here)
-    task = "tclean" if name == "tclean" else "pclean"
-    with TaskProcess(logs) as process:
-        outcomes = process.run([Call(task, {**drawn.params, **call}) for call in calls], here, LIMIT_S)
-    return Ran(here, outcomes, any(UNSPLIT in path.read_text(encoding="utf-8") for path in logs.glob("casa-*.log")))
+class Side:
+    """A process for one task, which waits for its calls, and the folder that it runs in.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the case, which has its data in `data`.
+    name : str
+        Of the folder in it.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._data, self._folder, self._log = folder / "data", folder / name, folder / f"{name}.log"
+        self._connection, there = FORK.Pipe()
+        self._process = FORK.Process(target=self._serve, args=(there,))
+        self._process.start()
+        there.close()
+
+    def _serve(self, connection: Connection) -> None:
+        self._connection.close()
+        with self._log.open("a") as output:
+            os.dup2(output.fileno(), 1)
+            os.dup2(output.fileno(), 2)
+        casa.use_log(str(self._log))
+        serve(connection)
+
+    def run(self, drawn: Drawn, task: str, calls: list[Params]) -> Ran:
+        """Run the calls of a task, each the case's with the parameters given, on a copy of the data."""
+        shutil.copytree(self._data, self._folder)
+        self._connection.send(([(task, {**drawn.params, **call}) for call in calls], str(self._folder)))
+        try:
+            if self._connection.poll(LIMIT_S):
+                outcomes = [Outcome(*answer) for answer in self._connection.recv()]
+            else:
+                outcomes = [Outcome(None, f"no answer after {LIMIT_S} s", LIMIT_S)]
+        except (EOFError, ConnectionResetError):
+            self._process.join()
+            outcomes = [Outcome(None, f"the process ended with exit code {self._process.exitcode}", 0.0)]
+        self._process.kill()  # its connection stays open in those that were forked after it
+        self._process.join()
+        return Ran(self._folder, outcomes, UNSPLIT in self._log.read_text(encoding="utf-8"))
 
 
 def verdict(drawn: Drawn, expected: Ran, found: Ran, judge: Callable[[Drawn, Ran, Ran], list[str]]) -> Verdict:
@@ -109,7 +153,7 @@ def _parallel(drawn: Drawn, expected: Ran, found: Ran) -> list[str]:
 
 def _ducc(drawn: Drawn, expected: Ran, found: Ran) -> list[str]:
     name = DIRTY if len(expected.outcomes) > 1 else NAME
-    return list(ducc_problems(drawn, *_both(expected, found, name)))
+    return list(ducc_problems(drawn, expected.folder, *_both(expected, found, name)))
 
 
 def _images(drawn: Drawn) -> list[str]:

@@ -1,0 +1,153 @@
+"""Direct Fourier sums over the visibilities of a drawn case, by numpy alone: what tclean and pclean approximate.
+
+They read nothing by way of pcleantask, and know what is simple: one field and its own centre, gridders without w,
+natural weights, continuum images (uniform weights as well) and cubes whose channels are as wide as the data's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from compare import Image
+from drawing import Drawn, Params, in_frame
+from simulate import ARCSEC, LIGHT_SPEED
+
+from pcleantask import casa
+
+SAME_WIDTH = 1e-2  # CASA averages data channels where the image's are wider than that
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Visibilities of one correlation or of Stokes I: u, v [m], frequency [Hz], value [Jy] and weight, in one axis."""
+
+    u: np.ndarray
+    v: np.ndarray
+    frequency: np.ndarray
+    value: np.ndarray
+    weight: np.ndarray
+
+    def image(self, kind: str, l: np.ndarray, m: np.ndarray) -> np.ndarray:
+        """The PSF (kind '.psf') or the dirty image at offsets l, m [rad] from the phase centre."""
+        phases = 2j * np.pi / LIGHT_SPEED * np.outer(l, self.u * self.frequency)
+        phases += 2j * np.pi / LIGHT_SPEED * np.outer(m, self.v * self.frequency)
+        values = 1.0 if kind.startswith(".psf") else self.value
+        return (self.weight * values * np.exp(-phases)).real.sum(axis=1) / self.weight.sum()
+
+
+def is_known(drawn: Drawn) -> bool:
+    """Whether the sums here are the truth about the case."""
+    params = drawn.params
+    weighting = params["weighting"]
+    return (
+        params["gridder"] == "standard"
+        and params["stokes"] in ("I", "XX", "YY", "RR", "LL")
+        and all(len(arguments["pointings"]) == 1 for arguments in drawn.data.values())
+        and not params["uvtaper"]
+        and not params.get("spw")
+        and not any(flagging.kind == "correlation" for flagging in drawn.flags)
+        and (weighting == "natural" or (weighting == "uniform" and not params["npixels"] and not drawn.is_cube))
+        and (not drawn.is_cube or (params["interpolation"] in ("nearest", "linear")))
+    )
+
+
+def at(drawn: Drawn, folder: Path, image: Image, kind: str, channel: int, pixels: np.ndarray) -> np.ndarray | None:
+    """The truth at pixels [n, 2] of a channel of a PSF or first residual; None where it isn't known.
+
+    Parameters
+    ----------
+    drawn : Drawn
+    folder : Path
+        Where the data are.
+    image : Image
+        tclean's; its coordinates count.
+    kind : str
+        '.psf' or another.
+    channel : int
+    pixels : int array [n, 2]
+    """
+    coordinates = image.description["coordinates"]
+    spectral = next(value for key, value in coordinates.items() if key.startswith("spectral"))["wcs"]
+    step = spectral["cdelt"]
+    frequency = spectral["crval"] + (channel - spectral["crpix"]) * step
+    parts = []
+    for name, arguments in drawn.data.items():
+        for spw in range(len(arguments["start_hz"])):
+            if drawn.is_cube and abs(abs(step / arguments["channel_hz"][spw]) - 1) > SAME_WIDTH:
+                return None
+            parts += _read(drawn, folder / name, arguments, spw, frequency if drawn.is_cube else None)
+    if not parts:
+        return None
+    samples = Samples(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+    shape = image.pixels.shape
+    cells = drawn.params["cell"] if isinstance(drawn.params["cell"], list) else [drawn.params["cell"]] * 2
+    dx, dy = (float(cell.removesuffix("arcsec")) * ARCSEC for cell in cells)
+    if drawn.params["weighting"] == "uniform":
+        samples = _uniform(samples, shape, dx, dy)
+    return samples.image(kind, -(pixels[:, 0] - shape[0] // 2) * dx, (pixels[:, 1] - shape[1] // 2) * dy)
+
+
+def _read(
+    drawn: Drawn, path: Path, arguments: Params, spw: int, frequency: float | None
+) -> Sequence[tuple[np.ndarray, ...]]:
+    """u, v, frequency, value and weight of a spw's data; of a cube's channel, interpolated to its frequency."""
+    with casa.opened_table(str(path)) as table:
+        rows = table.query(f"DATA_DESC_ID=={spw}")
+        uvw, times, weight = (rows.getcol(name) for name in ("UVW", "TIME", "WEIGHT"))
+        data, flags = rows.getcol("DATA"), rows.getcol("FLAG")
+        rows.close()
+    names = arguments["correlations"].split()
+    wanted = [0, 1] if drawn.params["stokes"] == "I" else [names.index(drawn.params["stokes"])]
+    value, good, weight = data[wanted].mean(axis=0), ~flags[wanted].any(axis=0), weight[wanted].mean(axis=0)
+    topo = arguments["start_hz"][spw] + arguments["channel_hz"][spw] * np.arange(arguments["nchannels"][spw])
+    frame = "TOPO" if drawn.params["specmode"] == "cubedata" else drawn.params.get("outframe") or "LSRK"
+    found = []
+    for time in np.unique(times):
+        now = times == time
+        channels = topo * in_frame(topo[0], frame, arguments, float(time)) / topo[0]
+        u, v, _ = uvw[:, now]
+        if frequency is None:
+            grid = np.meshgrid(channels, u, indexing="ij")
+            arrays = (grid[1], np.broadcast_to(v, grid[0].shape), grid[0], value[:, now], weight[now] * good[:, now])
+            found.append(tuple(array.ravel() for array in arrays))
+        elif min(channels) <= frequency <= max(channels):
+            v_now, w_now = _at_frequency(drawn, channels, frequency, value[:, now], weight[now] * good[:, now])
+            found.append((u, v, np.full(len(u), frequency), v_now, w_now))
+    return found
+
+
+def _at_frequency(
+    drawn: Drawn, channels: np.ndarray, frequency: float, value: np.ndarray, weight: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Values and weights interpolated between channels; nothing where one of the two channels is flagged."""
+    place = (frequency - channels[0]) / (channels[1] - channels[0]) if len(channels) > 1 else 0.0
+    if drawn.params["interpolation"] == "nearest":
+        return value[round(place)], weight[round(place)]
+    low, part = int(place), place - int(place)
+    high = min(low + 1, len(channels) - 1)
+    both = (weight[low] > 0) & (weight[high] > 0)
+    return (1 - part) * value[low] + part * value[high], ((1 - part) * weight[low] + part * weight[high]) * both
+
+
+def _uniform(samples: Samples, shape: Sequence[int], dx: float, dy: float) -> Samples:
+    """Divide each weight by the sum of those in its cell of the uv plane; each visibility counts at -u, -v too."""
+    u, v = (
+        places * samples.frequency / LIGHT_SPEED for places in (samples.u * shape[0] * dx, samples.v * shape[1] * dy)
+    )
+    density: Counter[tuple[int, int]] = Counter()
+    for sign in (1, -1):
+        for cell, weight in zip(_cells(sign * u, sign * v, shape), samples.weight, strict=True):
+            density[cell] += weight
+    divisor = np.array([density[cell] or 1.0 for cell in _cells(u, v, shape)])
+    return replace(samples, weight=samples.weight / divisor)
+
+
+def _cells(u: np.ndarray, v: np.ndarray, shape: Sequence[int]) -> list[tuple[int, int]]:
+    """The cells of the uv plane that u and v, in cells, fall into; the origin lies on a border of cells."""
+    return list(
+        zip(*(np.floor(x + n // 2).astype(int).tolist() for x, n in zip((u, v), shape, strict=False)), strict=True)
+    )
