@@ -50,8 +50,15 @@ def is_known(drawn: Drawn) -> bool:
         and not params["uvtaper"]
         and not params.get("spw")
         and not any(flagging.kind == "correlation" for flagging in drawn.flags)
-        and (weighting == "natural" or (weighting == "uniform" and not params["npixels"] and not drawn.is_cube))
-        and (not drawn.is_cube or (params["interpolation"] in ("nearest", "linear")))
+        and (
+            weighting == "natural"
+            or (weighting in ("uniform", "briggs") and not params["npixels"] and not drawn.is_cube)
+        )
+        and (
+            not drawn.is_cube
+            or params["interpolation"] == "nearest"
+            or (not drawn.flags and params["interpolation"] == "linear")
+        )
     )
 
 
@@ -77,7 +84,7 @@ def at(drawn: Drawn, folder: Path, image: Image, kind: str, channel: int, pixels
     parts = []
     for name, arguments in drawn.data.items():
         for spw in range(len(arguments["start_hz"])):
-            if drawn.is_cube and abs(abs(step / arguments["channel_hz"][spw]) - 1) > SAME_WIDTH:
+            if drawn.is_cube and not _is_inside(drawn, arguments, spw, frequency, abs(step)):
                 return None
             parts += _read(drawn, folder / name, arguments, spw, frequency if drawn.is_cube else None)
     if not parts:
@@ -86,9 +93,24 @@ def at(drawn: Drawn, folder: Path, image: Image, kind: str, channel: int, pixels
     shape = image.pixels.shape
     cells = drawn.params["cell"] if isinstance(drawn.params["cell"], list) else [drawn.params["cell"]] * 2
     dx, dy = (float(cell.removesuffix("arcsec")) * ARCSEC for cell in cells)
-    if drawn.params["weighting"] == "uniform":
-        samples = _uniform(samples, shape, dx, dy)
+    if drawn.params["weighting"] != "natural":
+        robust = drawn.params.get("robust") if drawn.params["weighting"] == "briggs" else None
+        samples = _by_density(samples, shape, dx, dy, robust)
     return samples.image(kind, -(pixels[:, 0] - shape[0] // 2) * dx, (pixels[:, 1] - shape[1] // 2) * dy)
+
+
+def _is_inside(drawn: Drawn, arguments: Params, spw: int, frequency: float, step: float) -> bool:
+    """Whether a channel is as wide as the spw's and no border of these decides what it gets: it is inside, or far."""
+    channels = np.sort(_channels(drawn, arguments, spw, None))
+    same = abs(step / abs(arguments["channel_hz"][spw]) - 1) < SAME_WIDTH
+    return same and (channels[0] + 2 * step < frequency < channels[-1] - 2 * step)
+
+
+def _channels(drawn: Drawn, arguments: Params, spw: int, time_s: float | None) -> np.ndarray:
+    """The frequencies of a spw's channels in the image's frame [Hz]."""
+    topo = arguments["start_hz"][spw] + arguments["channel_hz"][spw] * np.arange(arguments["nchannels"][spw])
+    frame = "TOPO" if drawn.params["specmode"] == "cubedata" else drawn.params.get("outframe") or "LSRK"
+    return topo * in_frame(topo[0], frame, arguments, time_s) / topo[0]
 
 
 def _read(
@@ -103,18 +125,16 @@ def _read(
     names = arguments["correlations"].split()
     wanted = [0, 1] if drawn.params["stokes"] == "I" else [names.index(drawn.params["stokes"])]
     value, good, weight = data[wanted].mean(axis=0), ~flags[wanted].any(axis=0), weight[wanted].mean(axis=0)
-    topo = arguments["start_hz"][spw] + arguments["channel_hz"][spw] * np.arange(arguments["nchannels"][spw])
-    frame = "TOPO" if drawn.params["specmode"] == "cubedata" else drawn.params.get("outframe") or "LSRK"
     found = []
     for time in np.unique(times):
         now = times == time
-        channels = topo * in_frame(topo[0], frame, arguments, float(time)) / topo[0]
+        channels = _channels(drawn, arguments, spw, float(time))
         u, v, _ = uvw[:, now]
         if frequency is None:
             grid = np.meshgrid(channels, u, indexing="ij")
             arrays = (grid[1], np.broadcast_to(v, grid[0].shape), grid[0], value[:, now], weight[now] * good[:, now])
             found.append(tuple(array.ravel() for array in arrays))
-        elif min(channels) <= frequency <= max(channels):
+        else:
             v_now, w_now = _at_frequency(drawn, channels, frequency, value[:, now], weight[now] * good[:, now])
             found.append((u, v, np.full(len(u), frequency), v_now, w_now))
     return found
@@ -123,18 +143,17 @@ def _read(
 def _at_frequency(
     drawn: Drawn, channels: np.ndarray, frequency: float, value: np.ndarray, weight: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Values and weights interpolated between channels; nothing where one of the two channels is flagged."""
-    place = (frequency - channels[0]) / (channels[1] - channels[0]) if len(channels) > 1 else 0.0
+    """Values and weights interpolated between channels; linear ones only of data without flags."""
+    place = (frequency - channels[0]) / (channels[1] - channels[0])
     if drawn.params["interpolation"] == "nearest":
         return value[round(place)], weight[round(place)]
     low, part = int(place), place - int(place)
-    high = min(low + 1, len(channels) - 1)
-    both = (weight[low] > 0) & (weight[high] > 0)
-    return (1 - part) * value[low] + part * value[high], ((1 - part) * weight[low] + part * weight[high]) * both
+    values, weights = ((1 - part) * array[low] + part * array[low + 1] for array in (value, weight))
+    return values, weights
 
 
-def _uniform(samples: Samples, shape: Sequence[int], dx: float, dy: float) -> Samples:
-    """Divide each weight by the sum of those in its cell of the uv plane; each visibility counts at -u, -v too."""
+def _by_density(samples: Samples, shape: Sequence[int], dx: float, dy: float, robust: float | None) -> Samples:
+    """Uniform weights, or Briggs': by the weight in each cell of the uv plane, a visibility counting at -u, -v too."""
     u, v = (
         places * samples.frequency / LIGHT_SPEED for places in (samples.u * shape[0] * dx, samples.v * shape[1] * dy)
     )
@@ -143,6 +162,9 @@ def _uniform(samples: Samples, shape: Sequence[int], dx: float, dy: float) -> Sa
         for cell, weight in zip(_cells(sign * u, sign * v, shape), samples.weight, strict=True):
             density[cell] += weight
     divisor = np.array([density[cell] or 1.0 for cell in _cells(u, v, shape)])
+    if robust is not None:
+        mean = sum(weight**2 for weight in density.values()) / sum(density.values())
+        divisor = 1 + divisor * (5 * 10**-robust) ** 2 / mean
     return replace(samples, weight=samples.weight / divisor)
 
 
