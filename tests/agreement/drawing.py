@@ -34,6 +34,11 @@ class Band:
     correlations: str
     direction: str
 
+    @property
+    def mosaics(self) -> bool:
+        """Whether gridder='mosaic' is quick: it is where CASA knows the dishes."""
+        return self.telescope in ("ALMA", "VLA", "EVLA")
+
 
 SOUTH, NORTH = "J2000 10h00m00.0s -30d00m00.0s", "J2000 10h00m00.0s 35d00m00.0s"
 BANDS = (
@@ -147,7 +152,7 @@ def _data(seed: int) -> dict[str, Params]:
 
 def _spw(r: random.Random, band: Band, number: int, spw: int) -> tuple[float, float, int]:
     """First frequency, channel width and number of channels; all sets lie about the first spw of the first one."""
-    count = r.choice([1, 4, 8, 12, 20, 20])
+    count = r.choice([1, 4, 8, 12, 20, 20] if spw or number else [8, 12, 20, 20, 20, r.choice([1, 4])])
     step = band.channel_hz * r.choice([1, 1, 1, 2, 0.5]) if spw or number else band.channel_hz
     shift = spw * r.choice([6, 8, 12, 25]) + (r.randint(0, 8) if number else 0)
     lowest = band.start_hz + shift * band.channel_hz
@@ -172,7 +177,7 @@ def _sky(seed: int, band: Band) -> tuple[Source, ...]:
 
 def _pointings(r: random.Random, band: Band) -> tuple[tuple[float, float], ...]:
     offset = 12 * band.cell_arcsec
-    return r.choice([((0.0, 0.0),)] * 5 + [((-offset, 0.0), (offset, 0.0))])
+    return r.choice([((0.0, 0.0),)] * 5 + [((-offset, 0.0), (offset, 0.0)) if band.mosaics else ((0.0, 0.0),)])
 
 
 def _flags(seed: int, data: dict[str, Params]) -> tuple[Flagging, ...]:
@@ -192,7 +197,7 @@ def _image(seed: int, band: Band) -> Params:
     cell = f"{band.cell_arcsec}arcsec"
     return {
         "imsize": r.choice([64, 64, 80, [96, 64], 75, [63, 80], [72, 45]]),
-        "cell": r.choice([cell, cell, cell, [cell, f"{1.25 * band.cell_arcsec:.4g}arcsec"]]),
+        "cell": r.choice([*[cell] * 8, [cell, f"{1.25 * band.cell_arcsec:.4g}arcsec"]]),
         "stokes": r.choice(stokes),
         "phasecenter": r.choice(["", "", 0, band.direction]),
     }
@@ -278,12 +283,16 @@ def _selection(seed: int, data: dict[str, Params]) -> Params:
 def _gridding(seed: int, params: Params, data: dict[str, Params]) -> Params:
     r = _for(seed, "gridding")
     several = any(len(arguments["pointings"]) > 1 for arguments in data.values())
-    kinds = ["mosaic", "mosaic", "standard"] if several else ["standard"] * 10 + ["mosaic", "wproject", "widefield"]
+    kinds = ["standard"] * 10 + ["wproject", "widefield"]
+    if _band(seed).mosaics:
+        kinds = ["mosaic", "mosaic", "standard"] if several else [*kinds, "mosaic"]
     chosen = {"gridder": r.choice(kinds), "pblimit": r.choice([0.2, 0.2, -0.2, 0.05, -0.05])}
     if chosen["gridder"] in ("wproject", "widefield"):
         chosen["wprojplanes"] = r.choice([4, 8, -1])
-    if chosen["gridder"] == "mosaic" and params["stokes"] == "pseudoI":
-        chosen["stokes"] = "I"
+    if chosen["gridder"] == "mosaic":  # which images neither odd sizes nor pseudoI
+        sizes = params["imsize"] if isinstance(params["imsize"], list) else [params["imsize"]]
+        chosen["imsize"] = [size + size % 2 for size in sizes]
+        chosen["stokes"] = "I" if params["stokes"] == "pseudoI" else params["stokes"]
     return chosen
 
 
@@ -323,7 +332,8 @@ def _cleaning(seed: int, params: Params) -> Params:
         chosen["scales"] = [0, 4]
     if kind == "mtmfs":
         chosen["nterms"] = 2
-    x, y = params["imsize"] if isinstance(params["imsize"], list) else [params["imsize"]] * 2
+    sizes = params["imsize"] if isinstance(params["imsize"], list) else [params["imsize"]]
+    x, y = sizes[0], sizes[-1]
     box = f"box[[{x // 4}pix,{y // 4}pix],[{3 * x // 4}pix,{2 * y // 3}pix]]"
     masks = [{}, {}, {}, {"mask": box}, {"usemask": "pb", "pbmask": 0.3}]
     masks += [{"usemask": "auto-multithresh", "minbeamfrac": 0.1}] if params["stokes"] != "pseudoI" else []
