@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from drawing import Drawn
 SUMWT = 1e-6  # of each channel's sum of weights
 GRIDDING = 6e-4  # of the peak over the inner three quarters: what tclean's gridding is off by on well filled grids
 FEW = 4e-3  # of the peak: what it is off by with few visibilities, where no direct sum tells whose fault it is
+Known = Callable[[], truth.Samples | None]
 WORST = 20  # pixels of a plane that the direct sum is made for
 BEAM = 0.01  # of an axis
 
@@ -33,7 +35,16 @@ def continuum_problems(expected: dict[str, Path], found: dict[str, Path]) -> Ite
 
 
 def ducc_problems(drawn: Drawn, data: Path, expected: dict[str, Path], found: dict[str, Path]) -> Iterator[str]:
-    """How engine='ducc' has other weights, a PSF or first residual further off than gridding makes it, other beams."""
+    """How engine='ducc' has other weights, a PSF or first residual further off than gridding makes it, other beams.
+
+    Parameters
+    ----------
+    drawn : Drawn
+    data : Path
+        The folder of its data.
+    expected, found : dict
+        tclean's products and pclean's: suffix -> path.
+    """
     for suffix in sorted(expected.keys() & {".sumwt", ".sumwt.tt0", ".psf", ".psf.tt0", ".residual", ".residual.tt0"}):
         if suffix not in found:
             yield f"{suffix}: missing"
@@ -41,42 +52,49 @@ def ducc_problems(drawn: Drawn, data: Path, expected: dict[str, Path], found: di
         one, other = read_image(expected[suffix]), read_image(found[suffix])
         if one.pixels.shape != other.pixels.shape:
             yield f"{suffix}: shape {other.pixels.shape}, tclean's is {one.pixels.shape}"
-        elif suffix.startswith(".sumwt"):
-            yield from _weights(suffix, one.pixels, other.pixels)
-        else:
-            yield from _gridding(suffix, drawn, data, one, other)
-            if suffix.startswith(".psf"):
-                yield from _beams(suffix, one, other)
+            continue
+        judge = _weights if suffix.startswith(".sumwt") else _gridding
+        image = read_image(expected[suffix.replace("sumwt", "psf")])
+        for plane in np.ndindex(one.pixels.shape[2:]):
+            known = functools.partial(truth.samples, drawn, data, image, plane[1])
+            theirs, ours = one.pixels[(..., *plane)], other.pixels[(..., *plane)]
+            yield from (f"{suffix}: {line} in plane {plane}" for line in judge(drawn, suffix, theirs, ours, known))
+        if suffix.startswith(".psf"):
+            yield from _beams(suffix, one, other)
 
 
-def _weights(suffix: str, one: np.ndarray, other: np.ndarray) -> Iterator[str]:
-    off = np.divide(np.abs(other - one), np.abs(one), out=np.where(other == one, 0.0, np.inf), where=one != 0)
-    if (off > SUMWT).any():
-        yield f"{suffix}: {off.max():.1e} of its own off; {_planes(off.max(axis=(0, 1)) > SUMWT)}"
+def _weights(_: Drawn, __: str, theirs: np.ndarray, ours: np.ndarray, known: Known) -> Iterator[str]:
+    """How a sum of weights is further from tclean's than rounding, and further from the data's than tclean's."""
+    one, other = float(theirs.max()), float(ours.max())
+    off = abs(other - one) / abs(one) if one else float(other != 0)
+    if off <= SUMWT:
+        return
+    samples = known()
+    total = samples.weight.sum() if samples is not None else one
+    if not abs(other - total) < abs(one - total):
+        yield f"{off:.1e} of its own off"
 
 
-def _gridding(suffix: str, drawn: Drawn, data: Path, one: Image, other: Image) -> Iterator[str]:
-    """Planes that are further off than gridding makes tclean's, and further from the direct sums than tclean's."""
-    nx, ny = one.pixels.shape[:2]
+def _gridding(drawn: Drawn, suffix: str, theirs: np.ndarray, ours: np.ndarray, known: Known) -> Iterator[str]:
+    """How a plane is further off than gridding makes tclean's, and further from the direct sums than tclean's."""
+    nx, ny = theirs.shape
     inner = np.zeros((nx, ny), dtype=bool)
     inner[nx // 8 : nx - nx // 8, ny // 8 : ny - ny // 8] = True
-    peak = 1.0 if suffix.startswith(".psf") else float(np.nanmax(np.abs(one.pixels), initial=0.0)) or 1.0
-    for plane in np.ndindex(one.pixels.shape[2:]):
-        theirs, ours = one.pixels[(..., *plane)], other.pixels[(..., *plane)]
-        same = (theirs == ours) | (np.isnan(theirs) & np.isnan(ours)) | ~inner
-        off = np.where(same, 0.0, np.nan_to_num(np.abs(theirs - ours), nan=np.inf)) / peak
-        if off.max() <= GRIDDING:
-            continue
-        worst = np.argwhere(off >= np.sort(off, axis=None)[-WORST])
-        sums = truth.at(drawn, data, one, suffix, plane[1], worst) if truth.is_known(drawn) else None
-        place = f"{suffix}: {off.max():.1e} of the peak off in plane (stokes, channel) {plane}"
-        if sums is None:
-            if off.max() > FEW:
-                yield place
-            continue
-        tclean_off, ducc_off = (np.abs(image[tuple(worst.T)] - sums).max() / peak for image in (theirs, ours))
-        if not ducc_off < tclean_off:
-            yield f"{place}; from the direct sum {ducc_off:.1e}, tclean {tclean_off:.1e}"
+    peak = float(np.nanmax(np.abs(theirs), initial=0.0)) or 1.0
+    same = (theirs == ours) | (np.isnan(theirs) & np.isnan(ours)) | ~inner
+    off = np.where(same, 0.0, np.nan_to_num(np.abs(theirs - ours), nan=np.inf)) / peak
+    if off.max() <= GRIDDING:
+        return
+    samples = known()
+    if samples is None:
+        if off.max() > FEW:
+            yield f"{off.max():.1e} of the peak off"
+        return
+    worst = np.argwhere(off >= np.sort(off, axis=None)[-WORST])
+    sums = truth.sums(drawn, samples, theirs.shape, suffix, worst)
+    tclean_off, ducc_off = (np.abs(image[tuple(worst.T)] - sums).max() / peak for image in (theirs, ours))
+    if not ducc_off < tclean_off:
+        yield f"{off.max():.1e} of the peak off; {ducc_off:.1e} from the direct sum, tclean {tclean_off:.1e}"
 
 
 def _beams(suffix: str, one: Image, other: Image) -> Iterator[str]:
@@ -99,8 +117,3 @@ def _axes(image: Image) -> Iterator[tuple[float, float]]:
         planes = [beams] if beams else []
     for beam in planes:
         yield beam["major"]["value"], beam["minor"]["value"]
-
-
-def _planes(wrong: np.ndarray) -> str:
-    """Which planes, of an array (stokes, channel)."""
-    return f"planes (stokes, channel) {[tuple(int(i) for i in plane) for plane in np.argwhere(wrong)][:8]}"

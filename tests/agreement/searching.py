@@ -22,12 +22,13 @@ LIMIT_S = 180.0
 FORK = multiprocessing.get_context("fork")
 NAME, DIRTY = "img", "dirty"
 OK, REFUSED, BEYOND, DIFFERS = "ok", "refused alike", "not done by ducc", "DIFFERS"
+MORE = "images what tclean fails at"
 NOT_DUCC = ("engine='ducc' doesn't do", "isn't available with engine='ducc'")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a way of imaging came to: one of the four words above, and what differs, a line each."""
+    """What a way of imaging came to: one of the words above, and what differs, a line each."""
 
     word: str
     problems: tuple[str, ...] = ()
@@ -130,6 +131,8 @@ def verdict(drawn: Drawn, expected: Ran, found: Ran, judge: Callable[[Drawn, Ran
         return Verdict(DIFFERS, (f"no named error: {found.refusal}",))
     if expected.refusal and found.refusal:
         return Verdict(REFUSED, (f"tclean: {expected.refusal}; pclean: {found.refusal}",))
+    if expected.refusal and judge is _ducc:
+        return Verdict(MORE)
     if expected.refusal or found.refusal:
         return Verdict(DIFFERS, (f"tclean: {expected.refusal or 'images'}; pclean: {found.refusal or 'images'}",))
     problems = judge(drawn, expected, found)

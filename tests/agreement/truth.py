@@ -1,7 +1,7 @@
 """Direct Fourier sums over the visibilities of a drawn case, by numpy alone: what tclean and pclean approximate.
 
-They read nothing by way of pcleantask, and know what is simple: one field and its own centre, gridders without w,
-natural weights, continuum images (uniform weights as well) and cubes whose channels are as wide as the data's.
+They read nothing by way of pcleantask, and know what is simple: one field and its own centre, natural weights,
+continuum images (uniform and Briggs' weights as well), and cubes whose channels are as wide as the data's.
 """
 
 from __future__ import annotations
@@ -23,18 +23,20 @@ SAME_WIDTH = 1e-2  # CASA averages data channels where the image's are wider tha
 
 @dataclass(frozen=True)
 class Samples:
-    """Visibilities of one correlation or of Stokes I: u, v [m], frequency [Hz], value [Jy] and weight, in one axis."""
+    """Visibilities of a correlation or of Stokes I, in one axis: u, v, w [m], frequency [Hz], value [Jy] and weight."""
 
     u: np.ndarray
     v: np.ndarray
+    w: np.ndarray
     frequency: np.ndarray
     value: np.ndarray
     weight: np.ndarray
 
     def image(self, kind: str, l: np.ndarray, m: np.ndarray) -> np.ndarray:
         """The PSF (kind '.psf') or the dirty image at offsets l, m [rad] from the phase centre."""
-        phases = 2j * np.pi / LIGHT_SPEED * np.outer(l, self.u * self.frequency)
-        phases += 2j * np.pi / LIGHT_SPEED * np.outer(m, self.v * self.frequency)
+        n = np.sqrt(1 - l * l - m * m)
+        path = np.outer(l, self.u) + np.outer(m, self.v) + np.outer(n - 1, self.w)
+        phases = 2j * np.pi / LIGHT_SPEED * self.frequency * path
         values = 1.0 if kind.startswith(".psf") else self.value
         return (self.weight * values * np.exp(-phases)).real.sum(axis=1) / self.weight.sum()
 
@@ -44,7 +46,7 @@ def is_known(drawn: Drawn) -> bool:
     params = drawn.params
     weighting = params["weighting"]
     return (
-        params["gridder"] == "standard"
+        params["gridder"] in ("standard", "wproject", "widefield")
         and params["stokes"] in ("I", "XX", "YY", "RR", "LL")
         and all(len(arguments["pointings"]) == 1 for arguments in drawn.data.values())
         and not params["uvtaper"]
@@ -62,8 +64,8 @@ def is_known(drawn: Drawn) -> bool:
     )
 
 
-def at(drawn: Drawn, folder: Path, image: Image, kind: str, channel: int, pixels: np.ndarray) -> np.ndarray | None:
-    """The truth at pixels [n, 2] of a channel of a PSF or first residual; None where it isn't known.
+def samples(drawn: Drawn, folder: Path, image: Image, channel: int) -> Samples | None:
+    """What a channel of a case's images is summed of; None where that isn't simple.
 
     Parameters
     ----------
@@ -71,14 +73,13 @@ def at(drawn: Drawn, folder: Path, image: Image, kind: str, channel: int, pixels
     folder : Path
         Where the data are.
     image : Image
-        tclean's; its coordinates count.
-    kind : str
-        '.psf' or another.
+        One of tclean's; its coordinates and size count.
     channel : int
-    pixels : int array [n, 2]
     """
-    coordinates = image.description["coordinates"]
-    spectral = next(value for key, value in coordinates.items() if key.startswith("spectral"))["wcs"]
+    if not is_known(drawn):
+        return None
+    axes = image.description["coordinates"]
+    spectral = next(axis["wcs"] for name, axis in axes.items() if name.startswith("spectral"))
     step = spectral["cdelt"]
     frequency = spectral["crval"] + (channel - spectral["crpix"]) * step
     parts = []
@@ -87,16 +88,24 @@ def at(drawn: Drawn, folder: Path, image: Image, kind: str, channel: int, pixels
             if drawn.is_cube and not _is_inside(drawn, arguments, spw, frequency, abs(step)):
                 return None
             parts += _read(drawn, folder / name, arguments, spw, frequency if drawn.is_cube else None)
-    if not parts:
-        return None
-    samples = Samples(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-    shape = image.pixels.shape
+    found = Samples(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+    if drawn.params["weighting"] == "natural":
+        return found
+    robust = drawn.params["robust"] if drawn.params["weighting"] == "briggs" else None
+    return _by_density(found, image.pixels.shape, *_cell(drawn), robust)
+
+
+def sums(drawn: Drawn, found: Samples, shape: Sequence[int], kind: str, pixels: np.ndarray) -> np.ndarray:
+    """The PSF (kind '.psf') or dirty image at pixels [n, 2] of an image of that shape."""
+    dx, dy = _cell(drawn)
+    return found.image(kind, -(pixels[:, 0] - shape[0] // 2) * dx, (pixels[:, 1] - shape[1] // 2) * dy)
+
+
+def _cell(drawn: Drawn) -> tuple[float, float]:
+    """The sides of a pixel [rad]."""
     cells = drawn.params["cell"] if isinstance(drawn.params["cell"], list) else [drawn.params["cell"]] * 2
     dx, dy = (float(cell.removesuffix("arcsec")) * ARCSEC for cell in cells)
-    if drawn.params["weighting"] != "natural":
-        robust = drawn.params.get("robust") if drawn.params["weighting"] == "briggs" else None
-        samples = _by_density(samples, shape, dx, dy, robust)
-    return samples.image(kind, -(pixels[:, 0] - shape[0] // 2) * dx, (pixels[:, 1] - shape[1] // 2) * dy)
+    return dx, dy
 
 
 def _is_inside(drawn: Drawn, arguments: Params, spw: int, frequency: float, step: float) -> bool:
@@ -129,14 +138,14 @@ def _read(
     for time in np.unique(times):
         now = times == time
         channels = _channels(drawn, arguments, spw, float(time))
-        u, v, _ = uvw[:, now]
+        u, v, w = uvw[:, now]
+        w = w * (drawn.params["gridder"] != "standard")
         if frequency is None:
-            grid = np.meshgrid(channels, u, indexing="ij")
-            arrays = (grid[1], np.broadcast_to(v, grid[0].shape), grid[0], value[:, now], weight[now] * good[:, now])
-            found.append(tuple(array.ravel() for array in arrays))
+            arrays = (u, v, w, channels[:, np.newaxis], value[:, now], weight[now] * good[:, now])
+            found.append(tuple(array.ravel() for array in np.broadcast_arrays(*arrays)))
         else:
             v_now, w_now = _at_frequency(drawn, channels, frequency, value[:, now], weight[now] * good[:, now])
-            found.append((u, v, np.full(len(u), frequency), v_now, w_now))
+            found.append((u, v, w, np.full(len(u), frequency), v_now, w_now))
     return found
 
 
