@@ -18,7 +18,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -156,9 +156,10 @@ def simulate_ms(
     antennas: int | None = None,
     nintegrations: int = 60,
     integration_s: float = 10.0,
-    nchannels: int = 64,
-    channel_hz: float = 1e6,
+    nchannels: int | Sequence[int] = 64,
+    channel_hz: float | Sequence[float] = 1e6,
     start_hz: float | Sequence[float] = 230e9,
+    telescope: str = "",
     correlations: str = "XX YY",
     pointings: Sequence[tuple[float, float]] = ((0.0, 0.0),),
     sources: Sequence[Source] | str = "line",
@@ -183,7 +184,10 @@ def simulate_ms(
         Integrations and their length [s]; no smearing is simulated, so long ones are a cheap way to fill the uv plane.
         Pointings take turns: each observes every so many integrations.
     nchannels, channel_hz, start_hz
-        Channels, their width [Hz] and the first one's centre [Hz, TOPO]; several values of start_hz make several spws.
+        Channels, their width [Hz] and the first one's centre [Hz, TOPO]; several values of start_hz make several spws,
+        for which the others may have one value or as many. Frequencies fall where the width is negative.
+    telescope
+        Its name; '' is the layout's.
     correlations
         'XX YY', 'XX XY YX YY', 'XX', or with R and L.
     pointings
@@ -211,24 +215,45 @@ def simulate_ms(
     if path.exists():
         shutil.rmtree(path)
     sky = SKIES[sources] if isinstance(sources, str) else tuple(sources)
-    starts = list(np.atleast_1d(np.asarray(start_hz, dtype=float)))
+    bands = _bands(start_hz, channel_hz, nchannels)
     layout = read_layout(array).thinned(antennas)
+    layout = replace(layout, telescope=telescope or layout.telescope)
     fields = [_offset_direction(direction, east, north) for east, north in pointings]
     with casa.tool("simulator") as simulator:
         simulator.open(str(path))
-        _configure(simulator, layout, fields, starts, nchannels, channel_hz, correlations)
+        _configure(simulator, layout, fields, bands, correlations)
         reference = casa.load().measures().epoch("UTC", reference_time)
         simulator.settimes(f"{integration_s}s", usehourangle=True, referencetime=reference)
         step = nintegrations if len(fields) == 1 else 1
         for first in range(0, nintegrations, step):
             begin = 3600 * hour_angle_h + (first - nintegrations / 2) * integration_s
             field = f"field{first % len(fields)}"
-            for spw in range(len(starts)):
+            for spw in range(len(bands)):
                 simulator.observe(field, f"spw{spw}", f"{begin}s", f"{begin + step * integration_s}s")
-    bands = [start + channel_hz * np.arange(nchannels) for start in starts]
-    model = _Sky(sky, bands, correlations.split(), pointings, float(layout.diameters[0]), primary_beam)
+    frequencies = [band.frequencies for band in bands]
+    model = _Sky(sky, frequencies, correlations.split(), pointings, float(layout.diameters[0]), primary_beam)
     _fill(path, model, noise_jy, flagged_channels, corrected_scale, np.random.default_rng(seed))
     return path
+
+
+@dataclass(frozen=True)
+class _Band:
+    """A spectral window: its first channel's centre and the step to the next [Hz], and how many there are."""
+
+    start: float
+    step: float
+    nchannels: int
+
+    @property
+    def frequencies(self) -> np.ndarray:
+        return self.start + self.step * np.arange(self.nchannels)
+
+
+def _bands(starts: Any, steps: Any, counts: Any) -> list[_Band]:
+    """The spectral windows, one for each of `starts`; one step or count is that of all."""
+    starts = np.atleast_1d(np.asarray(starts, dtype=float))
+    steps, counts = (np.broadcast_to(np.asarray(values), starts.shape) for values in (steps, counts))
+    return [_Band(float(a), float(b), int(n)) for a, b, n in zip(starts, steps, counts, strict=True)]
 
 
 def _offset_direction(direction: str, east: float, north: float) -> dict[str, Any]:
@@ -248,9 +273,7 @@ def _configure(
     simulator: Any,
     layout: Layout,
     fields: Sequence[dict[str, Any]],
-    starts: Sequence[float],
-    nchannels: int,
-    channel_hz: float,
+    bands: Sequence[_Band],
     correlations: str,
 ) -> None:
     x, y, z = layout.positions.T
@@ -266,13 +289,13 @@ def _configure(
         coordsystem=layout.frame,
         referencelocation=casa.load().measures().observatory(layout.telescope),
     )
-    for spw, start in enumerate(starts):
+    for spw, band in enumerate(bands):
         simulator.setspwindow(
             spwname=f"spw{spw}",
-            freq=f"{start}Hz",
-            deltafreq=f"{channel_hz}Hz",
-            freqresolution=f"{channel_hz}Hz",
-            nchannels=nchannels,
+            freq=f"{band.start}Hz",
+            deltafreq=f"{band.step}Hz",
+            freqresolution=f"{abs(band.step)}Hz",
+            nchannels=band.nchannels,
             refcode="TOPO",
             stokes=correlations,
         )
@@ -297,7 +320,7 @@ class _Sky:
     ) -> None:
         self.sources = sources
         self.bands = bands
-        self.whole = (min(band[0] for band in bands), max(band[-1] for band in bands))
+        self.whole = (min(band.min() for band in bands), max(band.max() for band in bands))
         self.brightness = np.array([CORRELATIONS[name] for name in correlations])
         self.pointings = pointings
         self.diameter = diameter
@@ -379,7 +402,9 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--nintegrations", type=int, default=60, help="integrations (default: %(default)s)")
     parser.add_argument("--integration-s", type=float, default=10.0, help="their length in s (default: %(default)s)")
     parser.add_argument("--nchannels", type=int, default=64, help="channels (default: %(default)s)")
-    parser.add_argument("--channel-hz", type=float, default=1e6, help="channel width in Hz (default: %(default)s)")
+    parser.add_argument(
+        "--channel-hz", type=float, default=1e6, help="their width in Hz, or minus that (default: %(default)s)"
+    )
     parser.add_argument("--start-hz", type=float, nargs="+", default=[230e9], help="first channel of each spw in Hz")
     parser.add_argument("--correlations", default="XX YY", help="correlations (default: %(default)s)")
     parser.add_argument("--sky", dest="sources", default="line", choices=sorted(SKIES), help="what is on the sky")

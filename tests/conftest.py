@@ -121,6 +121,7 @@ DATASETS: dict[str, dict] = {
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="run the rows marked long as well")
+    parser.addoption("--seed", type=int, help="the seed of tests of what is drawn at random, in place of theirs")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

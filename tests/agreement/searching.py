@@ -1,0 +1,179 @@
+"""A drawn case, imaged by tclean and by pclean in its ways, each in a process of its own, and judged."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from compare import compare_products, differences, listing, products
+from drawing import Drawn, Params
+from judging import continuum_problems, ducc_problems
+from matrix import UNSPLIT
+from runner import Outcome, serve
+
+from pcleantask import casa
+
+LIMIT_S = 180.0
+FORK = multiprocessing.get_context("fork")
+NAME, DIRTY = "img", "dirty"
+OK, REFUSED, BEYOND, DIFFERS = "ok", "refused alike", "not done by ducc", "DIFFERS"
+MORE = "images what tclean fails at"
+NOT_DUCC = ("engine='ducc' doesn't do", "isn't available with engine='ducc'")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a way of imaging came to: one of the words above, and what differs, a line each."""
+
+    word: str
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a process made: its folder, its outcomes, a call each, and whether pclean said that it didn't split."""
+
+    folder: Path
+    outcomes: list[Outcome]
+    whole: bool = False
+
+    @property
+    def refusal(self) -> str:
+        """Why there are no images: the last line of the error, or that tclean returned None; '' where it imaged."""
+        last = self.outcomes[-1]
+        if last.error:
+            return error_line(last.error)
+        return "" if last.value is not None else "returned None"
+
+
+def error_line(text: str) -> str:
+    """The line of a traceback that names the error."""
+    lines = [line for line in text.splitlines() if line and not line[0].isspace()]
+    named = [line for line in lines if line.split(":")[0].endswith(("Error", "Exception", "Interrupt"))]
+    return (named or lines or ["?"])[-1][:300]
+
+
+def search(make: Callable[[], Drawn], folder: Path, kinds: tuple[str, ...]) -> dict[str, Verdict]:
+    """Image a case in each of `kinds` ways ('serial', 'parallel', 'ducc') and judge it by tclean; way -> verdict.
+
+    The processes are forked of this one, which has CASA loaded but mustn't have used it: what it has computed for
+    other times and places changes the last bits of frequencies. `make` draws the case when they are there.
+    """
+    folder.mkdir(exist_ok=True)
+    sides = {name: Side(folder, name) for name in ("tclean", *kinds)}
+    drawn = make()
+    (folder / "data").mkdir()
+    drawn.make(folder / "data")
+    dirty = [{"imagename": DIRTY, "niter": 0}] if "ducc" in kinds and drawn.params["niter"] > 0 else []
+    expected = sides["tclean"].run(drawn, "tclean", [{}, *dirty])
+    found = {}
+    for kind in kinds:
+        own, judge = WAYS[kind]
+        calls = [{}, *dirty] if kind == "ducc" else [{}]
+        ran = sides[kind].run(drawn, "pclean", [{**call, **own(drawn)} for call in calls])
+        found[kind] = verdict(drawn, expected, ran, judge)
+    return found
+
+
+class Side:
+    """A process for one task, which waits for its calls, and the folder that it runs in.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the case, which has its data in `data`.
+    name : str
+        Of the folder in it.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._data, self._folder, self._log = folder / "data", folder / name, folder / f"{name}.log"
+        self._connection, there = FORK.Pipe()
+        self._process = FORK.Process(target=self._serve, args=(there,))
+        self._process.start()
+        there.close()
+
+    def _serve(self, connection: Connection) -> None:
+        self._connection.close()
+        with self._log.open("a") as output:
+            os.dup2(output.fileno(), 1)
+            os.dup2(output.fileno(), 2)
+        casa.use_log(str(self._log))
+        serve(connection)
+
+    def run(self, drawn: Drawn, task: str, calls: list[Params]) -> Ran:
+        """Run the calls of a task, each the case's with the parameters given, on a copy of the data."""
+        shutil.copytree(self._data, self._folder)
+        self._connection.send(([(task, {**drawn.params, **call}) for call in calls], str(self._folder)))
+        try:
+            if self._connection.poll(LIMIT_S):
+                outcomes = [Outcome(*answer) for answer in self._connection.recv()]
+            else:
+                outcomes = [Outcome(None, f"no answer after {LIMIT_S} s", LIMIT_S)]
+        except (EOFError, ConnectionResetError):
+            self._process.join()
+            outcomes = [Outcome(None, f"the process ended with exit code {self._process.exitcode}", 0.0)]
+        self._process.kill()  # its connection stays open in those that were forked after it
+        self._process.join()
+        return Ran(self._folder, outcomes, UNSPLIT in self._log.read_text(encoding="utf-8"))
+
+
+def verdict(drawn: Drawn, expected: Ran, found: Ran, judge: Callable[[Drawn, Ran, Ran], list[str]]) -> Verdict:
+    """Judge one way of imaging by what tclean did."""
+    if found.refusal and any(words in found.refusal for words in NOT_DUCC):
+        return Verdict(BEYOND)
+    if found.refusal and "pcleantask.errors." not in found.refusal:
+        return Verdict(DIFFERS, (f"no named error: {found.refusal}",))
+    if expected.refusal and found.refusal:
+        return Verdict(REFUSED, (f"tclean: {expected.refusal}; pclean: {found.refusal}",))
+    if expected.refusal and judge is _ducc:
+        return Verdict(MORE)
+    if expected.refusal or found.refusal:
+        return Verdict(DIFFERS, (f"tclean: {expected.refusal or 'images'}; pclean: {found.refusal or 'images'}",))
+    problems = judge(drawn, expected, found)
+    return Verdict(DIFFERS if problems else OK, tuple(problems))
+
+
+def _bits(drawn: Drawn, expected: Ran, found: Ran) -> list[str]:
+    """Where the images, their descriptions, what lies beside them and what was returned are not tclean's bits."""
+    problems = list(differences(expected.outcomes[0].value, found.outcomes[0].value, "returned"))
+    problems += differences(_files(expected), _files(found), "files left")
+    for name in _images(drawn):
+        problems += [f"{name}{line}" for line in compare_products(*_both(expected, found, name))]
+    return problems
+
+
+def _parallel(drawn: Drawn, expected: Ran, found: Ran) -> list[str]:
+    if drawn.is_cube or found.whole:
+        return _bits(drawn, expected, found)
+    return [line for name in _images(drawn) for line in continuum_problems(*_both(expected, found, name))]
+
+
+def _ducc(drawn: Drawn, expected: Ran, found: Ran) -> list[str]:
+    name = DIRTY if len(expected.outcomes) > 1 else NAME
+    return list(ducc_problems(drawn, expected.folder, *_both(expected, found, name)))
+
+
+def _images(drawn: Drawn) -> list[str]:
+    return [NAME, "outlier"] if drawn.files else [NAME]
+
+
+def _both(expected: Ran, found: Ran, name: str) -> Iterator[dict[str, Path]]:
+    return (products(ran.folder, name) for ran in (expected, found))
+
+
+def _files(ran: Ran) -> list[str]:
+    return [name for name in listing(ran.folder) if not name.startswith(DIRTY)]
+
+
+# Way of imaging -> parameters that only pclean has, and how it is judged.
+WAYS: dict[str, tuple[Callable[[Drawn], Params], Callable[[Drawn, Ran, Ran], list[str]]]] = {
+    "serial": (lambda _: {}, _bits),
+    "parallel": (lambda drawn: {"parallel": True, "nworkers": drawn.nworkers}, _parallel),
+    "ducc": (lambda _: {"engine": "ducc"}, _ducc),
+}
