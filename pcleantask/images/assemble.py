@@ -51,6 +51,9 @@ def assemble(target: str, parts: Sequence[Part], coordinates: dict[str, Any], nc
     coordinates : dict
         The whole cube's coordinate system, as `synthesisimager.getcsys` gives it.
     """
+    if len(parts) == 1:
+        Path(parts[0].path).rename(target)
+        return
     with casa.opened_image(parts[-1].path) as last:
         if last.shape()[3] < parts[-1].channels.stop:
             _keep_first(target, parts, nchan)
@@ -161,6 +164,8 @@ def cut_out(source: str, target: str, channels: range) -> None:
         information = part.miscinfo()
         _scale_memory(information, len(channels) / shape[3])
         part.setmiscinfo(information)
+        if image.maskhandler("default")[0] and not part.maskhandler("default")[0]:
+            part.calcmask("T")  # CASA leaves out a pixel mask that is True all over
         part.done()
 
 

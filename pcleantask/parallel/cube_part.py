@@ -110,10 +110,10 @@ class PartWorkshop(SerialWorkshop):
             for path, kind in products(source):
                 target = name + path.name.removeprefix(Path(source).name)
                 is_here = planes.is_image(target)
-                if not is_here and is_taken_over(path, kind):
-                    cut_out(str(path), target, channels)
-                elif is_here and PRODUCTS[kind] in made:
+                if PRODUCTS[kind] in made and is_here:
                     copy_channels(str(path), channels, target, 0)
+                elif PRODUCTS[kind] in made and is_taken_over(path, kind):
+                    cut_out(str(path), target, channels)
                 if is_here and kind == "psf":
                     psf_beams.copy_beams(str(path), channels, target)
             self.clear_guards(name + ".mask")

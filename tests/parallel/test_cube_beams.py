@@ -1,4 +1,4 @@
-"""Beams of parallel cubes are tclean's where channels have no data or too few to fit one, and primary beams at band edges.
+"""Parallel cubes have tclean's beams where channels lack data or have few, and its primary beams in all bands.
 
 Draws are random: a failure's seed, in the name of the test, repeats it.
 """
