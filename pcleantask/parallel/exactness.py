@@ -55,24 +55,22 @@ class Coverage:
         distance = abs(float(self.frequency[1] - self.frequency[0]))
         return distance * float(self.shifts.min()), distance * float(self.shifts.max())
 
-    @property
-    def rising(self) -> Doubles:
-        """The channels' frequencies in their own frame, rising [Hz]."""
-        return np.sort(self.frequency)
-
     def ends(self) -> tuple[Doubles, Doubles]:
         """Lowest and highest frequency at each of the times, in the frame of gridding [Hz]."""
         return float(self.frequency.min()) * self.shifts, float(self.frequency.max()) * self.shifts
 
 
 def widest_gap(frequency: Doubles, data: Sequence[Coverage]) -> float:
-    """The largest distance of neighbouring selected channels of the data between which a cube has channels [Hz]."""
-    widest = 0.0
+    """The largest distance of neighbouring selected channels of the data from which a cube's are interpolated [Hz]."""
+    widest, width = 0.0, abs(float(frequency[-1] - frequency[0])) / max(1, len(frequency) - 1)
     for entry in data:
-        low, high = frequency.min() / entry.shifts.max(), frequency.max() / entry.shifts.min()
-        rising, gaps = entry.rising, np.diff(entry.rising)
-        near = (rising[1:] + gaps > low) & (rising[:-1] - gaps < high)
-        widest = max(widest, float(gaps[near].max(initial=0.0)) * float(entry.shifts.max()))
+        low = (frequency.min() - width) / entry.shifts.max()
+        high = (frequency.max() + width) / entry.shifts.min()
+        rising = np.sort(entry.frequency)
+        near = np.flatnonzero((rising[1:] > low) & (rising[:-1] < high))
+        if len(near):  # cubic interpolation looks one further at both ends
+            gaps = np.diff(rising)[max(0, near[0] - 1) : near[-1] + 2]
+            widest = max(widest, float(gaps.max()) * float(entry.shifts.max()))
     return widest
 
 
