@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import os
@@ -15,7 +16,7 @@ from .. import casa, measurementsets, report
 from ..config import PcleanConfig
 from ..engines import DUCC
 from ..gridding.base import Gridder
-from ..gridding.beam_bands import with_beam_of_cube
+from ..gridding.beam_bands import has_known_beam, with_beam_of_cube
 from ..gridding.ducc_gridder import DuccGridder, WholeCube
 from ..images import planes
 from ..images.assemble import cut_out
@@ -225,7 +226,7 @@ class CubePart:
         self._restorers: dict[int, AnyDeconvolver] = {}
         self._guards: dict[int, list[np.ndarray]] = {}
         self._given_beams: dict[str, dict[tuple[int, int], Record]] = {}
-        self._threads = threads
+        self._threads, self._telescope = threads, str(coordinates[0]["telescope"])
         self._imager.setup()
 
     def names(self) -> list[str]:
@@ -237,7 +238,8 @@ class CubePart:
         self._workshop.take_over(made)
 
     def make_psf(self) -> None:
-        self._imager.make_psf()
+        with self._computing_beams():
+            self._imager.make_psf()
 
     def fitted_beams(self, number: int) -> list[list[Record | None]]:
         """The beams [channel][pol] of field `number`, own channels only; None for a plane that has no own one."""
@@ -271,7 +273,13 @@ class CubePart:
             psf_beams.replace_beams(path, beams)
 
     def make_pb(self) -> None:
-        self._imager.make_pb()
+        with self._computing_beams():
+            self._imager.make_pb()
+
+    def _computing_beams(self) -> contextlib.AbstractContextManager[None]:
+        """As many threads as a serial run has, where the primary beam depends on it."""
+        is_known = has_known_beam(self._telescope)
+        return contextlib.nullcontext() if is_known else casa.threads(self._threads)
 
     def check_pb(self) -> None:
         self._workshop.parts.gridder.check_pb()
