@@ -226,6 +226,22 @@ def without_messages(*texts: str) -> Iterator[None]:
         sink.clearFilterMsgList()
 
 
+def openmp_threads() -> int:
+    """Threads on which CASA computes in this process."""
+    return int(log().ompGetNumThreads())
+
+
+@contextlib.contextmanager
+def on_openmp_threads(number: int) -> Iterator[None]:
+    """Let CASA compute on so many threads meanwhile."""
+    former = openmp_threads()
+    log().ompSetNumThreads(number)
+    try:
+        yield
+    finally:
+        log().ompSetNumThreads(former)
+
+
 def first_line(error: BaseException) -> str:
     """CASA's message without the trace that some tools add to it."""
     text = str(error).strip()
