@@ -37,7 +37,6 @@ DATA_VARIABLE = "PCLEANTASK_CASA_DATA"  # a parent's settings, as JSON
 # free, which saves CASA a fifth of its time in page faults.
 MALLOPT = {-3: 1 << 30, -1: (1 << 31) - 1, -2: 64 << 20}  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD
 
-OPENMP = "__casac__/lib/libgomp.so*"  # in the folder of casatools
 # FFTW's libraries of threads in the folder of casatools, for single and double precision -> how their functions begin.
 FFTW = {"__casac__/lib/libfftw3f_threads.so*": "fftwf", "__casac__/lib/libfftw3_threads.so*": "fftw"}
 
@@ -108,20 +107,6 @@ def tune_malloc() -> bool:
         return False
     accepted = [mallopt(parameter, value) for parameter, value in MALLOPT.items()]
     return all(accepted)
-
-
-@contextlib.contextmanager
-def threads(number: int) -> Iterator[None]:
-    """Have CASA compute with so many OpenMP threads, where casatools brings OpenMP."""
-    libraries = [ctypes.CDLL(str(path)) for path in Path(str(load().__file__)).parent.glob(OPENMP)]
-    before = [library.omp_get_max_threads() for library in libraries]
-    for library in libraries:
-        library.omp_set_num_threads(number)
-    try:
-        yield
-    finally:
-        for library, count in zip(libraries, before, strict=True):
-            library.omp_set_num_threads(count)
 
 
 def plan_transforms(threads: int) -> None:
@@ -239,6 +224,22 @@ def without_messages(*texts: str) -> Iterator[None]:
         yield
     finally:
         sink.clearFilterMsgList()
+
+
+def openmp_threads() -> int:
+    """Threads on which CASA computes in this process."""
+    return int(log().ompGetNumThreads())
+
+
+@contextlib.contextmanager
+def on_openmp_threads(number: int) -> Iterator[None]:
+    """Let CASA compute on so many threads meanwhile."""
+    former = openmp_threads()
+    log().ompSetNumThreads(number)
+    try:
+        yield
+    finally:
+        log().ompSetNumThreads(former)
 
 
 def first_line(error: BaseException) -> str:

@@ -43,19 +43,6 @@ BANDS: dict[str, tuple[tuple[tuple[float, float, str], ...], str]] = {
 }
 
 
-# How the names of telescopes begin whose beams CASA knows (PBMath::whichCommonPBtoUse). For others it computes one from
-# the dishes' diameter, with last bits that depend on how many threads do it.
-KNOWN = (
-    "VLA", "EVLA", "NGVLA", "WSRT", "ATCA", "HATCREEK", "BIMA", "GBT", "GMRT", "OVRO", "NRAO", "IRAM", "ALMA", "ACA",
-    "SMA", "ATA", "ATF",
-)  # fmt: skip
-
-
-def has_known_beam(telescope: str) -> bool:
-    """Whether CASA has a primary beam of the telescope's."""
-    return telescope.startswith(KNOWN)
-
-
 def beam_of_band(telescope: str, frequency: float) -> str:
     """CASA's name of the beam at a frequency [Hz]; '' for telescopes that have one for all."""
     bands, other = BANDS.get(telescope, ((), ""))

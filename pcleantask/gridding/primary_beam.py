@@ -5,15 +5,20 @@ from __future__ import annotations
 import copy
 import dataclasses
 import shutil
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from .. import casa
-from ..images.writing import channel_groups, read_channels
+from ..images.cached import note_change
+from ..images.planes import image_geometry
+from ..images.writing import channel_groups, read_channels, write_channels
 from ..toolrecords import Record, ToolRecords
 from .beam_bands import with_beam_of_cube
 from .field_images import FieldImages
 from .selection import PARTS
+
+WITH_FORMULA = frozenset({"ALMA", "ACA", "VLA", "EVLA", "ATCA", "WSRT"})  # telescopes
 
 
 def make_primary_beam(records: ToolRecords, number: int, images: FieldImages) -> None:
@@ -33,21 +38,52 @@ def make_primary_beam(records: ToolRecords, number: int, images: FieldImages) ->
     """
     spectral = images.coordinates[images.key("spectral")]
     groups = channel_groups(images.shape) if "wcs" in spectral else [range(images.shape[3])]
-    shown = dataclasses.replace(records, selpars=tuple(map(_one_row_a_field, records.selpars)))
+    shown = _showing_little(records)
     if len(groups) == 1:
         _evaluate(shown, number, images.imagename, images.coordinates, images.shape[3])
         return
     images.make("pb")
-    part = images.imagename + ".part"
+    for channels, pixels in _evaluated(shown, number, images.imagename + ".part", images.coordinates, groups):
+        images.write("pb", pixels, channels.start)
+
+
+def evaluate_on_threads(records: ToolRecords, number: int, imagename: str, threads: int) -> None:
+    """Evaluate the .pb that CASA has made of a cube, not yet normalized, anew as a process with so many threads does.
+
+    CASA has formulae for some telescopes' beams. Others are interpolated by a Fourier transform
+    (PBMath1DNumeric::fillPBArray), whose last bits depend on the number of threads.
+    """
+    coordinates, gridpars = records.impars[number]["csys"], records.gridpars[number]
+    if "mosaic" in gridpars["gridder"] or (coordinates["telescope"] in WITH_FORMULA and not gridpars["vptable"]):
+        return
+    path = f"{imagename}.pb"
+    groups = channel_groups(image_geometry(path).shape)
+    with casa.on_openmp_threads(threads):
+        for channels, pixels in _evaluated(
+            _showing_little(records), number, f"{imagename}-evaluated", coordinates, groups
+        ):
+            write_channels(path, pixels, channels.start)
+    note_change(path)
+
+
+def _evaluated(
+    records: ToolRecords, number: int, imagename: str, coordinates: Record, groups: Iterable[range]
+) -> Iterator[tuple[range, np.ndarray]]:  # fmt: skip
+    """Channels and their primary beams, float32 [nx, ny, npol, channels], by way of images of this name."""
+    table = imagename + ".vp"
     for channels in groups:
-        csys = copy.deepcopy(images.coordinates)
-        csys[images.key("spectral")]["wcs"]["crpix"] -= channels.start
-        chosen = with_beam_of_cube(shown.gridpars[number], images.coordinates, channels.start, part + ".vp")
-        by_cube = dataclasses.replace(shown, gridpars=(*shown.gridpars[:number], chosen, *shown.gridpars[number + 1 :]))
-        _evaluate(by_cube, number, part, csys, len(channels))
-        images.write("pb", read_channels(part + ".pb", 0, len(channels)), channels.start)
-        shutil.rmtree(part + ".pb")
-    shutil.rmtree(part + ".vp", ignore_errors=True)
+        csys = copy.deepcopy(coordinates)
+        next(entry for name, entry in csys.items() if name.startswith("spectral"))["wcs"]["crpix"] -= channels.start
+        chosen = with_beam_of_cube(records.gridpars[number], coordinates, channels.start, table)
+        gridpars = (*records.gridpars[:number], chosen, *records.gridpars[number + 1 :])
+        _evaluate(dataclasses.replace(records, gridpars=gridpars), number, imagename, csys, len(channels))
+        yield channels, read_channels(imagename + ".pb", 0, len(channels))
+        shutil.rmtree(imagename + ".pb")
+    shutil.rmtree(table, ignore_errors=True)
+
+
+def _showing_little(records: ToolRecords) -> ToolRecords:
+    return dataclasses.replace(records, selpars=tuple(map(_one_row_a_field, records.selpars)))
 
 
 def _evaluate(records: ToolRecords, number: int, imagename: str, csys: Record, nchan: int) -> None:

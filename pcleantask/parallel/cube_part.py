@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import itertools
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -16,8 +14,9 @@ from .. import casa, measurementsets, report
 from ..config import PcleanConfig
 from ..engines import DUCC
 from ..gridding.base import Gridder
-from ..gridding.beam_bands import has_known_beam, with_beam_of_cube
+from ..gridding.beam_bands import with_beam_of_cube
 from ..gridding.ducc_gridder import DuccGridder, WholeCube
+from ..gridding.primary_beam import evaluate_on_threads
 from ..images import planes
 from ..images.assemble import cut_out
 from ..images.cached import note_change, settle
@@ -25,7 +24,6 @@ from ..images.products import PRODUCTS, carried_over, products
 from ..imaging import psf_beams
 from ..imaging.beam import Beam
 from ..imaging.cleaners import AnyDeconvolver
-from ..imaging.field_planes import PSF_CUTOFF
 from ..imaging.masking import ChannelBlock, NumpyAutoMask
 from ..imaging.memory_deconvolver import MemoryDeconvolver
 from ..imaging.robust import robust_rms
@@ -33,6 +31,7 @@ from ..imaging.serial_imager import SerialImager
 from ..imaging.workshop import Parts, SerialWorkshop
 from ..toolrecords import Record, ToolRecords
 from .bandwidth import WholeBandGridder, is_needed
+from .part_beams import PartBeams
 from .partition import Slab, shifted
 from .regions import part_of_image, part_of_mask
 from .whole_gridder import NoGridder, copy_channels, is_taken_over
@@ -180,6 +179,10 @@ class PartWorkshop(SerialWorkshop):
                 mask.warns = False
         return self.parts
 
+    def evaluate_pb(self, threads: int) -> None:
+        for number, name in enumerate(self.imagenames):
+            evaluate_on_threads(self._records, number, name, threads)
+
     def restoring_deconvolver(self, number: int, beam: list[str] | None) -> AnyDeconvolver:
         """A new deconvolver, which reads the beams as they now stand, or restores with one beam for all channels."""
         record = {**self._records.decpars[number], "usemask": "user", "mask": ""}  # CASA refuses to be given .mask anew
@@ -225,8 +228,8 @@ class CubePart:
         self._sums: list[float | None] = [None] * len(sources)
         self._restorers: dict[int, AnyDeconvolver] = {}
         self._guards: dict[int, list[np.ndarray]] = {}
-        self._given_beams: dict[str, dict[tuple[int, int], Record]] = {}
-        self._threads, self._telescope = threads, str(coordinates[0]["telescope"])
+        self._threads = threads
+        self._beams = PartBeams(self._config, self._slab, self._workshop.imagenames)
         self._imager.setup()
 
     def names(self) -> list[str]:
@@ -238,48 +241,21 @@ class CubePart:
         self._workshop.take_over(made)
 
     def make_psf(self) -> None:
-        with self._computing_beams():
-            self._imager.make_psf()
+        self._imager.make_psf()
 
     def fitted_beams(self, number: int) -> list[list[Record | None]]:
-        """The beams [channel][pol] of field `number`, own channels only; None for a plane that has no own one."""
-        name, npol = self._workshop.imagenames[number], self._config.npol
-        pols = range(1 if self._has_copied_beams(number) else npol)
-        found = psf_beams.fitted_beams(name, self._psfcutoff(number), self._slab.own, pols)
-        return [row * (npol // len(pols)) for row in found]
+        return self._beams.fitted(number)
 
     def largest_beam(self, number: int) -> Record | None:
-        """The largest beam that CASA finds in own planes of field `number`; None where it finds none."""
-        find = psf_beams.refitted_beams if self._has_copied_beams(number) else psf_beams.fitted_beams
-        name, pols = self._workshop.imagenames[number], range(self._config.npol)
-        return psf_beams.largest_beam(itertools.chain(*find(name, self._psfcutoff(number), self._slab.own, pols)))
-
-    def _has_copied_beams(self, number: int) -> bool:
-        """Whether all polarisations have the first one's beams: in the main field, by CASA."""
-        return self._config.engine != DUCC and number == 0 and self._config.npol > 1
-
-    def _psfcutoff(self, number: int) -> float:
-        """What the beams of field `number` were fitted with: CASA asks for the parameter in the main field alone."""
-        is_asked = self._config.engine == DUCC or number == 0
-        return self._config.gridding.psfcutoff if is_asked else PSF_CUTOFF
+        return self._beams.largest(number)
 
     def set_beams(self, number: int, where: list[tuple[int, int]], beam: Record) -> None:
-        """Give planes (channel, pol) of the PSF another beam, and whenever CASA has taken it back."""
-        self._given_beams[self._workshop.imagenames[number] + ".psf"] = dict.fromkeys(where, beam)
-        self._replace_beams()
-
-    def _replace_beams(self) -> None:
-        for path, beams in self._given_beams.items():
-            psf_beams.replace_beams(path, beams)
+        self._beams.give(number, where, beam)
 
     def make_pb(self) -> None:
-        with self._computing_beams():
-            self._imager.make_pb()
-
-    def _computing_beams(self) -> contextlib.AbstractContextManager[None]:
-        """As many threads as a serial run has, where the primary beam depends on it."""
-        is_known = has_known_beam(self._telescope)
-        return contextlib.nullcontext() if is_known else casa.threads(self._threads)
+        if self._config.engine != DUCC and self._threads != casa.openmp_threads():
+            self._workshop.evaluate_pb(self._threads)
+        self._imager.make_pb()
 
     def check_pb(self) -> None:
         self._workshop.parts.gridder.check_pb()
@@ -287,7 +263,7 @@ class CubePart:
     def major_cycle(self, last: bool) -> None:
         """Make the residuals; those of guards are not exact, and zero counts in no peak or noise."""
         self._imager.run_major_cycle(last=last)
-        self._replace_beams()  # with pblimit <= 0 CASA writes those that it has made (runCubeGridding)
+        self._beams.give_again()  # with pblimit <= 0 CASA writes those that it has made (runCubeGridding)
         if self._config.engine == DUCC:
             return  # its gridder has left them zero
         for name in self._workshop.imagenames:

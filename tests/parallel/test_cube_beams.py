@@ -105,3 +105,17 @@ def test_all_parts_have_the_primary_beam_of_the_cubes_first_channel(
     wide = {"vis": "band_edge.ms", "cell": f"{40 / (1 + shift / 1e9):.2f}arcsec", "pblimit": 0.01, "niter": 0}
     case = Case("band-edge", ({**CUBE, **SHORT, **wide},), before=renamed(telescope, shift))
     compare(case, [2], oracle, candidate, folders, dataset)
+
+
+@pytest.mark.long
+def test_a_beam_without_a_formula_is_that_of_a_process_with_as_many_threads(
+    session_dir: Path, folders: tuple[Path, Path], dataset: Callable[[str], Path]
+) -> None:
+    wide = {"vis": "band_edge.ms", "cell": "40arcsec", "pblimit": 0.3, "pbcor": True}
+    case = Case("threads", ({**CUBE, **SHORT, **wide},), before=renamed("MeerKAT", 0.0))
+    three = {"OMP_NUM_THREADS": "3"}
+    with (
+        TaskProcess(session_dir, environment=three) as oracle,
+        TaskProcess(session_dir, environment=three) as candidate,
+    ):
+        compare(case, [2], oracle, candidate, folders, dataset)
