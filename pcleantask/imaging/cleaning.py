@@ -73,8 +73,19 @@ class Cleaning:
             mask.update(iterations=iterations, threshold_reached=self._threshold_reached)
         self._has_masks = True
 
+    @property
+    def needs_residual(self) -> bool:
+        """Whether the model is newer than .residual, which a major cycle has to make anew."""
+        return self._has_cleaned and any(deconvolver.leaves_residual for deconvolver in self._deconvolvers)
+
+    def check_residual(self) -> None:
+        """Raise StepError where there is no residual to look at or to clean."""
+        if self.needs_residual:
+            raise StepError("the last minor cycle's model isn't subtracted from the data yet: call run_major_cycle")
+
     def init_records(self) -> list[Record]:
         """Peak residual, sidelobe level and mask sum of every field, for an iteration control."""
+        self.check_residual()
         self.update_masks()
         return self._look()
 
@@ -84,8 +95,7 @@ class Cleaning:
 
     def check_minor_cycle(self, controls: Record | None) -> None:
         """Raise StepError where a minor cycle can't be done now, or not with these controls."""
-        if self._has_cleaned and any(deconvolver.leaves_residual for deconvolver in self._deconvolvers):
-            raise StepError("run_minor_cycle can't run, as the last one's model isn't subtracted: call run_major_cycle")
+        self.check_residual()
         missing = [key for key in CONTROLS if controls is not None and key not in controls]
         if missing:
             raise StepError(

@@ -164,8 +164,9 @@ class MemoryDeconvolver:
         nx, ny, _, nchan = field.residual.shape
         blocks = mask_blocks(nx, ny, nchan) if nchan > 1 else [(0, 1)]
         cycles = [self._clean_block(range(*block)) for block in blocks]
-        field.forget_residual()
         record = merged_record(cycles, fullsummary=self._fullsummary, nchan=nchan)
+        if record["iterdone"]:
+            field.forget_residual()
         self._iterations += record["iterdone"]
         self._cleaned = self._residual_stamp() if record["iterdone"] else None
         return record if nchan > 1 else {**record, "peakresidualnomask": self._peak_unmasked}

@@ -280,7 +280,8 @@ class SerialImager(SteppedRun):
 
     @step(*RESIDUAL)
     def restore(self) -> None:
-        """Write .image of every field."""
+        """Write .image of every field, after a major cycle where the last minor cycle's model isn't subtracted yet."""
+        self._bring_residual_up_to_date()
         for deconvolver in self._need_deconvolvers():
             deconvolver.restore()
 
@@ -377,10 +378,15 @@ class SerialImager(SteppedRun):
 
     def _end_loop(self) -> None:
         """What tclean does when its loop has ended, where nobody has done it yet."""
+        self._bring_residual_up_to_date()
         if self.stop_code > 0:
             self._cleaning.revert_masks()
         if "has_converged" in self._done:
             self._save_model_late()
+
+    def _bring_residual_up_to_date(self) -> None:
+        if self._cleaning.needs_residual:
+            self.run_major_cycle()
 
     def _save_model_late(self) -> None:
         if self._saves_late and "predict_model" not in self._done:
