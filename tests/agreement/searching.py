@@ -23,6 +23,8 @@ FORK = multiprocessing.get_context("fork")
 NAME, DIRTY = "img", "dirty"
 OK, REFUSED, BEYOND, DIFFERS = "ok", "refused alike", "not done by ducc", "DIFFERS"
 MORE = "images what tclean fails at"
+SLOW = "not judged: tclean takes too long"  # its fits of a beam to a visibility or two may take minutes
+NO_ANSWER = f"no answer after {LIMIT_S} s"
 NOT_DUCC = ("engine='ducc' doesn't do", "isn't available with engine='ducc'")
 
 
@@ -117,7 +119,7 @@ class Side:
             if self._connection.poll(LIMIT_S):
                 outcomes = [Outcome(*answer) for answer in self._connection.recv()]
             else:
-                outcomes = [Outcome(None, f"no answer after {LIMIT_S} s", LIMIT_S)]
+                outcomes = [Outcome(None, NO_ANSWER, LIMIT_S)]
         except (EOFError, ConnectionResetError):
             self._process.join()
             outcomes = [Outcome(None, f"the process ended with exit code {self._process.exitcode}", 0.0)]
@@ -128,6 +130,8 @@ class Side:
 
 def verdict(drawn: Drawn, expected: Ran, found: Ran, judge: Callable[[Drawn, Ran, Ran], list[str]]) -> Verdict:
     """Judge one way of imaging by what tclean did."""
+    if expected.refusal == NO_ANSWER:
+        return Verdict(SLOW)
     if found.refusal and any(words in found.refusal for words in NOT_DUCC):
         return Verdict(BEYOND)
     if found.refusal and "pcleantask.errors." not in found.refusal:
