@@ -54,6 +54,11 @@ class SerialImager:
     workshop : Workshop, optional
         Makes the parts that the loop drives, and keeps the products; by default CASA's parts, in this process.
 
+    Raises
+    ------
+    SelectionError
+        Nothing is selected, or CASA can't make a selection.
+
     Attributes
     ----------
     exec_records : list of dict
@@ -109,12 +114,12 @@ class SerialImager:
     # --- the steps ---
 
     def setup(self) -> None:
-        """Check the selections, make the work folders and the tools.
+        """Make the work folders and the tools.
 
         Raises
         ------
-        SelectionError, OutputError
-            Before anything is written. OutputError also where the disk has no room for the images.
+        OutputError
+            Before anything is written; also where the disk has no room for the images.
         ImagingError
             CASA refuses a parameter; the work folders are removed. Or the imager is set up already.
         """
@@ -128,10 +133,8 @@ class SerialImager:
             self._check_memory()
 
     def _set_up(self) -> None:
-        for selection in self.config.selections:
-            measurementsets.check_selection(selection)
         self._report_engine()
-        measurementsets.add_missing_weight_spectra([selection.vis for selection in self.config.selections])
+        measurementsets.add_missing_weight_spectra([selection.vis for selection in self.config.all_selections])
         try:
             self._workshop.open()
             self._make_parts()
