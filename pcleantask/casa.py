@@ -90,8 +90,11 @@ def data_environment() -> dict[str, str]:
 
 
 def set_up() -> None:
-    """Let casatools and casatasks be imported by others: point casaconfig to the data, if there are any."""
-    with _bare_command_line(), contextlib.suppress(CasaSetupError):  # who imports casatools will be told
+    """Let casatools and casatasks be imported by others: point casaconfig to the data, if there are any.
+
+    casaconfig reads its options from sys.argv, as it would without us.
+    """
+    with contextlib.suppress(CasaSetupError):  # who imports casatools will be told
         _set_up_data()
 
 
