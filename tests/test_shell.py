@@ -236,15 +236,17 @@ def test_shells_tclean_is_pclean_where_it_is_replaced(
     (tmp_path / "parameters.json").write_text(json.dumps(values), encoding="utf-8")
     with TaskProcess(tmp_path) as oracle:
         (expected,) = oracle.run([Call("tclean", {**SMALL, "imagename": "theirs"})], tmp_path)
+    (tmp_path / "own.py").write_text(CONFIG + "logfile = 'own.log'\n", encoding="utf-8")
     before = [] if WAYS[way] else ["-m", "pcleantask", "run", "--replace-tclean"]
-    run = shell_run(home, tmp_path, REPLACED.format(how=WAYS[way]), "--nostartupfile", before=before)
+    options = ["--nostartupfile", "--configfile", "own.py"]  # which casaconfig reads
+    run = shell_run(home, tmp_path, REPLACED.format(how=WAYS[way]), *options, before=before)
     assert run.returncode == 0, run.stdout + run.stderr
     assert f"iterations {expected.value['iterdone']} pcleantask.pclean" in run.stdout
     assert "# tclean -- " in run.stdout
     for name in ("ours", "module"):
         assert compare_products(products(tmp_path, "theirs"), products(tmp_path, name)) == []
     assert read_last((tmp_path / "tclean.last").read_text(encoding="utf-8"), "tclean.last")["niter"] == SMALL["niter"]
-    log = "".join(path.read_text(encoding="utf-8") for path in tmp_path.glob("casa-*.log"))
+    log = (tmp_path / "own.log").read_text(encoding="utf-8")
     assert log.count("##### Begin Task: pclean") == 2
     assert log.count(NOTE) == 1
 

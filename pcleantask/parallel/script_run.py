@@ -45,17 +45,17 @@ def run_script(path: str, arguments: Sequence[str], names: dict[str, Any] | None
 
 def run_module(name: str, arguments: Sequence[str]) -> int:
     """Run the module, or the package's `__main__`, of that name; as `run_script` else."""
-    main = _main_module(["-m", *arguments], os.getcwd())
+    main = _main_module(["-m", *arguments], os.getcwd(), for_shell=name == "casashell")
     return _run(functools.partial(_code_of_module, name, main), main)
 
 
-def _main_module(arguments: list[str], folder: str) -> types.ModuleType:
+def _main_module(arguments: list[str], folder: str, *, for_shell: bool = False) -> types.ModuleType:
     """A new main module, for a program with this command line, which finds modules in the folder first."""
     main = types.ModuleType("__main__")
     sys.modules["__main__"] = main
     sys.argv[:] = arguments
     sys.path[0] = folder
-    casa.set_up()
+    casa.set_up(for_shell=for_shell)
     return main
 
 

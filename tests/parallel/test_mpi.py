@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 from cases import CUBE, MFS
 from compare import compare_products, differences, peak, products
-from mpi_jobs import END_S, Job, Mpi, Result, find_mpi, install, run
+from mpi_jobs import END_S, Job, Mpi, Result, find_mpi, run
+from packages import install
 
 from pcleantask import casa, pclean
 
