@@ -93,9 +93,13 @@ def data_environment() -> dict[str, str]:
     return {DATA_VARIABLE: json.dumps({name: getattr(config, name) for name in DATA_SETTINGS})}
 
 
-def set_up() -> None:
-    """Let casatools and casatasks be imported by others: point casaconfig to the data, if there are any."""
-    with _bare_command_line(), contextlib.suppress(CasaSetupError):  # who imports casatools will be told
+def set_up(*, for_shell: bool = False) -> None:
+    """Let casatools and casatasks be imported by others: point casaconfig to the data, if there are any.
+
+    `for_shell`: the command line is that of CASA's shell, whose options casaconfig reads.
+    """
+    command_line = contextlib.nullcontext() if for_shell else _bare_command_line()
+    with command_line, contextlib.suppress(CasaSetupError):  # who imports casatools will be told
         _set_up_data()
 
 

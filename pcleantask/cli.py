@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from . import rules
+from .casanames import CasaNames
 from .errors import MissingInputError, ParameterError, PcleanError
 from .images.products import products
 from .lastfile import read_last
 from .parallel.defaults import parallel_by_default
 from .parallel.environment import launched_ranks
-from .parallel.script_run import run_script
+from .parallel.script_run import run_module, run_script
 from .parameters import Parameter, definitions, groups
 from .standin import replace_tclean
 from .version import __version__
@@ -28,7 +29,7 @@ from .version import __version__
 FAILED, USAGE, INTERRUPTED = 1, 2, 130  # exit statuses
 IMAGE = "image"
 RUN = "run"  # the command whose words are a script's
-REPLACE, NWORKERS = "--replace-tclean", "--nworkers"
+REPLACE, NWORKERS, MODULE = "--replace-tclean", "--nworkers", "-m"
 NEGATIVE = re.compile(r"-[\d.]")  # argparse takes -1e-3 and -15km/s for options, unless a space comes first
 
 
@@ -75,7 +76,7 @@ def _parameters(words: Sequence[str], parser: argparse.ArgumentParser) -> tuple[
 
 
 def _split_at_script(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The words of `pclean run` that are its own, and those from the script on, which argparse mustn't touch."""
+    """The words of `pclean run` that are its own, and those from the script or module on, which are not argparse's."""
     rest = list(words)
     own = []
     while rest and rest[0].startswith("-"):
@@ -88,12 +89,14 @@ def _split_at_script(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _run(options: argparse.Namespace, script: Sequence[str]) -> int:
-    """Run the script, given with its arguments; its exit status."""
+    """Run the script or module, given with its arguments; its exit status."""
     if options.nworkers is not None:
         parallel_by_default(options.nworkers)
     if options.replace_tclean:
         replace_tclean()
-    return run_script(script[0], script[1:])
+    if options.module:
+        return run_module(script[0], script[1:])
+    return run_script(script[0], script[1:], CasaNames() if options.replace_tclean else None)
 
 
 def _on_all_ranks(words: list[str]) -> int:
@@ -156,13 +159,19 @@ def _parser() -> argparse.ArgumentParser:
             _add_option(group, parameter)
     run = commands.add_parser(
         RUN,
-        help="run a script, under mpirun once for all ranks",
-        description="Run a Python script. Under mpirun it runs once, and every pclean call in it uses all ranks; other "
-        "CASA tasks work in it as ever. Its arguments, input and exit status are its own.",
-        usage=f"[mpirun -n N] pclean run [{REPLACE}] [{NWORKERS} N] SCRIPT [ARGUMENT ...]",
+        help="run a script or a module, under mpirun once for all ranks",
+        description="Run a Python script, or a module as `python -m` does. Under mpirun it runs once, and every pclean "
+        "call in it uses all ranks; other CASA tasks work in it as ever. Its arguments, input and exit status are its "
+        "own. In the CASA shell: pclean run -m casashell -c SCRIPT.",
+        usage=f"[mpirun -n N] pclean run [{REPLACE}] [{NWORKERS} N] (SCRIPT | {MODULE} NAME) [ARGUMENT ...]",
         allow_abbrev=False,
     )
-    run.add_argument(REPLACE, action="store_true", help="casatasks.tclean is pclean in this run; see the CASA log")
+    run.add_argument(
+        REPLACE,
+        action="store_true",
+        help="tclean is pclean in this run, however it is reached; a script has CASA's names without imports",
+    )
+    run.add_argument(MODULE, action="store_true", dest="module", help="run the module of that name")
     run.add_argument(
         NWORKERS,
         type=_worker_count,
@@ -170,7 +179,7 @@ def _parser() -> argparse.ArgumentParser:
         help="every pclean call in the script is parallel, on N workers, whatever its parallel says; 0 is one per core "
         "(default: what each call says; in an MPI job all ranks, here N of them)",
     )
-    run.add_argument("script", metavar="SCRIPT", help="the path of the script; what follows it is the script's")
+    run.add_argument("script", metavar="SCRIPT", help="the path of the script; what follows it is the script's own")
     return parser
 
 

@@ -191,8 +191,9 @@ class PcleanConfig:
     """All parameters of one run, valid and in canonical form.
 
     Made by `from_parameters` from the task's parameters, by `from_dict` from plain data, and changed only by
-    `dataclasses.replace`. `fields[0]` is the main field, the rest are the outliers. `data_need` is what the data have
-    that engine='ducc' doesn't do, in the user's words; None until `gridding.data_need` has looked at them.
+    `dataclasses.replace`. `fields[0]` is the main field, the rest are the outliers. `emptied` are those of the
+    selections that leave no row, and `data_need` is what the data have that engine='ducc' doesn't do, in the user's
+    words; both are None until `gridding.data_need` has looked at the data.
     """
 
     selections: tuple[Selection, ...]
@@ -204,6 +205,7 @@ class PcleanConfig:
     masking: Masking = Masking()
     iteration: Iteration = Iteration()
     run: Run = Run()
+    emptied: tuple[Selection, ...] | None = None
     data_need: str | None = None
 
     @classmethod
@@ -222,6 +224,7 @@ class PcleanConfig:
             values[name] = _expanded(values[name])
         if values["specmode"] == "cont":
             values["specmode"] = "mfs"
+        values["datacolumn"] = values["datacolumn"] or "corrected"  # as SynthesisImagerVi2::selectData reads ''
         rules.check_values(values)
         main = _main_field(values)
         outliers = _outliers(values["outlierfile"]) if values["outlierfile"] else []
@@ -243,15 +246,22 @@ class PcleanConfig:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> PcleanConfig:
         """The configuration that `to_dict` described."""
-        unknown = set(data) - {"selections", "fields", "data_need", *SHARED_SECTIONS}
+        unknown = set(data) - {"selections", "fields", "emptied", "data_need", *SHARED_SECTIONS}
         if unknown:
             raise ParameterError(f"no section {sorted(unknown)} in a configuration; it has {list(SHARED_SECTIONS)}")
+        emptied = data.get("emptied")
         return cls(
             selections=tuple(Selection(**entry) for entry in data["selections"]),
             fields=tuple(ImageField(**_frozen(entry)) for entry in data["fields"]),
             **{name: kind(**_frozen(data[name])) for name, kind in SHARED_SECTIONS.items() if name in data},
+            emptied=None if emptied is None else tuple(Selection(**entry) for entry in emptied),
             data_need=data.get("data_need"),
         )
+
+    @property
+    def all_selections(self) -> tuple[Selection, ...]:
+        """One for each MeasurementSet, those that leave no row last."""
+        return (*self.selections, *(self.emptied or ()))
 
     @property
     def engine(self) -> str:

@@ -11,36 +11,74 @@ from . import casa
 from .config import Selection
 from .errors import MissingInputError, SelectionError
 
+# Entries of a Selection -> their names in ms.msselect, which selects as `synthesisimager.selectdata` does.
+PARTS = {
+    "field": "field",
+    "spw": "spw",
+    "timerange": "time",
+    "uvrange": "uvdist",
+    "antenna": "baseline",
+    "scan": "scan",
+    "observation": "observation",
+    "intent": "scanintent",
+}
 
-def check_selection(selection: Selection) -> None:
-    """Raise SelectionError unless the selection can be parsed and leaves at least one row.
 
-    Uses `ms.msselect`, the selection that `synthesisimager.selectdata` makes.
+def with_rows(selections: Sequence[Selection]) -> tuple[tuple[Selection, ...], tuple[Selection, ...]]:
+    """The selections that leave rows, and those that leave none, of which the log warns.
+
+    tclean images the rest, too, but where the first data set in time is the empty one, which ends it
+    (SynthesisImagerVi2::selectData).
+
+    Raises
+    ------
+    SelectionError
+        CASA can't make one of the selections, or none leaves a row.
     """
+    has_rows = [_leaves_rows(selection) for selection in selections]
+    kept, empty = (
+        tuple(selection for selection, has in zip(selections, has_rows, strict=True) if has == wanted)
+        for wanted in (True, False)
+    )
+    if not kept:
+        raise SelectionError(f"{', and '.join(map(_selects_nothing, empty))}; `listobs` lists what is there")
+    for selection in empty:
+        casa.post(f"{_selects_nothing(selection)}: that data set is left out", "WARN")
+    return kept, empty
+
+
+def _leaves_rows(selection: Selection) -> bool:
+    """Whether the selection leaves rows; SelectionError with CASA's reason where it can't be made."""
     chosen = _chosen(selection)
     if not chosen:
-        return
+        return True
     with casa.opened_ms(selection.vis) as ms:
-        if ms.msselect(chosen) and ms.nrow(selected=True):
-            return
-        raise SelectionError(
-            f"the selection {chosen} selects nothing in {selection.vis!r}{_reason(ms)}; `listobs` lists what is there"
-        )
+        if ms.msselect(chosen):
+            return True
+        if ms.nrow(selected=True) == 0:
+            return False
+        raise SelectionError(f"{_selects_nothing(selection)}{_reason(ms, selection)}; `listobs` lists what is there")
+
+
+def _reason(ms: Any, selection: Selection) -> str:
+    """What CASA says against the selection just tried: msselect keeps it to itself, and leaves all rows selected."""
+    try:
+        ms.msselectedindices()
+        ms.msseltoindex(selection.vis, baseline=selection.antenna)  # of antennas the other says nothing
+    except RuntimeError as error:
+        return f" ({casa.first_line(error)})"
+    return ""
+
+
+def _selects_nothing(selection: Selection) -> str:
+    """That a selection selects nothing, in the user's words."""
+    given = ", ".join(f"{name}={getattr(selection, name)!r}" for name in PARTS if getattr(selection, name))
+    return f"the selection {given} selects nothing in {selection.vis!r}"
 
 
 def _chosen(selection: Selection) -> dict[str, str]:
     """The parts of the selection that select something, by the names of `ms.msselect`."""
-    items = {
-        "field": selection.field,
-        "spw": selection.spw,
-        "time": selection.timerange,
-        "uvdist": selection.uvrange,
-        "baseline": selection.antenna,
-        "scan": selection.scan,
-        "observation": selection.observation,
-        "scanintent": selection.intent,
-    }
-    return {name: text for name, text in items.items() if text}
+    return {theirs: getattr(selection, ours) for ours, theirs in PARTS.items() if getattr(selection, ours)}
 
 
 def rows_of_fields(selection: Selection) -> dict[int, int]:
@@ -104,15 +142,6 @@ def widest_channel(selection: Selection, band: tuple[float, float]) -> float:
     lowest, highest = band[0] * (1 - FRAME_SHIFT), band[1] * (1 + FRAME_SHIFT)
     reach = [entry for entry in frequencies if len(entry) > 1 and entry.min() <= highest and entry.max() >= lowest]
     return max((float(np.abs(np.diff(entry)).max()) for entry in reach), default=0.0)
-
-
-def _reason(ms: Any) -> str:
-    """What CASA says against the selection just tried: msselect keeps it to itself and returns False."""
-    try:
-        ms.msselectedindices()
-    except RuntimeError as error:
-        return f" ({casa.first_line(error)})"
-    return ""
 
 
 def _start_time(vis: str) -> float:

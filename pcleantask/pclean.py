@@ -44,8 +44,8 @@ class _pclean:
                          Example: observation='0~2', observation=1
     intent               Only scans observed with one of these intents; '*' is a wild card. '' takes all.
                          Example: intent='OBSERVE_TARGET*'
-    datacolumn           'corrected' (calibrated) or 'data' (as observed). 'corrected' falls back on DATA in a MeasurementSet
-                         without CORRECTED_DATA.
+    datacolumn           'corrected' (calibrated), for which '' stands as well, or 'data' (as observed). 'corrected' falls back on
+                         DATA in a MeasurementSet without CORRECTED_DATA.
     imagename            Products are written as <imagename>.image, .residual, .model, .psf, .pb, .mask, .sumwt and so on; with
                          deconvolver='mtmfs' each is followed by .tt0, .tt1, ... A folder in the name puts them there. Products
                          that exist already under this name are continued from; see restart.

@@ -97,8 +97,11 @@ def _check_input(paths: Sequence[str]) -> None:
         raise ParameterError("vis is empty; give the path of a MeasurementSet, or a list of them")
     for path in paths:
         check_measurement_set(path)
-        if sum(Path(path) == Path(other) for other in paths) > 1:
-            raise ParameterError(f"vis has {path!r} more than once; give each MeasurementSet once")
+    for number, path in enumerate(paths):
+        for other in paths[:number]:
+            if os.path.samefile(path, other):
+                also = "" if Path(path) == Path(other) else f", also as {path!r}"
+                raise ParameterError(f"vis has {other!r} more than once{also}; give each MeasurementSet once")
 
 
 def _check_gridding(values: Mapping[str, Any]) -> None:

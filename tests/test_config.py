@@ -92,6 +92,7 @@ def test_each_form_of_a_field_parameter_becomes_the_canonical_one(vis: str, give
         ("iteration", {"gain": np.float32(0.5)}, 0.5),
         ("iteration", {"niter": np.int32(5)}, 5),
         ("run", {"restart": np.bool_(False)}, False),
+        ("run", {"datacolumn": ""}, "corrected"),
         ("weighting", {"uvtaper": "5klambda"}, ("5klambda",)),
         ("weighting", {"uvtaper": ["5klambda", "3klambda", "0deg"]}, ("5klambda", "3klambda", "0deg")),
         ("deconvolution", {"scales": 5}, (5,)),

@@ -31,7 +31,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("parallel",),
     ("private",),
     ("pclean",),
-    ("standin",),
+    ("standin", "casanames"),
     ("", "cli", "shell"),
     ("__main__", "lead"),
 )

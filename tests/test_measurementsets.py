@@ -50,7 +50,8 @@ def copied(source: Path, name: str) -> str:
     ],
 )
 def test_selection_that_selects_something_passes(line_ms: Path, selection: dict[str, str]) -> None:
-    measurementsets.check_selection(Selection(str(line_ms), **selection))
+    chosen = Selection(str(line_ms), **selection)
+    assert measurementsets.with_rows([chosen]) == ((chosen,), ())
 
 
 @pytest.mark.parametrize(
@@ -66,9 +67,26 @@ def test_selection_that_selects_nothing_is_an_error_with_casas_reason(
     line_ms: Path, selection: dict[str, str], reason: str
 ) -> None:
     with pytest.raises(SelectionError) as caught:
-        measurementsets.check_selection(Selection(str(line_ms), **selection))
+        measurementsets.with_rows([Selection(str(line_ms), **selection)])
     assert reason in str(caught.value)
     assert str(line_ms) in str(caught.value)
+
+
+def test_selection_that_empties_some_data_sets_leaves_the_others_and_says_so(
+    line_ms: Path, dataset: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, ...]] = []
+    monkeypatch.setattr(casa, "post", lambda *words: told.append(words))
+    names = str(dataset("late")), str(line_ms), str(dataset("wide"))
+    first, second, third = (Selection(path, scan=scan) for path, scan in zip(names, ("99", "1", "98"), strict=True))
+    assert measurementsets.with_rows([first, second, third]) == ((second,), (first, third))
+    assert told == [
+        (f"the selection scan={entry.scan!r} selects nothing in {entry.vis!r}: that data set is left out", "WARN")
+        for entry in (first, third)
+    ]
+    with pytest.raises(SelectionError) as caught:
+        measurementsets.with_rows([first, third])
+    assert all(f"scan={entry.scan!r} selects nothing in {entry.vis!r}" in str(caught.value) for entry in (first, third))
 
 
 def test_order_in_time_is_that_of_casatasks(dataset: Callable[[str], Path]) -> None:

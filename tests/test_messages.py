@@ -58,6 +58,7 @@ REFUSED: list[tuple[Params, str, str]] = [
     ({"mask": "absent.mask"}, GOES_ON, "mask 'absent.mask' is not there"),
     ({"restoringbeam": [BEAMS] * 4}, GOES_ON, "is no beam"),
     ({"vis": ["line.ms", "./line.ms"]}, GOES_ON, "'line.ms' more than once"),
+    ({"vis": ["line.ms", "link.ms"]}, GOES_ON, "'line.ms' more than once, also as 'link.ms'"),
     ({"imagename": "out/"}, GOES_ON, "imagename 'out/' is a folder"),
     ({"mask": "circle[[9pix,9pix],3pix"}, GOES_ON, "its brackets don't match"),
     ({"mask": "circel[[9pix,9pix],3pix]"}, GOES_ON, "must begin with one of circle"),
@@ -120,6 +121,7 @@ def folders(tmp_path: Path, dataset: Callable[[str], Path]) -> dict[str, Path]:
         folder.mkdir()
         for name in ("line", "continuum", "mosaic"):
             (folder / f"{name}.ms").symlink_to(dataset(name))
+        (folder / "link.ms").symlink_to(dataset("line"))
         (folder / "plain").mkdir()
         (folder / "words.txt").write_text("just words\n", encoding="utf-8")
         (folder / "typo.txt").write_text("imagename=far\nimsiez=[16,16]\n", encoding="utf-8")

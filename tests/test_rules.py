@@ -45,6 +45,8 @@ BAD_PARAMETERS: list[tuple[Params, type[PcleanError], tuple[str, ...]]] = [
     ({"vis": "line.ms/SPECTRAL_WINDOW"}, MissingInputError, ("is a table, but not a MeasurementSet",)),
     ({"vis": ["line.ms", "absent.ms"]}, MissingInputError, ("'absent.ms' is not there", "check the path")),
     ({"vis": ["line.ms", "./line.ms"]}, ParameterError, ("'line.ms' more than once", "give each")),
+    ({"vis": ["line.ms", "link.ms"]}, ParameterError, ("'line.ms' more than once, also as 'link.ms'", "give each")),
+    ({"datacolumn": None}, ParameterTypeError, ("datacolumn must be", "got None")),
     ({"vis": ["line.ms"], "field": ["0", "1"]}, ParameterError, ("field has 2 entries for 1", "give one for all")),
     ({"nitter": 5}, UnknownParameterError, ("'nitter'", "did you mean 'niter'?")),
     ({"niter": "many"}, ParameterTypeError, ("niter must be an integer", "'many'")),
@@ -185,7 +187,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line_ms: Path) -> Pa
     """A working folder with data, and with things that are no data."""
     casa.load()
     monkeypatch.chdir(tmp_path)
-    Path("line.ms").symlink_to(line_ms)
+    for name in ("line.ms", "link.ms"):
+        Path(name).symlink_to(line_ms)
     Path("folder").mkdir()
     Path("file.txt").write_text("just words\n", encoding="utf-8")
     Path("bad-outliers.txt").write_text("imagename=far\nimsize=[40,\n", encoding="utf-8")

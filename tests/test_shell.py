@@ -9,16 +9,18 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cases import MFS
 from compare import compare_products, products
+from runner import Call, TaskProcess
 
 from pcleantask import parameters
 from pcleantask.lastfile import read_last
+from pcleantask.standin import NOTE
 
 if importlib.util.find_spec("casashell") is None:
     pytest.skip("casashell isn't installed", allow_module_level=True)
@@ -58,11 +60,13 @@ def environment(home: Path) -> dict[str, str]:
 SHELL = ["-m", "casashell", "--nologger", "--nogui", "--agg", "--colors", "NoColor"]
 
 
-def shell_run(home: Path, folder: Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
+def shell_run(
+    home: Path, folder: Path, text: str, *options: str, before: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
     """Run a script in the CASA shell; in `folder`, which is where its log goes."""
     (folder / "script.py").write_text(text, encoding="utf-8")
     return subprocess.run(
-        [sys.executable, *SHELL, *options, "-c", "script.py"],
+        [sys.executable, *before, *SHELL, *options, "-c", "script.py"],
         cwd=folder, env=environment(home), capture_output=True, text=True, timeout=LIMIT_S, check=False,
     )  # fmt: skip
 
@@ -205,6 +209,46 @@ def test_shell_calls_image_leave_traces_and_raise(home: Path, tmp_path: Path, da
     log = "".join(path.read_text(encoding="utf-8") for path in tmp_path.glob("casa-*.log"))
     assert log.count("##### Begin Task: pclean") == log.count("##### End Task: pclean") == 2
     assert "Exception Reported: Error in pclean: vis 'absent.ms' is not there" in log
+
+
+REPLACED = """
+import json
+early = tclean
+{how}
+parameters = json.load(open("parameters.json"))
+globals().update(parameters, imagename="ours")
+result = early()
+from casatasks import tclean as other
+other(**parameters, imagename="module")
+print("iterations", result["iterdone"], other.__module__)
+inp(tclean)
+"""
+WAYS = {"from outside": "", "from inside": "from pcleantask.standin import replace_tclean\nreplace_tclean()"}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_shells_tclean_is_pclean_where_it_is_replaced(
+    home: Path, tmp_path: Path, dataset: Callable[[str], Path], way: str
+) -> None:
+    """`pclean run --replace-tclean -m casashell`, or a line in the shell: its own tclean images by pclean."""
+    values = {name: value for name, value in SMALL.items() if name != "imagename"}
+    (tmp_path / SMALL["vis"]).symlink_to(dataset(SMALL["vis"].removesuffix(".ms")))
+    (tmp_path / "parameters.json").write_text(json.dumps(values), encoding="utf-8")
+    with TaskProcess(tmp_path) as oracle:
+        (expected,) = oracle.run([Call("tclean", {**SMALL, "imagename": "theirs"})], tmp_path)
+    (tmp_path / "own.py").write_text(CONFIG + "logfile = 'own.log'\n", encoding="utf-8")
+    before = [] if WAYS[way] else ["-m", "pcleantask", "run", "--replace-tclean"]
+    options = ["--nostartupfile", "--configfile", "own.py"]  # which casaconfig reads
+    run = shell_run(home, tmp_path, REPLACED.format(how=WAYS[way]), *options, before=before)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert f"iterations {expected.value['iterdone']} pcleantask.pclean" in run.stdout
+    assert "# tclean -- " in run.stdout
+    for name in ("ours", "module"):
+        assert compare_products(products(tmp_path, "theirs"), products(tmp_path, name)) == []
+    assert read_last((tmp_path / "tclean.last").read_text(encoding="utf-8"), "tclean.last")["niter"] == SMALL["niter"]
+    log = (tmp_path / "own.log").read_text(encoding="utf-8")
+    assert log.count("##### Begin Task: pclean") == 2
+    assert log.count(NOTE) == 1
 
 
 def test_taskhelp_lists_pclean_once(home: Path, tmp_path: Path) -> None:

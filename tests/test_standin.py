@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import json
 import os
@@ -19,6 +20,7 @@ from runner import Call, TaskProcess
 
 from pcleantask import casa, parameters
 from pcleantask import pclean as tclean
+from pcleantask.casanames import CasaNames
 from pcleantask.cores import usable_cores
 from pcleantask.parameters import Parameter
 from pcleantask.private import task_pclean
@@ -92,12 +94,25 @@ FORMS = {
     "from casatasks import *; found = tclean": "pcleantask.pclean",
     "import casatasks.tclean; found = casatasks.tclean.tclean": None,  # not in CASA either: the task hides the module
     "from casatasks.private.simutil import tclean as found": "pcleantask.pclean",
-    "from casatasks.private.task_tclean import tclean as found": "casatasks.private.task_tclean",
+    "from casatasks.private.imagerhelpers._gclean import tclean as found": "pcleantask.pclean",
+    "from casatasks.private.task_tclean import tclean as found": "pcleantask.pclean",
+    "from casatasks.private import task_tclean; found = task_tclean.tclean": "pcleantask.pclean",
+    "from casashell.private.tclean import _tclean_t as found": "pcleantask.pclean",
     "from casatasks.private.imagerhelpers.imager_base import PySynthesisImager as found": (
         "casatasks.private.imagerhelpers.imager_base"
     ),
     "from casatasks import deconvolve as found": "casatasks.deconvolve",
+    # Without an import, as under `casa -c`.
+    "found = tclean": "pcleantask.pclean",
+    "found = casatasks.tclean": "pcleantask.pclean",
+    "found = flagdata": "casatasks.flagdata",
+    "found = tb": "casatools.table",
+    "found = iatool()": "casatools.image",
+    "found = casalog": "casatools.logsink",
 }
+# What CASA's shell has is met in its own tests; those who test without it miss nothing else.
+HAS_SHELL = importlib.util.find_spec("casashell") is not None
+FORMS = {form: module for form, module in FORMS.items() if HAS_SHELL or "casashell" not in form}
 FORMS_SCRIPT = """
 import json
 found_in = {}
@@ -105,7 +120,7 @@ for form in json.load(open("forms.json")):
     names = {}
     try:
         exec(form, names)
-    except AttributeError:
+    except (AttributeError, NameError):
         found_in[form] = None
     else:
         found_in[form] = names["found"].__module__
@@ -113,30 +128,92 @@ print(json.dumps(found_in))
 """
 
 
+def in_casa(form: str, module: str | None) -> str | None:
+    """The module of what a form finds where nothing is replaced."""
+    if "import" not in form:
+        return None
+    function = "_tclean_t" in form or "task_tclean" in form
+    own = "casatasks.private.task_tclean" if function else "casatasks.tclean"
+    return own if module == "pcleantask.pclean" else module
+
+
 @pytest.mark.parametrize("replaced", [True, False])
-def test_tclean_is_pclean_however_it_is_imported_and_nothing_else_is(tmp_path: Path, replaced: bool) -> None:
+def test_tclean_is_pclean_however_it_is_reached_and_nothing_else_is(tmp_path: Path, replaced: bool) -> None:
     (tmp_path / "forms.json").write_text(json.dumps(list(FORMS)), encoding="utf-8")
     run = pclean_run(tmp_path, FORMS_SCRIPT, options=("--replace-tclean",) if replaced else ())
     assert run.returncode == 0, run.stderr
     found = json.loads(run.stdout.splitlines()[-1])
-    in_casa = {form: "casatasks.tclean" if module == "pcleantask.pclean" else module for form, module in FORMS.items()}
-    assert found == (FORMS if replaced else in_casa)
+    assert found == (FORMS if replaced else {form: in_casa(form, module) for form, module in FORMS.items()})
     assert log_of(tmp_path).count(NOTE) == (1 if replaced else 0)
+
+
+SHELL_SCRIPT = """
+import json
+import casaconfig
+early = "casatasks" in sys.modules or "casatools" in sys.modules
+os.makedirs("made")
+qa.quantity("1Jy")
+execfile("parameters.py")
+def step():
+    return tclean(**parameters)["iterdone"], imhead("img.image", mode="summary")["shape"].tolist()
+print(json.dumps([early, *step(), ia is ia, type(casalog).__name__]))
+undefined_name
+"""
+
+
+def test_script_of_the_casa_shell_runs_without_imports(tmp_path: Path, dataset: Callable[[str], Path]) -> None:
+    """In functions, in files that it runs; and CASA isn't loaded before the script asks for it."""
+    (tmp_path / SMALL["vis"]).symlink_to(dataset(SMALL["vis"].removesuffix(".ms")))
+    parameters = {**SMALL, "imagename": "img"}
+    text = f"parameters = {parameters!r}\nassert os.path.isdir('made')\n"
+    (tmp_path / "parameters.py").write_text(text, encoding="utf-8")
+    run = pclean_run(tmp_path, SHELL_SCRIPT, options=("--replace-tclean",))
+    early, iterations, shape, *rest = json.loads(run.stdout.splitlines()[-1])
+    assert (early, iterations, rest) == (False, SMALL["niter"], [True, "logsink"])
+    assert shape[:2] == [SMALL["imsize"]] * 2
+    assert "Begin Task: pclean" in log_of(tmp_path)
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1] == "NameError: name 'undefined_name' is not defined"
+
+
+def test_names_are_those_of_the_casa_shell() -> None:
+    """Of its tools all; the shell's own functions, which work with its own tasks, are left to it."""
+    if not HAS_SHELL:
+        pytest.skip("casashell isn't installed")
+    spec = importlib.util.find_spec("casashell")
+    assert spec is not None and spec.origin is not None
+    text = (Path(spec.origin).parent / "private" / "load_tools.py").read_text(encoding="utf-8")
+    names = set(re.findall(r'register_builtin\("(\w+)"\)', text))
+    given = CasaNames()
+    assert len(names) > 40
+    for name in names:
+        kind, made = given[name], re.search(rf"^{name} = (\w+)\(", text, flags=re.MULTILINE)
+        assert isinstance(kind, type) if made is None else isinstance(kind, given[made[1]])
+    with pytest.raises(KeyError):
+        given["undefined_name"]
 
 
 LATE_SCRIPT = """
 import casatasks
+from casatasks import tclean as before
 from pcleantask.standin import replace_tclean
 assert casatasks.tclean.__module__ == "casatasks.tclean"
 replace_tclean()
 from casatasks.tclean import tclean
 assert casatasks.tclean.__module__ == tclean.__module__ == "pcleantask.pclean"
+assert before.__module__ == "casatasks.tclean"
+try:
+    before(vis="line.ms", imagename="img", gain=-1.0)
+except Exception as error:
+    print(type(error).__module__)
 """
 
 
-def test_tclean_is_replaced_also_where_casatasks_is_loaded(tmp_path: Path) -> None:
+def test_tclean_is_replaced_also_where_casatasks_is_loaded_and_its_task_bound(tmp_path: Path, line_ms: Path) -> None:
+    (tmp_path / "line.ms").symlink_to(line_ms)
     run = pclean_run(tmp_path, LATE_SCRIPT, options=())
     assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines()[-1] == "pcleantask.errors"
     assert log_of(tmp_path).count(NOTE) == 1
 
 
@@ -222,6 +299,8 @@ def test_call_has_as_many_workers_as_it_names_or_the_run_does(
         (["--nworkers"], "argument --nworkers: expected one argument"),
         (["--replace-tclean"], "the following arguments are required: SCRIPT"),
         (["--replace-tclean", "absent.py"], "can't read 'absent.py'"),
+        (["--replace-tclean", "-m"], "the following arguments are required: SCRIPT"),
+        (["--replace-tclean", "-m", "absent"], "there is no module 'absent' to run"),
         (["--replace-tcleen", "script.py"], "--replace-tcleen"),
     ],
 )

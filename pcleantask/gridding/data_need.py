@@ -14,10 +14,19 @@ from .stokes import unknown_correlations
 
 
 def with_data_seen(config: PcleanConfig) -> PcleanConfig:
-    """The configuration with what engine='auto' must know of the data, so that its `engine` is the one to take.
+    """The configuration less the data sets that its selections empty, its `engine` the one to take for the rest.
 
-    No visibilities are read, and of the main tables no column unless something unusual is in the small ones.
+    For engine='auto' no visibilities are read, and of the main tables no column unless something unusual is in the
+    small ones.
+
+    Raises
+    ------
+    SelectionError
+        Nothing is selected, or CASA can't make a selection.
     """
+    if config.emptied is None:
+        kept, emptied = measurementsets.with_rows(config.selections)
+        config = dataclasses.replace(config, selections=kept, emptied=emptied)
     if config.run.engine != AUTO or config.data_need is not None or beyond_ducc(config):
         return config
     found = [words for selection in config.selections for words in _needs(selection)]

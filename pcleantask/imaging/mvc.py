@@ -165,7 +165,8 @@ def plan(config: PcleanConfig) -> tuple[PcleanConfig, PcleanConfig]:
     """The configurations of the cube and of the images of its Taylor terms.
 
     The cube covers the selected data, wherever `start` and `width` are; `nchan` channels, or steps of a tenth of the
-    lowest frequency. Its weights are those of a continuum image.
+    lowest frequency. Its weights are those of a continuum image. As in tclean, the spectral windows count, whether the
+    rest of the selection leaves rows or not.
 
     Raises
     ------
@@ -173,7 +174,7 @@ def plan(config: PcleanConfig) -> tuple[PcleanConfig, PcleanConfig]:
         The cube has fewer channels than there are terms.
     """
     main = config.fields[0]
-    lowest, highest = measurementsets.frequency_range(config.selections)
+    lowest, highest = measurementsets.frequency_range(config.all_selections)
     band = highest - lowest
     nchan = channels_of_cube(main.nchan, main.nterms, lowest, band)
     _caution(nchan, lowest, highest, main.reffreq)

@@ -9,11 +9,9 @@ from .workshop import Parts
 
 
 def check_data(config: PcleanConfig) -> None:
-    """Raise SelectionError for a selection that can't be imaged; add to the data what CASA needs of them."""
-    for selection in config.selections:
-        measurementsets.check_selection(selection)
+    """Say who grids, and add to the data what CASA needs of them."""
     _report_engine(config)
-    measurementsets.add_missing_weight_spectra([selection.vis for selection in config.selections])
+    measurementsets.add_missing_weight_spectra([selection.vis for selection in config.all_selections])
 
 
 def _report_engine(config: PcleanConfig) -> None:

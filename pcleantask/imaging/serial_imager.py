@@ -40,6 +40,11 @@ class SerialImager(SteppedRun):
     workshop : Workshop, optional
         Makes the parts that the loop drives, and keeps the products; by default CASA's parts, in this process.
 
+    Raises
+    ------
+    SelectionError
+        Nothing is selected, or CASA can't make a selection.
+
     Attributes
     ----------
     exec_records : list of dict
@@ -102,12 +107,12 @@ class SerialImager(SteppedRun):
     # --- the steps ---
 
     def setup(self) -> None:
-        """Check the selections, make the work folders and the tools.
+        """Make the work folders and the tools.
 
         Raises
         ------
-        SelectionError, OutputError
-            Before anything is written. OutputError also where the disk has no room for the images.
+        OutputError
+            Before anything is written; also where the disk has no room for the images.
         ImagingError
             CASA refuses a parameter; the work folders are removed.
         StepError

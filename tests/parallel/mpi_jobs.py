@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+from packages import install
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LIMIT_S = 60.0
@@ -28,7 +28,6 @@ END_S = 10.0  # after a failure, what is left must be gone by then
 MARK = "PCLEANTASK_TEST_JOB"  # by this variable a job's processes are known, wherever they have gone
 AS_ROOT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 OPTIONS = {"mpich": [], "openmpi": ["--oversubscribe"]}
-INDEX_S = 180.0
 
 
 @dataclass(frozen=True)
@@ -60,17 +59,6 @@ def find_mpi(name: str, folder: Path) -> Mpi:
     shutil.copytree(Path(spec.origin).parent, site / "mpi4py")
     install(name, "--prefix", str(prefix))
     return Mpi(name, prefix)
-
-
-def install(package: str, *where: str) -> None:
-    """Install a package from the index; skip the test where that is out of reach."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--ignore-installed", *where, package]
-    try:
-        run = subprocess.run(command, capture_output=True, text=True, timeout=INDEX_S, check=False)
-    except subprocess.TimeoutExpired:
-        pytest.skip(f"no answer of the package index about {package} in {INDEX_S} s")
-    if run.returncode:
-        pytest.skip(f"{package} can't be had from the package index: {run.stderr.strip()[-300:]}")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 from cases import CUBE, MFS
 from compare import compare_products, differences, peak, products
-from mpi_jobs import END_S, Job, Mpi, Result, find_mpi, install, run
+from mpi_jobs import END_S, Job, Mpi, Result, find_mpi, run
+from packages import install
 
 from pcleantask import casa, pclean
 
@@ -200,16 +201,23 @@ def test_script_runs_once_with_other_tasks_and_its_own_exit_status(
     check_continuum(folder / "deeper", serial)
 
 
-PIPELINE = """
-import json, sys
-from casatasks import tclean
+# As `casa -c` runs it, without imports of CASA's names; and a module, which imports them.
+PIPELINES = {
+    "script": (["script.py"], "import json"),
+    "module": (["-m", "script"], "import json, sys\nfrom casatasks.private.task_tclean import tclean"),
+}
+IMAGING = """
 print("iterations", tclean(**json.loads(sys.argv[1]))["iterdone"])
 """
 
 
-def test_unedited_tclean_script_images_on_the_ranks(mpi: Mpi, folder: Path, serial: Path) -> None:
-    command = script_job(mpi, 2, folder, PIPELINE, json.dumps({**SMALL_CUBE, "imagename": "cube"}), once=True)
-    command.insert(command.index("run") + 1, "--replace-tclean")
+@pytest.mark.parametrize("kind", ["script", pytest.param("module", marks=pytest.mark.long)])
+def test_unedited_tclean_script_images_on_the_ranks(mpi: Mpi, folder: Path, serial: Path, kind: str) -> None:
+    program, imports = PIPELINES[kind]
+    words = json.dumps({**SMALL_CUBE, "imagename": "cube"})
+    command = script_job(mpi, 2, folder, imports + IMAGING, words, once=True)
+    place = command.index("script.py")
+    command[place : place + 1] = ["--replace-tclean", *program]
     result = run(command, folder)
     check_clean_end(result, folder)
     expected = json.loads((serial / "cube.json").read_text(encoding="utf-8"))["iterdone"]

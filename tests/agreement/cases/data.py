@@ -43,6 +43,7 @@ DATA = [
     mfs("selection-off", selectdata=False, uvrange=">50klambda"),
     mfs("datacolumn-data", vis="corrected.ms", datacolumn="data"),
     mfs("datacolumn-corrected", vis="corrected.ms"),
+    mfs("datacolumn-empty", vis=["corrected.ms", "line.ms"], datacolumn=""),  # of which one has corrected data
     with_files(mfs("outliers", **{**WIDE, "imsize": 72}, outlierfile="outliers.txt"), outliers_txt=OUTLIERS),
     with_files(
         mfs("outliers-masked", **{**WIDE, "imsize": 72}, outlierfile="outliers.txt", mask="circle[[36pix,36pix],8pix]"),
