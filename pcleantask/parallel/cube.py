@@ -76,7 +76,7 @@ class CubeWorkshop(TeamWorkshop):
         decpars = self._records.decpars
         with with_whole_masks(self._part_config, decpars, self.coordinates, counts[0], self.path) as config:
             self.call("open_part", [
-                ("cube", str(self.path / f"part{rank}.log"), config.to_dict(),
+                ("cube", str(self.log_of(rank)), config.to_dict(),
                  dataclasses.astuple(slab), self.coordinates, sources, str(self.path / f"part{rank}"), not reason,
                  usable_threads())
                 for rank, slab in enumerate(self.slabs)
