@@ -40,8 +40,9 @@ MALLOPT = {-3: 1 << 30, -1: (1 << 31) - 1, -2: 64 << 20}  # M_MMAP_THRESHOLD, M_
 
 # FFTW's libraries of threads in the folder of casatools, for single and double precision -> how their functions begin.
 FFTW = {"__casac__/lib/libfftw3f_threads.so*": "fftwf", "__casac__/lib/libfftw3_threads.so*": "fftw"}
-# What stands before a message in CASA's log, and in the middle of errors that were messages: date, priority, origin. The
-# origin of a further line of a message ends with a +.
+
+# What stands before a message in CASA's log, and in the middle of errors that were messages: date, priority, origin.
+# The origin of a further line of a message ends with a +.
 LOG_HEAD = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\t(?P<priority>\w*)\t(?P<origin>[^\t]*)\t")
 GRAVE = ("WARN", "SEVERE")
 UNRELATED = "MeasTable::"  # whose complaints, of old tables, have to do with no call
@@ -233,6 +234,20 @@ def without_messages(*texts: str) -> Iterator[None]:
         sink.clearFilterMsgList()
 
 
+@contextlib.contextmanager
+def off_screen() -> Iterator[None]:
+    """Keep what C++ writes to standard error, CASA's warnings among it, from there; the log has it all the same."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nothing:
+            os.dup2(nothing.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
 def first_line(error: BaseException) -> str:
     """CASA's message without the trace that some tools add to it."""
     text = str(error).strip()
@@ -283,7 +298,9 @@ def _reasons(path: Path, begin: int) -> list[str]:
         file.seek(begin)
         text = file.read().decode(errors="replace")
     messages = [
-        LOG_HEAD.sub("", message).rpartition("*** ")[2] for origin, message in grave_messages(text) if UNRELATED not in origin
+        LOG_HEAD.sub("", message).rpartition("*** ")[2]
+        for origin, message in grave_messages(text)
+        if UNRELATED not in origin
     ]
     return list(dict.fromkeys(messages))[-REASONS:]
 
@@ -309,6 +326,12 @@ def radians(value: float, unit: str) -> float:
     """An angle in some unit, in radians."""
     with tool("quanta") as quanta:
         return float(quanta.convert(quanta.quantity(float(value), unit), "rad")["value"])
+
+
+def radians_of(value: str) -> float:
+    """An angle, given as a quantity such as '0.1arcsec', in radians."""
+    with tool("quanta") as quanta:
+        return float(quanta.convert(quanta.quantity(value), "rad")["value"])
 
 
 def hertz(value: str) -> float:

@@ -14,6 +14,7 @@ import stat
 import sys
 import traceback
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from .. import casa
@@ -44,7 +45,7 @@ def close_ports() -> None:
     Nothing is put in the port's place, of which nothing ever comes: gRPC complains of a socket that is shut down under
     it, and would do so in the last words of a worker that dies.
     """
-    with open(os.devnull, "rb") as nothing:
+    with Path(os.devnull).open("rb") as nothing:
         for name in os.listdir("/dev/fd"):
             with contextlib.suppress(OSError):  # listdir's own descriptor is closed by now
                 if _listens(int(name)):
