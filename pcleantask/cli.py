@@ -16,7 +16,7 @@ import numpy as np
 
 from . import rules
 from .errors import BlankImageError, MissingInputError, ParameterError, PcleanError
-from .images.products import counted_names, products
+from .images.products import counted_names, products, sumwt_of
 from .lastfile import read_last
 from .parallel import mpi_team
 from .parallel.defaults import parallel_by_default
@@ -140,7 +140,8 @@ def _image(parameters: dict[str, Any], *, as_json: bool) -> int:
         print(json.dumps(result, default=_jsonable))
     if not any(products(names[0])):
         return FAILED
-    return BLANK if blank_planes(names[0]).all() else 0
+    kind = (parameters.get("deconvolver", ""), parameters.get("specmode", ""))
+    return BLANK if blank_planes(sumwt_of(names[0], *kind)).all() else 0
 
 
 def _jsonable(value: Any) -> Any:

@@ -180,10 +180,12 @@ def brightness_unit(imagename: str) -> str:
         return str(image.brightnessunit())
 
 
-def blank_planes(imagename: str) -> np.ndarray:
-    """Which planes of a run's images, bool [chan, pol], no visibility has fallen on: those whose .sumwt is zero."""
-    sumwt = next((path for path in (f"{imagename}.sumwt.tt0", f"{imagename}.sumwt") if is_image(path)), None)
-    if sumwt is None:
+def blank_planes(sumwt: str) -> np.ndarray:
+    """Which planes of a run's images, bool [chan, pol], no visibility has fallen on: where its .sumwt is zero.
+
+    Where there is no such image nobody knows, and none is.
+    """
+    if not is_image(sumwt):
         return np.zeros((1, 1), bool)
     with casa.opened_image(sumwt) as image:
         return (image.getchunk() == 0).all(axis=(0, 1)).T

@@ -11,9 +11,11 @@ from .. import casa
 from ..config import ImageField, PcleanConfig
 from ..errors import BlankImageError
 from ..gridding.coverage import why_blank
+from ..gridding.selection import find_data
 from ..gridding.stokes import planes_of
 from ..images import planes
 from ..inputs import is_image
+from ..toolrecords import to_casa_selpars
 
 PER_BEAM = "Jy/beam"
 
@@ -97,3 +99,16 @@ def start_model_cautions(config: PcleanConfig) -> list[str]:
                     "the flux of its model; give a .model"
                 )
     return list(dict.fromkeys(found))
+
+
+def start_cautions(config: PcleanConfig) -> list[str]:
+    """Warnings of a cube's first channel that the data don't have: CASA begins with their first then."""
+    channels = {field.start for field in config.fields if field.is_cube and str(field.start).lstrip("+-").isdecimal()}
+    if not channels:
+        return []
+    there = sum(int(source.channels[-1]) + 1 for source in find_data(to_casa_selpars(config)))
+    return [
+        f"start={start!r} is no channel of the selected data: the cube begins with their first"
+        for start in channels
+        if not 0 <= int(start) < there
+    ]

@@ -20,7 +20,7 @@ from ..images import planes
 from ..images.cached import settle
 from ..images.history import write_history
 from ..images.planes import image_geometry, is_image
-from ..images.products import WorkFolder, check_former, check_shapes, counted_names
+from ..images.products import WorkFolder, check_former, check_shapes, counted_names, sumwt_of
 from ..images.space import check_space
 from ..toolrecords import Record, ToolRecords, to_casa_selpars, tool_records
 from .cleaners import AnyDeconvolver, deconvolver_kind, make_deconvolver
@@ -224,7 +224,8 @@ class SerialWorkshop:
                 check_shapes(entry.imagename, image_geometry(psf).shape)
 
     def blank_planes(self) -> list[NDArray[np.bool_]]:
-        return [planes.blank_planes(name) for name in self.imagenames]
+        fields = zip(self.imagenames, self._config.fields, strict=True)
+        return [planes.blank_planes(sumwt_of(name, field.deconvolver, field.specmode)) for name, field in fields]
 
     def beyond_beam(self) -> list[bool]:
         return [
