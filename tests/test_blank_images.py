@@ -46,7 +46,7 @@ WHYS: dict[str, tuple[Params, str]] = {
 }  # fmt: skip
 BY_DEFAULT = [
     ("mfs", "correlations"), ("mfs", "cell"), ("mfs", "flags"), ("cube", "planes of correlations"), ("cube", "weights"),
-    ("cube", "channels"), ("automask", "flags"),
+    ("cube", "channels"),
 ]  # fmt: skip
 ALL = [(kind, why) for kind in KINDS for why in WHYS if (kind, why[:4]) != ("mosaic", "cell")]
 ROWS = [row for row in ALL if row[1] != "channels" or "start" in KINDS[row[0]]]

@@ -6,6 +6,7 @@ What tclean does with each call is tried, not remembered: a newer tclean that do
 from __future__ import annotations
 
 import math
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -237,10 +238,36 @@ def test_where_tclean_warns_and_goes_on_pclean_does(
 def test_a_call_without_cause_is_not_warned_of(oracles: dict[str, Oracle], folders: dict[str, Path]) -> None:
     for task in ("tclean", "pclean"):
         assert oracles[task].call(task, folders[task], GOOD)[2] == []
-        near = (
-            {**GOOD, "imagename": "near", "mask": CENTRE, "nworkers": 2, "parallel": True} if task == "pclean" else GOOD
-        )
+        near = {**GOOD, "imagename": "near", "mask": "circle[[16pix,16pix],5pix]"}
         assert oracles[task].call(task, folders[task], near)[2] == []
+
+
+SMALLER = "is smaller than smallest original channel width which is 999989 Hz"
+# What CASA refuses of a cube's axis -> the reason, which it has in its log alone, or in its own error.
+AXES: list[tuple[Params, str]] = [
+    ({"start": "229.999GHz", "width": "0.9MHz"}, f"Requested new channel width (900000 Hz) {SMALLER}"),
+    ({"start": 2, "width": "1Hz"}, "Cannot mix start and width with different unit types"),
+    ({"start": "", "width": "999kHz"}, f"Requested new channel width (999000 Hz) {SMALLER}"),
+    ({"start": "229.999GHz", "width": "-0.5MHz"}, f"Requested new channel width (500000 Hz) {SMALLER}"),
+    ({"start": "10km/s", "width": "1m/s", "restfreq": "230GHz"}, SMALLER),
+    ({"start": "", "width": "-1.2km/s", "restfreq": "230GHz"}, f"{SMALLER} or 1303.43 m/s"),
+    ({"start": "10km/s", "width": "1MHz"}, "Cannot mix start and width with different unit types"),
+]
+
+
+@pytest.mark.parametrize(("axis", "reason"), AXES, ids=label)
+def test_error_has_the_reason_for_which_casa_refuses_an_axis(
+    oracles: dict[str, Oracle], folders: dict[str, Path], axis: Params, reason: str
+) -> None:
+    cube = {**CUBE, "vis": "line.ms", "imsize": 32, "niter": 0, "nchan": 2, **axis}
+    assert oracles["tclean"].call("tclean", folders["tclean"], cube)[1] != ""
+    for run in ({}, {"parallel": True, "nworkers": 2}, {"engine": "ducc"}):
+        error = oracles["pclean"].call("pclean", folders["pclean"], {**cube, **run})[1]
+        kind = "WorkerError" if "parallel" in run else "ImagingError"
+        told = error.partition(f"\npcleantask.errors.{kind}: ")[2].partition("--- there ---")[0]
+        assert reason in told, error
+        assert not re.search(r"\d\d:\d\d:\d\d\t|SEVERE|leap second", told, re.IGNORECASE)
+        assert products(folders["pclean"], "img") == {}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ import stat
 import sys
 import traceback
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 from .. import casa
@@ -42,14 +41,15 @@ def main(arguments: list[str]) -> int:
 def close_ports() -> None:
     """Stop listening to the network: casatools opens a port at its import, its registry of services, without asking.
 
-    Nothing is put in the port's place, of which nothing ever comes: gRPC complains of a socket that is shut down under
-    it, and would do so in the last words of a worker that dies.
+    A pipe on which nothing ever comes is put in the port's place: gRPC, which waits for callers there, complains of a
+    socket that is shut down under it, and would do so in the last words of a worker that dies.
     """
-    with Path(os.devnull).open("rb") as nothing:
-        for name in os.listdir("/dev/fd"):
-            with contextlib.suppress(OSError):  # listdir's own descriptor is closed by now
-                if _listens(int(name)):
-                    os.dup2(nothing.fileno(), int(name), inheritable=False)
+    silent, _ = os.pipe()
+    for name in os.listdir("/dev/fd"):
+        with contextlib.suppress(OSError):  # listdir's own descriptor is closed by now
+            if _listens(int(name)):
+                os.dup2(silent, int(name), inheritable=False)
+    os.close(silent)
 
 
 def _listens(descriptor: int) -> bool:
