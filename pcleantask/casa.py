@@ -13,6 +13,7 @@ import importlib
 import importlib.util
 import json
 import os
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -39,6 +40,13 @@ MALLOPT = {-3: 1 << 30, -1: (1 << 31) - 1, -2: 64 << 20}  # M_MMAP_THRESHOLD, M_
 
 # FFTW's libraries of threads in the folder of casatools, for single and double precision -> how their functions begin.
 FFTW = {"__casac__/lib/libfftw3f_threads.so*": "fftwf", "__casac__/lib/libfftw3_threads.so*": "fftw"}
+
+# What stands before a message in CASA's log, and in the middle of errors that were messages: date, priority, origin.
+# The origin of a further line of a message ends with a +.
+LOG_HEAD = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\t(?P<priority>\w*)\t(?P<origin>[^\t]*)\t")
+GRAVE = ("WARN", "SEVERE")
+UNRELATED = "MeasTable::"  # whose complaints, of old tables, have to do with no call
+REASONS = 3  # messages before an error that are told with it
 
 # A thread's turn to use CASA: casatools lets others run while it works, and casacore can't be in two threads at once.
 turn = threading.RLock()
@@ -246,21 +254,75 @@ def on_openmp_threads(number: int) -> Iterator[None]:
         log().ompSetNumThreads(former)
 
 
+@contextlib.contextmanager
+def off_screen() -> Iterator[None]:
+    """Keep what C++ writes to standard error, CASA's warnings among it, from there; the log has it all the same."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nothing:
+            os.dup2(nothing.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
 def first_line(error: BaseException) -> str:
     """CASA's message without the trace that some tools add to it."""
     text = str(error).strip()
     return text.splitlines()[0] if text else type(error).__name__
 
 
+def grave_messages(text: str) -> list[tuple[str, str]]:
+    """Origin and message of each warning and error in the text of a CASA log, those of several lines in one."""
+    found: list[tuple[str, str]] = []
+    for line in text.splitlines():
+        head = LOG_HEAD.match(line)
+        if head is None or head["priority"] not in GRAVE:
+            continue
+        message = line[head.end() :].strip()
+        if head["origin"].rstrip().endswith("+") and found:
+            origin, begun = found.pop()
+            message = f"{begun} {message}"
+        else:
+            origin = head["origin"]
+        found.append((origin, message))
+    return found
+
+
 @contextlib.contextmanager
 def working_on(stage: str) -> Iterator[None]:
-    """Turn a CASA tool's RuntimeError into an ImagingError that says at which stage it failed."""
+    """Turn a CASA tool's RuntimeError into an ImagingError that says at which stage it failed, and why.
+
+    Tools often keep the reason to the log: warnings that came there while the tool worked are told with the error.
+    """
+    path = Path(str(log().logfile()))
+    begin = path.stat().st_size if path.is_file() else 0
     try:
         yield
     except ImagingError:
         raise
     except RuntimeError as error:
-        raise ImagingError(f"CASA failed while {stage}: {error}") from error
+        said = LOG_HEAD.sub("", str(error)).strip()
+        reasons = [reason for reason in _reasons(path, begin) if reason not in said]
+        told = f" ({'; '.join(reasons)})" if reasons else ""
+        raise ImagingError(f"CASA failed while {stage}: {said}{told}") from error
+
+
+def _reasons(path: Path, begin: int) -> list[str]:
+    """The last warnings in the log at `path` from the byte `begin` on, each once, without what leads up to them."""
+    if not path.is_file():
+        return []
+    with path.open("rb") as file:
+        file.seek(begin)
+        text = file.read().decode(errors="replace")
+    messages = [
+        LOG_HEAD.sub("", message).rpartition("*** ")[2]
+        for origin, message in grave_messages(text)
+        if UNRELATED not in origin
+    ]
+    return list(dict.fromkeys(messages))[-REASONS:]
 
 
 def available_memory() -> float:
@@ -284,6 +346,12 @@ def radians(value: float, unit: str) -> float:
     """An angle in some unit, in radians."""
     with tool("quanta") as quanta:
         return float(quanta.convert(quanta.quantity(float(value), unit), "rad")["value"])
+
+
+def radians_of(value: str) -> float:
+    """An angle, given as a quantity such as '0.1arcsec', in radians."""
+    with tool("quanta") as quanta:
+        return float(quanta.convert(quanta.quantity(value), "rad")["value"])
 
 
 def hertz(value: str) -> float:

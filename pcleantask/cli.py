@@ -16,17 +16,24 @@ import numpy as np
 
 from . import rules
 from .casanames import CasaNames
-from .errors import MissingInputError, ParameterError, PcleanError
-from .images.products import products
+from .errors import BlankImageError, MissingInputError, ParameterError, PcleanError
+from .images.products import counted_names, products, sumwt_of
 from .lastfile import read_last
+from .parallel import mpi_team
 from .parallel.defaults import parallel_by_default
-from .parallel.environment import launched_ranks
+from .parallel.environment import launched_rank, launched_ranks
 from .parallel.script_run import run_module, run_script
 from .parameters import Parameter, definitions, groups
+from .private.task_call import errors_told_by_caller
 from .standin import replace_tclean
 from .version import __version__
 
-FAILED, USAGE, INTERRUPTED = 1, 2, 130  # exit statuses
+FAILED, USAGE, BLANK, INTERRUPTED = 1, 2, 3, 130  # exit statuses
+STATUSES = (
+    f"Exit status: 0 images are made; {BLANK} nothing was gridded, so that images are blank, or can't be made; {USAGE} "
+    f"parameters, or the data they name, can't be imaged with; {FAILED} the run has failed; {INTERRUPTED} it was "
+    "interrupted. What is wrong is told on standard error and in the CASA log."
+)
 IMAGE = "image"
 RUN = "run"  # the command whose words are a script's
 REPLACE, NWORKERS, MODULE = "--replace-tclean", "--nworkers", "-m"
@@ -50,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE
     except PcleanError as error:
         print(f"pclean: {error}", file=sys.stderr)
-        return FAILED
+        return BLANK if isinstance(error, BlankImageError) else FAILED
     except KeyboardInterrupt:
         print("pclean: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -106,7 +113,8 @@ def _on_all_ranks(words: list[str]) -> int:
     try:
         return run_command(words)
     except PcleanError as error:
-        print(f"pclean: {error}", file=sys.stderr)
+        if launched_rank(os.environ) == 0:
+            print(f"pclean: {error}", file=sys.stderr)
         return USAGE if isinstance(error, ParameterError) else FAILED
 
 
@@ -121,13 +129,22 @@ def _refuse_unknown(words: Sequence[str], parser: argparse.ArgumentParser, comma
 
 def _image(parameters: dict[str, Any], *, as_json: bool) -> int:
     """Call the task, print its result, and say whether its images are there."""
+    from .images.planes import blank_planes
     from .pclean import pclean
 
-    result = pclean(**parameters)
-    made = any(products(rules.image_name(parameters["imagename"])))
+    if mpi_team.link() is not None:
+        parameters.setdefault("parallel", True)  # as it will be
+    names: tuple[str, ...] = (rules.image_name(parameters.get("imagename", "")),)
+    if parameters.get("restart") is False:
+        names = counted_names(names)
+    with errors_told_by_caller():
+        result = pclean(**parameters)
     if as_json:
         print(json.dumps(result, default=_jsonable))
-    return 0 if made else FAILED
+    if not any(products(names[0])):
+        return FAILED
+    kind = (parameters.get("deconvolver", ""), parameters.get("specmode", ""))
+    return BLANK if blank_planes(sumwt_of(names[0], *kind)).all() else 0
 
 
 def _jsonable(value: Any) -> Any:
@@ -150,6 +167,7 @@ def _parser() -> argparse.ArgumentParser:
         "file: either as they stand on the command line, or a saved pclean.last or tclean.last, or JSON; options given "
         "beside it win.",
         usage="pclean image --vis MS [MS ...] --imagename NAME [--PARAMETER VALUE ...] [@FILE ...] [--json]",
+        epilog=STATUSES,
         allow_abbrev=False,
     )
     image.add_argument("--json", action="store_true", help="print the return dictionary as JSON on standard output")

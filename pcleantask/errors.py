@@ -45,6 +45,10 @@ class StepError(ImagingError):
     """A step of an imager was called where it can't be taken: nothing was done, and the run can go on."""
 
 
+class BlankImageError(ImagingError):
+    """No visibility has fallen on an image, and CASA can't go on with that; the message says why none has."""
+
+
 class WorkerError(ImagingError):
     """A worker process failed or died: the message holds its rank, its host and the cause there.
 

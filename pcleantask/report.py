@@ -23,6 +23,8 @@ STOP_DESCRIPTIONS = {
     9: "reached nmajor",
 }
 
+NOTHING_GRIDDED = "nothing was gridded"  # what is said of the stop where no visibility has fallen on the images
+
 # Rows of the controller's summary matrix (SIMinorCycleController, casatools 6.7); fullsummary=False has the first six.
 SHORT_ROWS = ("iterDone", "peakRes", "modelFlux", "cycleThresh", "deconId", "chan")
 FULL_ROWS = (

@@ -273,6 +273,31 @@ def test_failure_while_imaging_has_status_1(line_ms: Path, capsys: pytest.Captur
     assert "pclean: CASA failed while" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--niter", "-1"],
+        ["--field", "nobody"],
+        ["--phasecenter", "nonsense"],
+        ["--imagename", "file/img"],
+        ["--specmode", "cube", "--nchan", "2", "--start", "10km/s", "--width", "1MHz"],
+        ["--parallel", "True", "--nworkers", "2", "--phasecenter", "nonsense"],
+    ],
+)
+def test_an_error_is_told_once_on_the_screen_and_once_in_the_log(line_ms: Path, folder: Path, words: list[str]) -> None:
+    written("file", "")
+    done = run("image", "--vis", str(line_ms), *GOOD, *words, folder=folder)
+    assert done.returncode in (cli.FAILED, cli.USAGE)
+    told = [line for line in done.stderr.splitlines() if line.startswith("pclean: ")]
+    assert len(told) == 1
+    said = told[0].removeprefix("pclean: ")
+    assert done.stderr.count(said) == 1
+    assert "Task pclean raised" not in done.stderr
+    log = "".join(path.read_text(encoding="utf-8") for path in folder.glob("casa-*.log"))
+    assert log.count("Task pclean raised an exception") == 1
+    assert said in log
+
+
 def test_output_that_cannot_be_written_has_status_1(line_ms: Path, capsys: pytest.CaptureFixture[str]) -> None:
     written("file", "")
     assert cli.main(["image", "--vis", str(line_ms), *GOOD, "--imagename", "file/img"]) == cli.FAILED

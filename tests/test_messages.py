@@ -6,6 +6,7 @@ What tclean does with each call is tried, not remembered: a newer tclean that do
 from __future__ import annotations
 
 import math
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from cases import CUBE, MFS, MOSAIC
 from cases.table import CENTRE
 from compare import products
-from runner import Call, TaskProcess
+from oracle import Oracle
 
 from pcleantask import casa, errors, rules
 from pcleantask.images.history import write_history
@@ -23,7 +24,6 @@ from pcleantask.parameters import defaults
 
 Params = dict[str, Any]
 
-LIMIT_S = 120.0
 GOOD: Params = {**MFS, "vis": "line.ms", "imsize": 32, "niter": 10}
 MTMFS: Params = {"deconvolver": "mtmfs"}
 MVC: Params = {"specmode": "mvc", **MTMFS}
@@ -84,29 +84,9 @@ def label(value: object) -> str | None:
     return ",".join(f"{name}={entry}" for name, entry in value.items())[:50] if isinstance(value, dict) else None
 
 
-class Oracle:
-    """tclean or pclean in a process of its own, with its log."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir()
-        self._folder, self._process, self._read = folder, TaskProcess(folder), 0
-        self._process.run([Call("version_string", {})], folder)  # CASA's log is where the first call finds itself
-
-    def call(self, task: str, folder: Path, parameters: Params) -> tuple[Any, str, list[str]]:
-        """Value, error, and the warnings that the call has put into the log."""
-        (outcome,) = self._process.run([Call(task, parameters)], folder, LIMIT_S)
-        lines = "".join(path.read_text(encoding="utf-8") for path in self._folder.glob("casa-*.log")).splitlines()
-        new, self._read = lines[self._read :], len(lines)
-        return outcome.value, outcome.error, [line for line in new if line.split("\t")[1:2] == ["WARN"]]
-
-    def close(self) -> None:
-        self._process.close()
-
-
 @pytest.fixture(scope="module")
 def oracles(session_dir: Path) -> Any:
     """Task -> where it runs; both live as long as the module."""
-    (session_dir / "messages").mkdir()
     tasks = {name: Oracle(session_dir / "messages" / name) for name in ("tclean", "pclean")}
     yield tasks
     for oracle in tasks.values():
@@ -170,6 +150,20 @@ def with_mixed_weights(folder: Path) -> None:
             table.removecols("WEIGHT_SPECTRUM")
 
 
+def with_start_model(folder: Path) -> None:
+    """A restored image, which is in Jy/beam."""
+    with casa.tool("image") as image:
+        image.fromshape(str(folder / "restored"), [32, 32, 1, 1])
+        image.setbrightnessunit("Jy/beam")
+
+
+def with_far_outlier(folder: Path) -> None:
+    """A field two minutes of arc off, where the primary beam is 0.5 minutes wide."""
+    (folder / "far.txt").write_text(
+        "imagename=far\nimsize=[16,16]\nphasecenter=J2000 10h00m00.0s -24d58m00.0s\n", encoding="utf-8"
+    )
+
+
 # A call -> what tclean's warning has in it (None: it is no warning there), and pclean's.
 WARNED: dict[str, tuple[Params, str | None, str, Callable[[Path], None] | None]] = {
     "pbcor of Taylor terms": ({**MTMFS, "pbcor": True}, "pb.tt0", "pbcor=True with deconvolver='mtmfs'", None),
@@ -198,6 +192,33 @@ WARNED: dict[str, tuple[Params, str | None, str, Callable[[Path], None] | None]]
     "outlier file with a shared parameter": (
         {"outlierfile": "outliers.txt"}, None, "fields can't differ in robust", with_outliers,
     ),
+    "outlier beyond the primary beam": (
+        {"outlierfile": "far.txt"}, None, "'far' lies beyond pblimit=0.2 of the primary beam", with_far_outlier,
+    ),
+    "start model in Jy/beam": (
+        {"startmodel": "restored"}, None, "'restored' is in Jy/beam, and is taken for Jy/pixel", with_start_model,
+    ),
+    "absent mask beside an automask": (
+        {"mask": "absent.mask", "usemask": "auto-multithresh"}, None, "mask='absent.mask' has no effect", None,
+    ),
+    "mask beside that of the primary beam": (
+        {"mask": CENTRE, "usemask": "pb"}, None, "has no effect with usemask='pb'", None,
+    ),
+    "rest frequency without a unit": (
+        {**CUBE, "nchan": 3, "restfreq": ["230.5e9"]}, None, "restfreq='230.5e9' has no unit", None,
+    ),
+    "rest frequency that is a number": (
+        {**CUBE, "nchan": 3, "restfreq": 230.5e9}, None, "restfreq=230500000000.0 has no effect", None,
+    ),
+    "first channel beyond the data": (
+        {**CUBE, "nchan": 3, "start": 50, "width": 1}, None, "start=50 is no channel of the selected data", None,
+    ),
+    "channels beyond the data": (
+        {**CUBE, "nchan": 14, "start": 0, "width": 1}, "PSF is blank", "2 of the 14 channels of 'img' are blank", None,
+    ),
+    "planes without correlations": (
+        {"stokes": "IQUV"}, None, "U, V of 'img' is blank, as the data lack correlations", None,
+    ),
 }  # fmt: skip
 
 
@@ -219,6 +240,66 @@ def test_where_tclean_warns_and_goes_on_pclean_does(
 def test_a_call_without_cause_is_not_warned_of(oracles: dict[str, Oracle], folders: dict[str, Path]) -> None:
     for task in ("tclean", "pclean"):
         assert oracles[task].call(task, folders[task], GOOD)[2] == []
+        near = {**GOOD, "imagename": "near", "mask": "circle[[16pix,16pix],5pix]"}
+        assert oracles[task].call(task, folders[task], near)[2] == []
+
+
+SMALLER = "is smaller than smallest original channel width which is 999989 Hz"
+# What CASA refuses of a cube's axis -> the reason, which it has in its log alone, or in its own error.
+AXES: list[tuple[Params, str]] = [
+    ({"start": "229.999GHz", "width": "0.9MHz"}, f"Requested new channel width (900000 Hz) {SMALLER}"),
+    ({"start": 2, "width": "1Hz"}, "Cannot mix start and width with different unit types"),
+    ({"start": "", "width": "999kHz"}, f"Requested new channel width (999000 Hz) {SMALLER}"),
+    ({"start": "229.999GHz", "width": "-0.5MHz"}, f"Requested new channel width (500000 Hz) {SMALLER}"),
+    ({"start": "10km/s", "width": "1m/s", "restfreq": "230GHz"}, SMALLER),
+    ({"start": "", "width": "-1.2km/s", "restfreq": "230GHz"}, f"{SMALLER} or 1303.43 m/s"),
+    ({"start": "10km/s", "width": "1MHz"}, "Cannot mix start and width with different unit types"),
+]
+
+
+@pytest.mark.parametrize(("axis", "reason"), AXES, ids=label)
+def test_error_has_the_reason_for_which_casa_refuses_an_axis(
+    oracles: dict[str, Oracle], folders: dict[str, Path], axis: Params, reason: str
+) -> None:
+    cube = {**CUBE, "vis": "line.ms", "imsize": 32, "niter": 0, "nchan": 2, **axis}
+    assert oracles["tclean"].call("tclean", folders["tclean"], cube)[1] != ""
+    for run in ({}, {"parallel": True, "nworkers": 2}, {"engine": "ducc"}):
+        error = oracles["pclean"].call("pclean", folders["pclean"], {**cube, **run})[1]
+        kind = "WorkerError" if "parallel" in run else "ImagingError"
+        told = error.partition(f"\npcleantask.errors.{kind}: ")[2].partition("--- there ---")[0]
+        assert reason in told, error
+        assert not re.search(r"\d\d:\d\d:\d\d\t|SEVERE|leap second", told, re.IGNORECASE)
+        assert products(folders["pclean"], "img") == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"nworkers": 2}, "nworkers=2 has no effect without parallel=True"),
+        ({"restfreq": "230.5"}, "restfreq='230.5' has no unit, and is taken for Hz"),
+        ({"restfreq": ["115GHz", "230"]}, "restfreq='230' has no unit"),
+        ({"restfreq": 1.4e9}, "restfreq=1400000000.0 has no effect, as it is a number"),
+        ({"restfreq": "3mJy"}, "restfreq='3mJy' is neither a frequency nor a wavelength"),
+        ({"usemask": "pb", "mask": ["", "here.mask"]}, "mask=['', 'here.mask'] has no effect with usemask='pb'"),
+        ({"usemask": "auto-multithresh", "mask": "a"}, "has no effect with usemask='auto-multithresh'"),
+        ({"nworkers": 2, "parallel": True}, ""),
+        ({"restfreq": "230.538GHz"}, ""),
+        ({"restfreq": ["115271.2MHz", "1.3 mm", "2.3e11Hz", ""]}, ""),
+        ({"mask": "a"}, ""),
+        ({"usemask": "pb", "mask": ""}, ""),
+        ({"usemask": "auto-multithresh", "mask": []}, ""),
+    ],
+    ids=label,
+)
+def test_what_cannot_act_is_warned_of(changes: Params, message: str) -> None:
+    found = rules.cautions({**defaults(), **changes})
+    assert len(found) == bool(message)
+    assert message in "".join(found)
+
+
+def test_workers_of_a_run_that_is_parallel_anyway_are_not_warned_of() -> None:
+    values = {**defaults(), "nworkers": 2}
+    assert rules.cautions(values, in_mpi_job=True) == rules.cautions(values, is_parallel=True) == []
 
 
 def test_serial_cube_in_an_mpi_job_is_warned_of() -> None:

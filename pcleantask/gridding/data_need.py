@@ -10,7 +10,7 @@ from .. import casa, measurementsets
 from ..config import PcleanConfig, Selection
 from ..engines import AUTO, beyond_ducc
 from .frames import moving_fields
-from .stokes import unknown_correlations
+from .stokes import can_be_made, correlation_names, lacking_correlations, unknown_correlations
 
 
 def with_data_seen(config: PcleanConfig) -> PcleanConfig:
@@ -29,33 +29,41 @@ def with_data_seen(config: PcleanConfig) -> PcleanConfig:
         config = dataclasses.replace(config, selections=kept, emptied=emptied)
     if config.run.engine != AUTO or config.data_need is not None or beyond_ducc(config):
         return config
-    found = [words for selection in config.selections for words in _needs(selection)]
+    found = [words for selection in config.selections for words in _needs(selection, config.frame.stokes)]
     return dataclasses.replace(config, data_need=", ".join(found))
 
 
-def _needs(selection: Selection) -> list[str]:
+def _needs(selection: Selection, stokes: str) -> list[str]:
     """What the selected rows need, in the user's words."""
     vis, found = selection.vis, []
     moving = np.flatnonzero(moving_fields(vis))
     if len(moving):
         moving = np.intersect1d(moving, list(measurementsets.rows_of_fields(selection)))
         found += [f"fields that move ({vis!r}: {moving.tolist()})"] if len(moving) else []
-    unknown = _unknown_correlations(vis)
-    if unknown:
+    needs = _needs_of_correlations(vis, stokes)
+    if needs:
         selected = measurementsets.rows_of_descriptions(selection)
-        types = sorted({number for description in unknown.keys() & selected.keys() for number in unknown[description]})
-        found += [f"correlations of type {types} ({vis!r})"] if types else []
+        words = dict.fromkeys(needs[description] for description in needs.keys() & selected.keys())
+        found += [f"{need} ({vis!r})" for need in words]
     return found
 
 
-def _unknown_correlations(vis: str) -> dict[int, list[int]]:
-    """DATA_DESC_ID -> numbers of correlations that ducc doesn't know, where there are any."""
+def _needs_of_correlations(vis: str, stokes: str) -> dict[int, str]:
+    """DATA_DESC_ID -> what of its correlations ducc doesn't do, where there is something."""
     with casa.opened_table(f"{vis}/POLARIZATION") as table:
-        unknown = [
-            unknown_correlations(np.ravel(table.getcell("CORR_TYPE", row)).tolist()) for row in range(table.nrows())
-        ]
-    if not any(unknown):
+        types = [np.ravel(table.getcell("CORR_TYPE", row)).tolist() for row in range(table.nrows())]
+    needs = [_need_of_types(entry, stokes) for entry in types]
+    if not any(needs):
         return {}
     with casa.opened_table(f"{vis}/DATA_DESCRIPTION") as table:
         used = table.getcol("POLARIZATION_ID").tolist()
-    return {description: unknown[number] for description, number in enumerate(used) if unknown[number]}
+    return {description: needs[number] for description, number in enumerate(used) if needs[number]}
+
+
+def _need_of_types(types: list[int], stokes: str) -> str:
+    unknown = unknown_correlations(types)
+    if unknown:
+        return f"correlations of type {unknown}"
+    there = correlation_names(types)
+    is_partial = can_be_made(stokes, there) and lacking_correlations(stokes, there)
+    return f"stokes={stokes!r} of {', '.join(there)} alone" if is_partial else ""

@@ -234,7 +234,10 @@ def _read_piece(
     data: NDArray[np.complex64],
     weight: Floats,
 ) -> None:
-    """Read some rows into their places."""
+    """Read some rows into their places; where none of the products can be made of them, as flagged."""
+    if not products.any():
+        data[...], weight[...] = 0, FLAGGED
+        return
     measured = cells(table, source.column, source, rows)
     flags = functools.reduce(np.logical_or, np.moveaxis(cells(table, "FLAG", source, rows), -1, 0))
     flagged = flags.any()

@@ -11,6 +11,7 @@ from ..errors import ParameterError
 
 NAMES = {5: "RR", 6: "RL", 7: "LR", 8: "LL", 9: "XX", 10: "XY", 11: "YX", 12: "YY"}  # of casacore's Stokes types
 PARALLEL = ("XX", "YY", "RR", "LL")
+PSEUDO = "pseudoI"
 
 # Stokes parameter -> its correlations and their coefficients, by the basis of the feeds.
 STOKES: dict[str, dict[str, dict[str, complex]]] = {
@@ -50,17 +51,23 @@ def products(stokes: str) -> tuple[str, ...]:
     ParameterError
         The combination is pseudoI, whose planes have flags of their own.
     """
-    if stokes == "pseudoI":
+    if stokes == PSEUDO:
         raise ParameterError("stokes='pseudoI' isn't available with engine='ducc'; use engine='casa' or stokes='I'")
-    if set(stokes) <= set("IQUV"):
-        return tuple(stokes)
+    return planes_of(stokes)
+
+
+def planes_of(stokes: str) -> tuple[str, ...]:
+    """What is on each plane of an image with this `stokes` parameter."""
+    if stokes == PSEUDO or set(stokes) <= set("IQUV"):
+        return (stokes,) if stokes == PSEUDO else tuple(stokes)
     return tuple(stokes[first : first + 2] for first in range(0, len(stokes), 2))
 
 
 def coefficients(stokes: str, correlations: Sequence[str]) -> NDArray[np.complex128]:
     """What to multiply the correlations with, and sum, to have the products.
 
-    Stokes I alone is the mean of the parallel hands that the data have, as in CASA (FTMachine::matchPol).
+    Stokes I alone is the mean of the parallel hands that the data have, as in CASA (FTMachine::matchPol). Where no
+    product can be made of the data there is nothing to image in them, and all coefficients are 0.
 
     Parameters
     ----------
@@ -76,23 +83,40 @@ def coefficients(stokes: str, correlations: Sequence[str]) -> NDArray[np.complex
     Raises
     ------
     ParameterError
-        The data lack a correlation.
+        The data lack a correlation that some of the products need, and have those of others.
     """
+    rows = _terms(stokes, correlations)
+    if not can_be_made(stokes, correlations):
+        return np.zeros((len(rows), len(correlations)), complex)
+    lacking = lacking_correlations(stokes, correlations)
+    if lacking:
+        raise ParameterError(
+            f"stokes={stokes!r} needs the correlations {lacking}, and the data have {list(correlations)}; use "
+            "engine='casa', which leaves planes blank, or ask for less"
+        )
+    return np.array([[terms.get(name, 0) for name in correlations] for terms in rows], complex)
+
+
+def _terms(stokes: str, correlations: Sequence[str]) -> list[dict[str, complex]]:
+    """Of each product its correlations and their coefficients."""
     hands = [name for name in correlations if name in PARALLEL]
+    if stokes == "I" and hands:
+        return [dict.fromkeys(hands, 1 / len(hands))]
     basis = "linear" if correlations[0][0] in "XY" else "circular"
-    rows = []
-    for product in products(stokes):
-        if stokes == "I" and hands:
-            terms: dict[str, complex] = dict.fromkeys(hands, 1 / len(hands))
-        else:
-            terms = STOKES[basis].get(product, {product: 1})
-        lacking = [name for name in terms if name not in correlations]
-        if lacking:
-            raise ParameterError(
-                f"stokes={stokes!r} needs the correlations {lacking}, and the data have {list(correlations)}"
-            )
-        rows.append([terms.get(name, 0) for name in correlations])
-    return np.array(rows, complex)
+    return [STOKES[basis].get(product, {product: 1}) for product in products(stokes)]
+
+
+def can_be_made(stokes: str, correlations: Sequence[str]) -> bool:
+    """Whether data with these correlations have any of the products of an image with this `stokes` parameter."""
+    if stokes == PSEUDO:
+        return any(name in PARALLEL for name in correlations)
+    return any(terms.keys() <= set(correlations) for terms in _terms(stokes, correlations))
+
+
+def lacking_correlations(stokes: str, correlations: Sequence[str]) -> list[str]:
+    """Those that the products need and data with these correlations don't have."""
+    needed = dict.fromkeys(name for terms in _terms(stokes, correlations) for name in terms)
+    return [name for name in needed if name not in correlations]
 
 
 def hands_on_plane(stokes: str, correlations: Sequence[str]) -> int:
@@ -100,7 +124,7 @@ def hands_on_plane(stokes: str, correlations: Sequence[str]) -> int:
 
     CASA counts a visibility's weight so many times.
     """
-    return sum(name in PARALLEL for name in correlations) if stokes == "I" else 1
+    return max(1, sum(name in PARALLEL for name in correlations)) if stokes == "I" else 1
 
 
 def correlations_of(stokes: str, correlations: Sequence[str]) -> NDArray[np.complex128]:
@@ -114,4 +138,5 @@ def correlations_of(stokes: str, correlations: Sequence[str]) -> NDArray[np.comp
     ndarray of complex128, shape (correlation, product)
     """
     rows = coefficients(stokes, correlations)
-    return rows.conj().T / (np.abs(rows) ** 2).sum(axis=1)
+    norms = (np.abs(rows) ** 2).sum(axis=1)
+    return rows.conj().T / np.where(norms > 0, norms, 1)

@@ -356,6 +356,6 @@ def copy_pixel_mask(source: str, target: str) -> None:
     with casa.opened_image(source) as image:
         if MASK not in list(image.maskhandler("default")):
             return
-    with casa.opened_image(target) as image:
+    with casa.opened_image(target) as image, casa.working_on("copying a pixel mask"):
         image.maskhandler("copy", [f"{source}:{MASK}", MASK])
         image.maskhandler("set", MASK)

@@ -49,6 +49,11 @@ class Planes:
         """Plane as float64 [nx, ny], the type in which casatools hands out pixels."""
         return self._tool.getchunk(*self._corners(pol, chan))[:, :, 0, 0]
 
+    def pixel(self, x: int, y: int) -> float:
+        """One pixel of the first plane."""
+        place = [x, y, 0, 0]
+        return float(self._tool.getchunk(place, place).item())
+
     def read(self, pol: int, chan: int) -> np.ndarray:
         """Plane as float32 [nx, ny], the type in which images are stored."""
         return self.read_double(pol, chan).astype(np.float32)
@@ -167,3 +172,30 @@ def beams(imagename: str) -> np.ndarray:
     """Restoring beams [nchan, npol, 3] (major, minor, position angle) [rad]."""
     with opened(imagename) as planes:
         return planes.beams()
+
+
+def brightness_unit(imagename: str) -> str:
+    """The unit of the pixels, such as 'Jy/beam'."""
+    with casa.opened_image(imagename) as image:
+        return str(image.brightnessunit())
+
+
+def blank_planes(sumwt: str) -> np.ndarray:
+    """Which planes of a run's images, bool [chan, pol], no visibility has fallen on: where its .sumwt is zero.
+
+    Where there is no such image nobody knows, and none is.
+    """
+    if not is_image(sumwt):
+        return np.zeros((1, 1), bool)
+    with casa.opened_image(sumwt) as image:
+        return (image.getchunk() == 0).all(axis=(0, 1)).T
+
+
+def is_below(imagename: str, limit: float) -> bool:
+    """Whether there is such an image, and all of its pixels are below the limit."""
+    if not is_image(imagename):
+        return False
+    with opened(imagename) as image:
+        nx, ny, npol, nchan = image.shape
+        keys = [(pol, chan) for chan in range(nchan) for pol in range(npol)]
+        return image.pixel(nx // 2, ny // 2) < limit and all(image.read_double(*key).max() < limit for key in keys)

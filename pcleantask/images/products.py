@@ -59,6 +59,11 @@ def products(imagename: str) -> Iterator[tuple[Path, str]]:
                 yield entry, kind
 
 
+def sumwt_of(imagename: str, deconvolver: str, specmode: str) -> str:
+    """The image in which a run has the sums of the weights that it grids; by way of a cube it grids a cube's."""
+    return f"{imagename}.sumwt.tt0" if deconvolver == "mtmfs" and specmode != "mvc" else f"{imagename}.sumwt"
+
+
 def carried_over(imagename: str, *, calcpsf: bool, calcres: bool) -> list[Path]:
     """The products of a run before that a run under the same name reads rather than makes."""
     made = {"always"} | ({"psf"} if calcpsf else set()) | ({"residual"} if calcres else set())

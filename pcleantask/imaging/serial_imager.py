@@ -13,6 +13,7 @@ from ..errors import ParameterError, StepError
 from ..gridding.data_need import with_data_seen
 from ..progress import NullProgress, Progress
 from ..toolrecords import Record
+from .cautions import tell_of_beams, tell_of_blanks
 from .iteration import IterationControl
 from .preflight import check_data, check_memory
 from .psfcenter import replace_psf
@@ -51,6 +52,8 @@ class SerialImager(SteppedRun):
         Records of the last minor cycle, one a field.
     stop_code : int
         What the last `has_converged` found: a key of `report.STOP_DESCRIPTIONS`, or 0.
+    is_blank : bool
+        Whether `make_psf` has found that no visibility falls on any of the images.
     failed : bool
         Whether a step has failed.
 
@@ -93,6 +96,7 @@ class SerialImager(SteppedRun):
         self.progress = progress or NullProgress()
         self.exec_records: list[Record] = []
         self.stop_code = 0
+        self.is_blank = False
         self._history = history or {}
 
     def __enter__(self) -> SerialImager:
@@ -120,7 +124,7 @@ class SerialImager(SteppedRun):
         """
         if self._is_set_up:
             raise StepError("the imager is set up already: call teardown first")
-        self.failed, self.stop_code, self.exec_records = False, 0, []
+        self.failed, self.stop_code, self.is_blank, self.exec_records = False, 0, False, []
         run = self.config.run
         former = {"make_psf": run.calcpsf, "make_pb": run.calcpsf, "run_major_cycle": run.calcres}
         self._done = {name for name, is_to_do in former.items() if not is_to_do}
@@ -152,6 +156,8 @@ class SerialImager(SteppedRun):
         except ParameterError:
             self._abandon()
             raise
+        if not self._workshop.is_part:
+            self.is_blank = tell_of_blanks(self.config, self._workshop.blank_planes())
         if self.config.gridding.psfphasecenter != "" and "mosaic" in self.config.fields[0].gridder:
             self._release_parts()
             with casa.working_on("making the PSF at psfphasecenter"):
@@ -165,6 +171,8 @@ class SerialImager(SteppedRun):
         parts.gridder.make_pb()
         for normalizer in parts.normalizers:
             normalizer.normalize_pb()
+        if not (self._workshop.is_part or self.is_blank):
+            tell_of_beams(self.config, self._workshop.beyond_beam())
 
     @step("make_psf")
     def run_major_cycle(self, is_first: bool = False, *, last: bool | None = None) -> None:
@@ -258,7 +266,7 @@ class SerialImager(SteppedRun):
         limit = self.config.iteration.nmajor if nmajor_limit is None else nmajor_limit
         self.stop_code = self._need_control().converged(self._cleaning.init_records(), limit)
         if self.stop_code > 0:
-            casa.post(f"Reached global stopping criterion: {report.STOP_DESCRIPTIONS[self.stop_code]}")
+            casa.post(f"Reached global stopping criterion: {self._stop_reason()}")
         return self.stop_code > 0 or self._cleaning.is_idle
 
     @step()
@@ -369,9 +377,15 @@ class SerialImager(SteppedRun):
             done = self.has_converged()
             self._report_cycle(control)
         summary = report.clean_summary(control.summary(), fullsummary=self.config.iteration.fullsummary)
-        self.progress.stopped(self.stop_code, report.STOP_DESCRIPTIONS.get(self.stop_code, "no iteration was done"))
+        self.progress.stopped(self.stop_code, self._stop_reason())
         self._save_model_late()
         return summary
+
+    def _stop_reason(self) -> str:
+        """Why the loop has ended, in words; CASA says of blank images that the threshold is reached."""
+        if self.is_blank:
+            return report.NOTHING_GRIDDED
+        return report.STOP_DESCRIPTIONS.get(self.stop_code, "no iteration was done")
 
     def _report_cycle(self, control: IterationControl) -> None:
         self.progress.cycle(

@@ -8,14 +8,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .. import report
 from ..config import PcleanConfig
 from ..engines import CASA, DUCC
 from ..gridding import make_gridder
 from ..gridding.base import Gridder
+from ..images import planes
+from ..images.cached import settle
 from ..images.history import write_history
 from ..images.planes import image_geometry, is_image
-from ..images.products import WorkFolder, check_former, check_shapes, counted_names
+from ..images.products import WorkFolder, check_former, check_shapes, counted_names, sumwt_of
 from ..images.space import check_space
 from ..toolrecords import Record, ToolRecords, to_casa_selpars, tool_records
 from .cleaners import AnyDeconvolver, deconvolver_kind, make_deconvolver
@@ -67,6 +72,7 @@ class Workshop(Protocol):
 
     imagenames: tuple[str, ...]
     saves_model: bool  # whether `publish` saves the model with the data, so that the loop needn't
+    is_part: bool  # whether the images are parts of others, of which somebody else tells the user
 
     @property
     def path(self) -> Path:
@@ -84,6 +90,12 @@ class Workshop(Protocol):
     def check_former_shapes(self) -> None:
         """Raise ParameterError where the images just made have another shape than those they would replace."""
 
+    def blank_planes(self) -> list[NDArray[np.bool_]]:
+        """For each field, which planes, bool [chan, pol], no visibility has fallen on."""
+
+    def beyond_beam(self) -> list[bool]:
+        """For each field, whether it lies beyond the primary beam's limit everywhere, and so is masked."""
+
     def residual_summary(self) -> dict[str, Any]:
         """The return dictionary of a run without iterations."""
 
@@ -100,6 +112,13 @@ class Workshop(Protocol):
         """Release what the workshop holds besides the parts; may be called again."""
 
 
+def is_beyond_beam(imagename: str, pblimit: float, *, multiterm: bool) -> bool:
+    """Whether all pixels of an image are below the primary beam's limit, and so masked."""
+    path = imagename + (".pb.tt0" if multiterm else ".pb")
+    settle(path)
+    return pblimit > 0 and planes.is_below(path, pblimit)
+
+
 class SerialWorkshop:
     """Work folders beside the products, and parts of CASA in this process.
 
@@ -110,6 +129,7 @@ class SerialWorkshop:
     """
 
     saves_model = False
+    is_part = False
 
     def __init__(self, config: PcleanConfig) -> None:
         self._config = config
@@ -202,6 +222,16 @@ class SerialWorkshop:
             for entry, name in zip(self._config.fields, self.imagenames, strict=True):
                 psf = name + (".psf.tt0" if entry.multiterm else ".psf")
                 check_shapes(entry.imagename, image_geometry(psf).shape)
+
+    def blank_planes(self) -> list[NDArray[np.bool_]]:
+        fields = zip(self.imagenames, self._config.fields, strict=True)
+        return [planes.blank_planes(sumwt_of(name, field.deconvolver, field.specmode)) for name, field in fields]
+
+    def beyond_beam(self) -> list[bool]:
+        return [
+            is_beyond_beam(name, self._config.gridding.pblimit, multiterm=field.multiterm)
+            for name, field in zip(self.imagenames, self._config.fields, strict=True)
+        ]
 
     def residual_summary(self) -> dict[str, Any]:
         return report.residual_summary(self._config, self.imagenames)

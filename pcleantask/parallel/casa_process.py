@@ -39,15 +39,26 @@ def main(arguments: list[str]) -> int:
 
 
 def close_ports() -> None:
-    """Stop listening to the network: casatools opens a port at its import, its registry of services, without asking."""
+    """Stop listening to the network: casatools opens a port at its import, its registry of services, without asking.
+
+    A pipe on which nothing ever comes is put in the port's place: gRPC, which waits for callers there, complains of a
+    socket that is shut down under it, and would do so in the last words of a worker that dies.
+    """
+    silent, _ = os.pipe()
     for name in os.listdir("/dev/fd"):
         with contextlib.suppress(OSError):  # listdir's own descriptor is closed by now
-            if not stat.S_ISSOCK(os.fstat(int(name)).st_mode):
-                continue
-            with socket.socket(fileno=os.dup(int(name))) as entry:
-                is_inet = entry.family in (socket.AF_INET, socket.AF_INET6)
-                if is_inet and entry.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                    entry.shutdown(socket.SHUT_RDWR)
+            if _listens(int(name)):
+                os.dup2(silent, int(name), inheritable=False)
+    os.close(silent)
+
+
+def _listens(descriptor: int) -> bool:
+    """Whether it is a port of the network that is open to all."""
+    if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+        return False
+    with socket.socket(fileno=os.dup(descriptor)) as entry:
+        is_inet = entry.family in (socket.AF_INET, socket.AF_INET6)
+        return is_inet and bool(entry.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
 
 
 def answer(worker: Worker, method: str, values: tuple[Any, ...]) -> tuple[str, Any]:

@@ -43,7 +43,7 @@ class RowsWorkshop(TeamWorkshop):
         self._read_coordinates(with_model=True)
         self.part_names = [self._names_of_part(rank) for rank in range(self._npart)]
         self.call("open_part", [
-            ("rows", str(self.path / f"part{rank}.log"), self._part_config.to_dict(), share, self.coordinates, names)
+            ("rows", str(self.log_of(rank)), self._part_config.to_dict(), share, self.coordinates, names)
             for rank, (share, names) in enumerate(zip(shares, self.part_names, strict=True))
         ])  # fmt: skip
         parts = Parts(TeamRowGridder(self, self._records))

@@ -13,6 +13,9 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .. import casa, report
 from ..config import PcleanConfig
 from ..cores import usable_threads
@@ -76,7 +79,7 @@ class CubeWorkshop(TeamWorkshop):
         decpars = self._records.decpars
         with with_whole_masks(self._part_config, decpars, self.coordinates, counts[0], self.path) as config:
             self.call("open_part", [
-                ("cube", str(self.path / f"part{rank}.log"), config.to_dict(),
+                ("cube", str(self.log_of(rank)), config.to_dict(),
                  dataclasses.astuple(slab), self.coordinates, sources, str(self.path / f"part{rank}"), not reason,
                  usable_threads())
                 for rank, slab in enumerate(self.slabs)
@@ -161,6 +164,12 @@ class CubeWorkshop(TeamWorkshop):
         if self._config.run.restart:
             for field in self._config.fields:
                 check_shapes(field.imagename, (*field.imsize, self._config.npol, nchan))
+
+    def blank_planes(self) -> list[NDArray[np.bool_]]:
+        return [np.concatenate(parts) for parts in zip(*self.steps("blank_planes"), strict=True)]
+
+    def beyond_beam(self) -> list[bool]:
+        return [all(parts) for parts in zip(*self.steps("beyond_beam"), strict=True)]
 
     def residual_summary(self) -> dict[str, Any]:
         found: report.MinorSummary = {}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import casa, measurementsets, report
 from ..config import PcleanConfig
@@ -63,6 +64,8 @@ class PartWorkshop(SerialWorkshop):
         Whether the part grids its channels. Else the whole cube's images stand under the names `sources`, and
         `take_over` copies from them.
     """
+
+    is_part = True
 
     def __init__(
         self, config: PcleanConfig, slab: Slab, coordinates: list[Record], sources: list[str], folder: Path, *,
@@ -252,10 +255,19 @@ class CubePart:
     def set_beams(self, number: int, where: list[tuple[int, int]], beam: Record) -> None:
         self._beams.give(number, where, beam)
 
+    def blank_planes(self) -> list[NDArray[np.bool_]]:
+        """For each field, which planes of the part's own channels no visibility has fallen on."""
+        own = slice(self._workshop._slab.own.start, self._workshop._slab.own.stop)
+        return [blank[own] for blank in self._workshop.blank_planes()]
+
     def make_pb(self) -> None:
         if self._config.engine != DUCC and self._threads != casa.openmp_threads():
             self._workshop.evaluate_pb(self._threads)
         self._imager.make_pb()
+
+    def beyond_beam(self) -> list[bool]:
+        """For each field, whether the part is masked by the primary beam."""
+        return self._workshop.beyond_beam()
 
     def check_pb(self) -> None:
         self._workshop.parts.gridder.check_pb()

@@ -25,6 +25,11 @@ KEPT_PATH = "PCLEANTASK_PYTHONPATH"  # the user's own, while the lead starts wit
 # the others also in a shell that is itself a job's only rank, where nothing is parallel.
 OPEN_MPI_SIZE = "OMPI_COMM_WORLD_SIZE"
 SIZES = ("PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS", "JSM_NAMESPACE_SIZE", "PALS_SIZE", "FLUX_JOB_SIZE")
+# Those by which they say which rank a process is.
+RANKS = (
+    *("OMPI_COMM_WORLD_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK", "PALS_RANKID"),
+    "FLUX_TASK_RANK",
+)
 
 # glibc keeps large blocks instead of handing them back to the kernel on each free: a fifth of CASA's time.
 MALLOC = {
@@ -33,8 +38,6 @@ MALLOC = {
     "MALLOC_TOP_PAD_": "67108864",
 }
 
-QUIET = {"GRPC_VERBOSITY": "NONE"}  # the library behind casatools' registry of services, whose port a worker closes
-
 
 def launched_ranks(environment: Mapping[str, str]) -> int:
     """How many ranks an MPI launcher says it has started, of which this process is one; 0 where there is none."""
@@ -42,6 +45,11 @@ def launched_ranks(environment: Mapping[str, str]) -> int:
         return int(environment[OPEN_MPI_SIZE])
     sizes = [int(environment[name]) for name in SIZES if environment.get(name, "").isdecimal()]
     return max(sizes, default=0) if max(sizes, default=0) > 1 else 0
+
+
+def launched_rank(environment: Mapping[str, str]) -> int:
+    """Which rank the launcher says this process is; 0 where it says nothing."""
+    return next((int(environment[name]) for name in RANKS if environment.get(name, "").isdecimal()), 0)
 
 
 def without_mpi(environment: Mapping[str, str]) -> dict[str, str]:
@@ -61,7 +69,7 @@ def _has_mpi(folder: str) -> bool:
 
 def worker_environment(environment: Mapping[str, str], threads: int) -> dict[str, str]:
     """The environment of a worker that may use `threads` cores."""
-    return {**without_mpi(environment), **MALLOC, **QUIET, "OMP_NUM_THREADS": str(max(1, threads))}
+    return {**without_mpi(environment), **MALLOC, "OMP_NUM_THREADS": str(max(1, threads))}
 
 
 def lead_environment(environment: Mapping[str, str], threads: int) -> dict[str, str]:

@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from ..errors import WorkerError
+from .team import call_name
 
 
 class HubLink:
@@ -75,10 +76,10 @@ class MpiTeam:
     def call_each(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         chosen = range(self._size)[: len(arguments)]
         requests = [(rank, pickle.dumps((method, values))) for rank, values in zip(chosen, arguments, strict=True)]
-        results = {}
+        results, called = {}, call_name(method, arguments)
         try:
             for rank, host, kind, what in self._link.exchange(requests):
-                results[rank] = _result(rank, host, method, kind, what)
+                results[rank] = _result(rank, host, called, kind, what)
         except BaseException:
             self.kill()
             raise

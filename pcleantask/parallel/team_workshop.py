@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from .. import casa
@@ -86,9 +87,13 @@ class TeamWorkshop(SerialWorkshop, abc.ABC):
         self._tell_of_workers()
         super().publish(history)
 
+    def log_of(self, rank: int) -> Path:
+        """Where CASA's messages in that worker go."""
+        return self.path / f"part{rank}.log"
+
     def _tell_of_workers(self) -> None:
         """Write into the log who did what, and what the workers were warned of: their own logs go with the folder."""
-        logs = [self.path / f"part{rank}.log" for rank in range(self._npart)]
+        logs = [self.log_of(rank) for rank in range(self._npart)]
         for warning in worker_logs.warnings(logs):
             casa.post(warning, "WARN")
         shares = [f"worker {rank} on {host}: {self.share_of(rank)}" for rank, host in enumerate(self._hosts)]
@@ -99,7 +104,7 @@ class TeamWorkshop(SerialWorkshop, abc.ABC):
 
     def _read_coordinates(self, *, with_model: bool = False) -> list[int]:
         """Find each field's coordinate system, and how many channels it has; see `coordinates.image_coordinates`."""
-        arguments = (self._part_config.to_dict(), list(self.imagenames), with_model)
+        arguments = (str(self.log_of(0)), self._part_config.to_dict(), list(self.imagenames), with_model)
         found = self.call("coordinates", [arguments])[0]
         self.coordinates = [coordinates for coordinates, _ in found]
         return [nchan for _, nchan in found]

@@ -34,8 +34,12 @@ class Worker:
                 f"can't work in {folder!r} ({error.strerror}): all workers must see the disk that the caller works on"
             ) from error
 
-    def coordinates(self, *values: Any) -> list[Any]:
-        """Each field's coordinate system and number of channels; see `coordinates.image_coordinates`."""
+    def coordinates(self, log: str, *values: Any) -> list[Any]:
+        """Each field's coordinate system and number of channels; see `coordinates.image_coordinates`.
+
+        CASA's messages, which say why it refuses one, go to the file `log`.
+        """
+        casa.use_log(log)
         return image_coordinates(*values)
 
     def open_part(self, kind: str, log: str, *values: Any) -> None:

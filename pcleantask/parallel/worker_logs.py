@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
-WARNING = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\t(?:WARN|SEVERE)\t(?P<origin>[^\t]*)\t(?P<message>.*)")
+from .. import casa
 
 
 def warnings(logs: Sequence[Path]) -> list[str]:
@@ -20,8 +19,8 @@ def warnings(logs: Sequence[Path]) -> list[str]:
     found: dict[tuple[str, str], list[int]] = {}
     for rank, log in enumerate(logs):
         text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
-        for match in WARNING.finditer(text):
-            ranks = found.setdefault((match["origin"], match["message"].strip()), [])
+        for warning in casa.grave_messages(text):
+            ranks = found.setdefault(warning, [])
             if rank not in ranks:
                 ranks.append(rank)
     return [f"worker {', '.join(map(str, ranks))}: {message} ({origin})" for (origin, message), ranks in found.items()]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +26,19 @@ BAR = "#" * 42
 LOG_COLUMN = 18  # width of the task name's column in the log
 ORDER = (ParameterTypeError, ParameterError, MissingInputError)  # of several faults, the first of these is raised
 PATH_NOTES = {"path not found", "path vector element not found"}  # the validator files these under the path's name
+
+
+_is_told_by_caller: ContextVar[bool] = ContextVar("is_told_by_caller", default=False)
+
+
+@contextlib.contextmanager
+def errors_told_by_caller() -> Iterator[None]:
+    """A block in which the caller of the task shows its errors to the user: the task writes them to the log alone."""
+    token = _is_told_by_caller.set(True)
+    try:
+        yield
+    finally:
+        _is_told_by_caller.reset(token)
 
 
 def check_unknown(names: Mapping[str, Any]) -> None:
@@ -131,7 +145,8 @@ def run(name: str, task: Callable[..., Any], document: Mapping[str, Any]) -> Any
         result = task(**document)
     except Exception as error:
         kind = type(error).__name__
-        log.post(f"Task {name} raised an exception of class {kind} with the following message: {error}", "ERROR")
+        with casa.off_screen() if _is_told_by_caller.get() else contextlib.nullcontext():
+            log.post(f"Task {name} raised an exception of class {kind} with the following message: {error}", "ERROR")
         raise
     finally:
         log.origin(name)

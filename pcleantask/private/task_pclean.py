@@ -21,13 +21,17 @@ def pclean(**parameters: Any) -> dict[str, Any]:
     from .. import casa, rules
     from ..config import PcleanConfig
     from ..gridding.data_need import with_data_seen
+    from ..imaging.cautions import start_cautions, start_model_cautions
     from ..imaging.serial_imager import SerialImager
     from ..parallel import mpi_team
+    from ..parallel.defaults import is_parallel
     from ..parallel.workshops import make_workshop
     from ..progress import ScreenProgress
 
     config = with_data_seen(PcleanConfig.from_parameters(**parameters))
-    for caution in rules.cautions(parameters, in_mpi_job=mpi_team.link() is not None):
+    in_job, is_wanted = mpi_team.link() is not None, is_parallel(parameters["parallel"])
+    cautions = rules.cautions(parameters, in_mpi_job=in_job, is_parallel=is_wanted)
+    for caution in cautions + start_model_cautions(config) + start_cautions(config):
         casa.post(caution, "WARN")
     progress = ScreenProgress(config.iteration.niter, casa.jansky(config.iteration.threshold))
     with SerialImager(config, progress=progress, history=parameters, workshop=make_workshop(config)) as imager:

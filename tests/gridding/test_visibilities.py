@@ -387,7 +387,7 @@ def test_a_selection_of_nothing_is_refused(imaged: Callable[..., Imaged]) -> Non
     [
         ("gridding", {"interpolation": "cubic"}, "interpolation='cubic'"),
         ("frame", {"stokes": "pseudoI"}, "stokes='pseudoI'"),
-        ("frame", {"stokes": "RR"}, "needs the correlations"),
+        ("frame", {"stokes": "IQUV"}, "needs the correlations"),
     ],
 )
 def test_what_is_not_done_is_refused_by_name(

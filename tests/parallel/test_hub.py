@@ -37,6 +37,21 @@ def test_a_rank_is_known_by_its_launchers_variables(variables: dict[str, str], r
     assert environment.launched_ranks(variables) == ranks
 
 
+@pytest.mark.parametrize(
+    ("variables", "rank"),
+    [
+        ({}, 0),
+        ({"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_RANK": "3"}, 3),
+        ({"PMI_SIZE": "8", "PMI_RANK": "0"}, 0),
+        ({"PMI_SIZE": "8", "PMI_RANK": "7"}, 7),
+        ({"SLURM_STEP_NUM_TASKS": "3", "SLURM_PROCID": "2"}, 2),
+        ({"PMI_RANK": "many"}, 0),
+    ],
+)
+def test_which_rank_it_is_is_known_as_well(variables: dict[str, str], rank: int) -> None:
+    assert environment.launched_rank(variables) == rank
+
+
 def test_lead_knows_of_the_batch_job_and_not_of_the_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
     job = {"SLURM_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "3", "PBS_JOBID": "8", "HOME": "/home/me"}
     rank = {"SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "2", "PMI_RANK": "0", "OMPI_COMM_WORLD_SIZE": "2"}
@@ -131,14 +146,14 @@ def test_team_gives_results_in_the_order_of_ranks(hub: tuple[mpi_team.HubLink, C
     assert [request[0] for request in asked] == ["call", "call", "renew"]
 
 
-def test_failure_names_rank_and_host_and_workers_are_renewed(hub: tuple[mpi_team.HubLink, Connection]) -> None:
+def test_failure_names_rank_host_and_step_and_workers_are_renewed(hub: tuple[mpi_team.HubLink, Connection]) -> None:
     """The other worker's answer comes after that, and must not be taken for one to the next call."""
     link, theirs = hub
     died = [(1, "node7", "dead", ("the process died (signal 9)", "last words"))]
     asked = play(theirs, ENTERED, died, [()], ENTERED, [(0, "a", "answer", packed("new"))])
     team = mpi_team.MpiTeam(link, 2)
-    with pytest.raises(WorkerError, match=r"worker 1 on node7 failed in part: the process died \(signal 9\)"):
-        team.call_each("part", [("x",), ("y",)])
+    with pytest.raises(WorkerError, match=r"worker 1 on node7 failed in make_psf: the process died \(signal 9\)"):
+        team.call_each("part", [("make_psf",), ("make_psf",)])
     assert asked[2][0] == "renew"
     assert not asked[2][2], "at once"
     theirs.send((2, 0, "a", "answer", packed("stale")))

@@ -111,6 +111,7 @@ def check_command(mpi: Mpi, folder: Path, serial: Path, env: dict[str, str]) -> 
     expected = json.loads((serial / "cube.json").read_text(encoding="utf-8"))
     assert list(differences(expected, json.loads(result.out))) == []
     assert result.err.count("peak residual") == 1, "the progress of one lead"
+    assert "parallel=False" not in result.text, "nobody has given it"
 
 
 @pytest.mark.long

@@ -144,6 +144,16 @@ def test_death_of_an_idle_worker_is_told_at_the_next_call(team: LocalTeam, statu
     assert not is_running(first)
 
 
+@pytest.mark.parametrize("status", [signal.SIGKILL, signal.SIGTERM, signal.SIGABRT])
+def test_last_words_of_a_worker_are_its_own(team: LocalTeam, status: signal.Signals) -> None:
+    """The library by which casatools offers its services complained there of the port that we had closed."""
+    first, _ = pids(team)
+    os.kill(first, status)
+    with pytest.raises(WorkerError) as caught:
+        call_all(team, "hello")
+    assert caught.value.trace == ""
+
+
 def test_last_words_of_a_worker_that_cannot_start_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "casatools.py").write_text("raise RuntimeError('no such luck')")
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])

@@ -46,9 +46,9 @@ def test_each_warning_is_told_once_with_its_workers(folder: Path) -> None:
     for log, text in zip(logs, ("disk is slow", "disk is hot"), strict=False):
         log.write_text(LOG.format(text))
     assert warnings(logs) == [
-        "worker 0, 1: beam is odd (x::y(int))",
-        "worker 0, 1: and long (x::y(int)+)",
+        "worker 0, 1: beam is odd and long (x::y(int))",
         "worker 0: disk is slow (z)",
+        "worker 0, 1: beam is odd (x::y(int))",
         "worker 1: disk is hot (z)",
     ]
 
