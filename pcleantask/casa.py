@@ -11,11 +11,12 @@ import ctypes
 import functools
 import importlib
 import importlib.util
+import inspect
 import json
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -131,6 +132,11 @@ def load() -> ModuleType:
     if "casatasks" not in sys.modules:
         _own_log()
     return casatools
+
+
+def takes(method: Callable[..., Any], parameter: str) -> bool:
+    """Whether a tool's method has that parameter in the casatools at hand."""
+    return parameter in inspect.signature(method).parameters
 
 
 @contextlib.contextmanager

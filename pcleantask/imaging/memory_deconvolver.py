@@ -70,7 +70,7 @@ class MemoryDeconvolver:
         self._peak_unmasked = 0.0
 
     def init_record(self) -> Record:
-        """Peak residual, sidelobe level and mask sum, as CASA's initminorcycle gives them."""
+        """Peak residual, sidelobe level and mask sum, as CASA's initminorcycle gives them; no empty `summaryminor`."""
         self._add_start_model()
         field = self._planes
         field.refresh()
@@ -83,7 +83,6 @@ class MemoryDeconvolver:
         self._make_blank_mask()
         has_changed = masksum == 0 or masksum != self._masksum
         self._masksum, self._iterations = masksum, 0
-        rows = report.FULL_ROWS if self._fullsummary else report.SHORT_ROWS
         return {
             "fullsummary": self._fullsummary,
             "madrms": 0.0,
@@ -93,7 +92,6 @@ class MemoryDeconvolver:
             "nsigmathreshold": threshold,
             "peakresidual": peak,
             "peakresidualnomask": self._peak_unmasked,
-            "summaryminor": np.zeros((len(rows), 0)),
         }
 
     def _sum_mask(self) -> float:
@@ -163,7 +161,7 @@ class MemoryDeconvolver:
         blocks = mask_blocks(nx, ny, nchan) if nchan > 1 else [(0, 1)]
         cycles = [self._clean_block(range(*block)) for block in blocks]
         field.forget_residual()
-        record = merged_record(cycles, fullsummary=self._fullsummary, nchan=nchan)
+        record = merged_record(cycles, summary_rows=self._controls.summary_rows, nchan=nchan)
         self._iterations += record["iterdone"]
         self._cleaned = self._residual_stamp() if record["iterdone"] else None
         return record if nchan > 1 else {**record, "peakresidualnomask": self._peak_unmasked}

@@ -356,7 +356,7 @@ class SerialImager:
             self.update_masks()
             done = self.has_converged(nmajor) or not cleaned
             self._report_cycle(control)
-        summary = report.clean_summary(control.summary(), fullsummary=self.config.iteration.fullsummary)
+        summary = report.clean_summary(control.summary())
         self.progress.stopped(self.stop_code, report.STOP_DESCRIPTIONS.get(self.stop_code, "no iteration was done"))
         if self.config.saves_model_late and not self._workshop.saves_model:
             self._save_model_late()
