@@ -87,7 +87,7 @@ def test_rows_are_those_of_casatasks() -> None:
     from casatasks.private.imagerhelpers.summary_minor import SummaryMinor
 
     short = rows_of(False)
-    assert report.FULL_ROWS == rows_of(True)
+    assert rows_of(True) == report.FULL_ROWS
     assert report.FULL_ROWS[: len(short)] == short
     assert list(report.PLANE_KEYS) == SummaryMinor.getRowDescriptions(True)
 

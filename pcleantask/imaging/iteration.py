@@ -25,8 +25,8 @@ class IterationControl:
     major_cycles : int
         Major cycles of the clean loop so far; the first residual is not one of them.
     controls : dict
-        Of the last minor cycle: cyclethreshold [Jy/beam], cycleniter, thresholdreached, ..., and in summaryrows how many
-        rows the controller wants in `summaryminor`; empty before the first.
+        Of the last minor cycle: cyclethreshold [Jy/beam], cycleniter, thresholdreached, ..., and summaryrows, the rows
+        that the controller wants in `summaryminor`; empty before the first.
     peak_residual : float
         The largest absolute residual within the mask that the last `converged` was told of [Jy/beam].
     """

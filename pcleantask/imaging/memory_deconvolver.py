@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import report
 from ..cores import usable_threads
 from ..errors import ImagingError
 from ..images.cached import Key, Pixels, file_stamp, make_product
