@@ -134,6 +134,11 @@ def load() -> ModuleType:
     return casatools
 
 
+def version() -> tuple[int, ...]:
+    """The version of the casatools at hand, such as (6, 7, 0, 31)."""
+    return tuple(map(int, load().version()))
+
+
 def takes(method: Callable[..., Any], parameter: str) -> bool:
     """Whether a tool's method has that parameter in the casatools at hand."""
     return parameter in inspect.signature(method).parameters

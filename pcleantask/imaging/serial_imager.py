@@ -12,6 +12,7 @@ from .. import casa, measurementsets, report
 from ..config import PcleanConfig
 from ..engines import AUTO, CASA, beyond_ducc
 from ..errors import ImagingError, OutputError, ParameterError
+from ..gridding.casa_gridder import check_known
 from ..gridding.data_need import with_data_seen
 from ..progress import NullProgress, Progress
 from ..toolrecords import Record, to_casa_iterpars
@@ -113,7 +114,7 @@ class SerialImager:
 
         Raises
         ------
-        SelectionError, OutputError
+        ParameterError, SelectionError, OutputError
             Before anything is written. OutputError also where the disk has no room for the images.
         ImagingError
             CASA refuses a parameter; the work folders are removed. Or the imager is set up already.
@@ -128,6 +129,8 @@ class SerialImager:
             self._check_memory()
 
     def _set_up(self) -> None:
+        for field in self.config.fields:
+            check_known(field.gridder)
         for selection in self.config.selections:
             measurementsets.check_selection(selection)
         self._report_engine()
