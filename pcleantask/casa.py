@@ -11,12 +11,13 @@ import ctypes
 import functools
 import importlib
 import importlib.util
+import inspect
 import json
 import os
 import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -158,6 +159,16 @@ def load() -> ModuleType:
     if "casatasks" not in sys.modules:
         _own_log()
     return casatools
+
+
+def version() -> tuple[int, ...]:
+    """The version of the casatools at hand, such as (6, 7, 0, 31)."""
+    return tuple(map(int, load().version()))
+
+
+def takes(method: Callable[..., Any], parameter: str) -> bool:
+    """Whether a tool's method has that parameter in the casatools at hand."""
+    return parameter in inspect.signature(method).parameters
 
 
 @contextlib.contextmanager

@@ -25,12 +25,12 @@ STOP_DESCRIPTIONS = {
 
 NOTHING_GRIDDED = "nothing was gridded"  # what is said of the stop where no visibility has fallen on the images
 
-# Rows of the controller's summary matrix (SIMinorCycleController, casatools 6.7); fullsummary=False has the first six.
-SHORT_ROWS = ("iterDone", "peakRes", "modelFlux", "cycleThresh", "deconId", "chan")
+# Rows of the controller's summary matrix (SIMinorCycleController). fullsummary=False has the first of them: how many
+# is a matter of casatools (up to 6.7.0 six, without `stoke`; later seven), so that a matrix's own height decides.
 FULL_ROWS = (
-    *SHORT_ROWS,
-    *("stoke", "cycleStartIters", "startIterDone", "startPeakRes", "startModelFlux", "startPeakResNM"),
-    *("peakResNM", "masksum", "mpiServer", "multifieldId", "stopCode"),
+    *("iterDone", "peakRes", "modelFlux", "cycleThresh", "deconId", "chan", "stoke", "cycleStartIters"),
+    *("startIterDone", "startPeakRes", "startModelFlux", "startPeakResNM", "peakResNM", "masksum", "mpiServer"),
+    *("multifieldId", "stopCode"),
 )
 # Keys of a plane's summary, in the order in which tclean gives them.
 PLANE_KEYS = (
@@ -58,26 +58,26 @@ ZERO_ITERATIONS = {"stopcode": 3, "stopDescription": "Zero iterations performed"
 MinorSummary = dict[int, dict[int, dict[int, dict[str, list[Any]]]]]
 
 
-def clean_summary(summary: dict[str, Any], *, fullsummary: bool) -> dict[str, Any]:
+def clean_summary(summary: dict[str, Any]) -> dict[str, Any]:
     """The return dictionary of a run with iterations, from the iteration controller's summary."""
     report = dict(summary)
     if "stopcode" in report:
         report["stopDescription"] = STOP_DESCRIPTIONS.get(report["stopcode"])
     if "summaryminor" in report:
-        report["summaryminor"] = minor_summary(report["summaryminor"], fullsummary=fullsummary)
+        report["summaryminor"] = minor_summary(report["summaryminor"])
     return report
 
 
-def minor_summary(matrix: np.ndarray, *, fullsummary: bool) -> MinorSummary:
+def minor_summary(matrix: np.ndarray) -> MinorSummary:
     """Index the summary matrix [row, cycle and plane] by field, channel, Stokes and key.
 
-    Follows casatasks' summary_minor.py (6.7.0). Each value is a list with one entry for each minor cycle; planes with
-    fewer are filled up with zeros.
+    Follows casatasks' summary_minor.py (6.7.0, and 6.7.5 for matrices of seven rows). Each value is a list with one
+    entry for each minor cycle; planes with fewer are filled up with zeros.
     """
     if matrix.shape[1] == 0:
         return {0: {}}
-    rows = FULL_ROWS if fullsummary else SHORT_ROWS
-    fields = matrix[rows.index("multifieldId" if fullsummary else "deconId")]
+    rows = FULL_ROWS[: len(matrix)]
+    fields = matrix[rows.index("multifieldId" if "multifieldId" in rows else "deconId")]
     return {int(field): _field_summary(matrix[:, fields == field], rows) for field in np.unique(fields)}
 
 

@@ -26,13 +26,20 @@ def _casa() -> None:
     casa.load()
 
 
-def matrix(planes: list[tuple[int, int, int]], *, fullsummary: bool) -> np.ndarray:
+def rows_of(fullsummary: bool) -> tuple[str, ...]:
+    """The rows of this casatasks' summary matrix."""
+    from casatasks.private.imagerhelpers.summary_minor import SummaryMinor
+
+    return tuple(SummaryMinor.getRowDescriptionsOldOrder(fullsummary))
+
+
+def matrix(planes: list[tuple[int, int, int]], rows: tuple[str, ...]) -> np.ndarray:
     """A summary matrix [row, record] of those planes, every other value distinct."""
-    rows = report.FULL_ROWS if fullsummary else report.SHORT_ROWS
     values = np.random.default_rng(1).permutation(len(rows) * len(planes)).reshape(len(rows), -1) / 7.0
-    keys = ("multifieldId", "chan", "stoke") if fullsummary else ("deconId", "chan")
-    for place, key in enumerate(keys):
-        values[rows.index(key)] = [plane[place] for plane in planes]
+    field = "multifieldId" if "multifieldId" in rows else "deconId"
+    for place, key in enumerate((field, "chan", "stoke")):
+        if key in rows:
+            values[rows.index(key)] = [plane[place] for plane in planes]
     return values
 
 
@@ -46,9 +53,9 @@ def types(value: Any) -> Any:
 def test_minor_summary_is_that_of_casatasks(name: str, fullsummary: bool) -> None:
     from casatasks.private.imagerhelpers.summary_minor import SummaryMinor
 
-    summary = matrix(PLANES[name], fullsummary=fullsummary)
+    summary = matrix(PLANES[name], rows_of(fullsummary))
     expected = SummaryMinor.convertMatrix(summary, fullsummary)
-    found = report.minor_summary(summary, fullsummary=fullsummary)
+    found = report.minor_summary(summary)
     assert found == expected
     assert types(found) == types(expected)
     assert len(found) == len({field for field, _, _ in PLANES[name]})
@@ -63,25 +70,25 @@ def keys_in_order(summary: dict[int, Any]) -> list[list[str]]:
 def test_keys_come_in_the_order_of_casatasks(fullsummary: bool) -> None:
     from casatasks.private.imagerhelpers.summary_minor import SummaryMinor
 
-    summary = matrix(PLANES["outliers"], fullsummary=fullsummary)
+    summary = matrix(PLANES["outliers"], rows_of(fullsummary))
     expected = SummaryMinor.convertMatrix(summary, fullsummary)
-    assert keys_in_order(report.minor_summary(summary, fullsummary=fullsummary)) == keys_in_order(expected)
+    assert keys_in_order(report.minor_summary(summary)) == keys_in_order(expected)
 
 
 @pytest.mark.parametrize("fullsummary", [False, True])
 def test_run_without_minor_cycles_has_an_empty_summary(fullsummary: bool) -> None:
     from casatasks.private.imagerhelpers.summary_minor import SummaryMinor
 
-    rows = report.FULL_ROWS if fullsummary else report.SHORT_ROWS
-    empty = np.zeros((len(rows), 0))
-    assert report.minor_summary(empty, fullsummary=fullsummary) == SummaryMinor.convertMatrix(empty, fullsummary)
+    empty = np.zeros((len(rows_of(fullsummary)), 0))
+    assert report.minor_summary(empty) == SummaryMinor.convertMatrix(empty, fullsummary)
 
 
 def test_rows_are_those_of_casatasks() -> None:
     from casatasks.private.imagerhelpers.summary_minor import SummaryMinor
 
-    for full, rows in ((True, report.FULL_ROWS), (False, report.SHORT_ROWS)):
-        assert list(rows) == SummaryMinor.getRowDescriptionsOldOrder(full)
+    short = rows_of(False)
+    assert rows_of(True) == report.FULL_ROWS
+    assert report.FULL_ROWS[: len(short)] == short
     assert list(report.PLANE_KEYS) == SummaryMinor.getRowDescriptions(True)
 
 
@@ -98,9 +105,9 @@ def test_stop_descriptions_are_those_of_casatasks() -> None:
 
 @pytest.mark.parametrize("code", [*report.STOP_DESCRIPTIONS, 0])
 def test_stop_code_is_told_in_words(code: int) -> None:
-    summary = {"stopcode": code, "niter": 5, "summaryminor": matrix(PLANES["one-plane"], fullsummary=False)}
-    found = report.clean_summary(summary, fullsummary=False)
+    summary = {"stopcode": code, "niter": 5, "summaryminor": matrix(PLANES["one-plane"], rows_of(False))}
+    found = report.clean_summary(summary)
     assert found["stopDescription"] == report.STOP_DESCRIPTIONS.get(code)
     assert found["niter"] == 5
-    assert found["summaryminor"] == report.minor_summary(summary["summaryminor"], fullsummary=False)
+    assert found["summaryminor"] == report.minor_summary(summary["summaryminor"])
     assert isinstance(summary["summaryminor"], np.ndarray)  # the controller's own is not changed

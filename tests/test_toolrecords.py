@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases.installed import has_gridder
 
 from pcleantask import casa
 from pcleantask.config import PcleanConfig
@@ -95,6 +96,7 @@ CASES: dict[str, Params] = {
     "outliers": {"outlierfile": "outliers.txt", "niter": 20, "nterms": 2},
     "outliers-not-restarted": {"outlierfile": "outliers.txt", "restart": False},
 }
+CASES = {name: parameters for name, parameters in CASES.items() if has_gridder(parameters)}
 LATE = {
     f"late-{savemodel}-{name}": {"savemodel": savemodel, **how}
     for savemodel in ("modelcolumn", "virtual")

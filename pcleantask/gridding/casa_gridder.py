@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from .. import casa
-from ..errors import ImagingError
+from ..errors import ImagingError, ParameterError
 from ..images.cached import settle_all
 from ..toolrecords import Record, ToolRecords
 
+NEWEST = {"awp2": (6, 7, 0)}  # gridders that a casatools before this one takes for standard, without a word
 CF_FILE = re.compile("CFS*")  # the names that synthesisimager gives its convolution functions
 
 
@@ -147,3 +148,14 @@ class CasaGridder:
         switches = (gridpars[name] for name in ("psterm", "aterm", "conjbeams"))
         self._tool.fillcfcache(functions, gridpars["gridder"], gridpars["cfcache"], *switches)
         self._tool.reloadcfcache()
+
+
+def check_known(gridder: str) -> None:
+    """Raise ParameterError where the casatools at hand hasn't that gridder."""
+    first, version = NEWEST.get(gridder, ()), casa.version()
+    if version < first:
+        needed, found = (".".join(map(str, numbers)) for numbers in (first, version))
+        raise ParameterError(
+            f"gridder={gridder!r} needs casatools {needed} or newer, and here is {found}; install a newer one, or use "
+            f"'awproject' or 'mosaic'"
+        )

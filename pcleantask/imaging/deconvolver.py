@@ -137,7 +137,7 @@ class Deconvolver:
                 return {**control.summary(), "summaryminor": planes, **report.ZERO_ITERATIONS}
             control.end_minor_cycle([self.minor_cycle(control.start_minor_cycle())])
             control.converged([self.init_record()])
-            return report.clean_summary(control.summary(), fullsummary=self._fullsummary)
+            return report.clean_summary(control.summary())
         finally:
             control.close()
 

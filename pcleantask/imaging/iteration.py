@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+
 from .. import casa
 from ..errors import ImagingError
 from ..toolrecords import Record
@@ -25,7 +27,8 @@ class IterationControl:
     major_cycles : int
         Major cycles of the clean loop so far; the first residual is not one of them.
     controls : dict
-        Of the last minor cycle: cyclethreshold [Jy/beam], cycleniter, thresholdreached, ...; empty before the first.
+        Of the last minor cycle: cyclethreshold [Jy/beam], cycleniter, thresholdreached, ..., and summaryrows, the rows
+        that the controller wants in `summaryminor`; empty before the first.
     peak_residual : float
         The largest absolute residual within the mask that the last `converged` was told of [Jy/beam].
     knows_residual : bool
@@ -42,6 +45,8 @@ class IterationControl:
         with casa.working_on("setting up the iteration control"):
             self._sink.setupiteration(iterpars=dict(iterpars))
             self._sink.resetminorcycleinfo()  # `done` keeps the count of a minor cycle that no major cycle followed
+        self._summary_rows = len(self._sink.getiterationsummary()["summaryminor"])
+        self._counts_fields = casa.takes(self._sink.mergeinitrecord, "immod")  # since casatools 6.7
         self.iterations = 0
         self.major_cycles = 0
         self.controls: Record = {}
@@ -61,7 +66,8 @@ class IterationControl:
         self.knows_residual, self._told = True, told
         self._tool.resetminorcycleinfo()
         for number, record in enumerate(init_records):
-            self._tool.mergeinitrecord(record, number)
+            whole = {"summaryminor": np.zeros((self._summary_rows, 0)), **record}
+            self._tool.mergeinitrecord(whole, *([number] if self._counts_fields else []))
         self.peak_residual = max(float(record["peakresidual"]) for record in init_records)
         reached = nmajor_limit >= 0 and self.major_cycles >= nmajor_limit
         self._stop_code = int(self._tool.cleanComplete(reachedMajorLimit=reached))
@@ -69,7 +75,7 @@ class IterationControl:
 
     def start_minor_cycle(self) -> Record:
         """The controls for the next minor cycle: the same for every field and part."""
-        self.controls = self._tool.getminorcyclecontrols()
+        self.controls = {**self._tool.getminorcyclecontrols(), "summaryrows": self._summary_rows}
         self.knows_residual = False
         self._tool.resetminorcycleinfo()
         return self.controls

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import report
 from ..cores import usable_threads
 from ..errors import ImagingError
 from ..images.cached import Key, Pixels, file_stamp, make_product
@@ -72,7 +71,7 @@ class MemoryDeconvolver:
         self._peak_unmasked = 0.0
 
     def init_record(self) -> Record:
-        """Peak residual, sidelobe level and mask sum, as CASA's initminorcycle gives them."""
+        """Peak residual, sidelobe level and mask sum, as CASA's initminorcycle gives them; no empty `summaryminor`."""
         self._add_start_model()
         field = self._planes
         field.refresh()
@@ -85,7 +84,6 @@ class MemoryDeconvolver:
         self._make_blank_mask()
         has_changed = masksum == 0 or masksum != self._masksum
         self._masksum, self._iterations = masksum, 0
-        rows = report.FULL_ROWS if self._fullsummary else report.SHORT_ROWS
         return {
             "fullsummary": self._fullsummary,
             "madrms": 0.0,
@@ -95,7 +93,6 @@ class MemoryDeconvolver:
             "nsigmathreshold": threshold,
             "peakresidual": peak,
             "peakresidualnomask": self._peak_unmasked,
-            "summaryminor": np.zeros((len(rows), 0)),
         }
 
     def _sum_mask(self) -> float:
@@ -164,7 +161,7 @@ class MemoryDeconvolver:
         nx, ny, _, nchan = field.residual.shape
         blocks = mask_blocks(nx, ny, nchan) if nchan > 1 else [(0, 1)]
         cycles = [self._clean_block(range(*block)) for block in blocks]
-        record = merged_record(cycles, fullsummary=self._fullsummary, nchan=nchan)
+        record = merged_record(cycles, summary_rows=self._controls.summary_rows, nchan=nchan)
         if record["iterdone"]:
             field.forget_residual()
         self._iterations += record["iterdone"]

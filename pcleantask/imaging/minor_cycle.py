@@ -38,18 +38,21 @@ class Controls:
         Loop gain.
     nsigma : float32
         0, or the plane's own thresholds act as well.
+    summary_rows : int
+        How many rows of report.FULL_ROWS the iteration control wants in a summary.
     """
 
     cycleniter: int
     cyclethreshold: np.float32
     gain: np.float32
     nsigma: np.float32
+    summary_rows: int
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Controls:
         """From the record of `IterationControl.start_minor_cycle`."""
         threshold, gain, nsigma = (np.float32(record[key]) for key in ("cyclethreshold", "loopgain", "nsigma"))
-        return cls(int(record["cycleniter"]), threshold, gain, nsigma)
+        return cls(int(record["cycleniter"]), threshold, gain, nsigma, int(record["summaryrows"]))
 
 
 class Algorithm(Protocol):
@@ -226,23 +229,22 @@ class MinorCycle:
             self.peak = max(self.peak, outcome.peak)
 
 
-def merged_record(cycles: list[MinorCycle], *, fullsummary: bool, nchan: int) -> dict[str, Any]:
+def merged_record(cycles: list[MinorCycle], *, summary_rows: int, nchan: int) -> dict[str, Any]:
     """CASA's record of a minor cycle whose blocks of channels were cleaned one by one.
 
-    A short summary has no row for the polarisation: chan + pol * nchan stands for both.
+    In a summary without a row for the polarisation chan + pol * nchan stands for both.
     """
     rows = [row for cycle in cycles for row in cycle.rows]
     summary = np.array(rows, np.float64).reshape(-1, len(report.FULL_ROWS)).T
-    if not fullsummary:
-        chan, stokes = (report.FULL_ROWS.index(key) for key in ("chan", "stoke"))
+    chan, stokes = (report.FULL_ROWS.index(key) for key in ("chan", "stoke"))
+    if summary_rows <= stokes:
         summary[chan] += nchan * summary[stokes]
-        summary = summary[: len(report.SHORT_ROWS)]
     return {
         "iterdone": sum(cycle.iterdone for cycle in cycles),
         "maxcycleiterdone": max(cycle.most_iterations for cycle in cycles),
         "peakresidual": max(cycle.peak for cycle in cycles),
         "updatedmodelflag": any(cycle.updated for cycle in cycles),
-        "summaryminor": summary,
+        "summaryminor": summary[:summary_rows],
     }
 
 

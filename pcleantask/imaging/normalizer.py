@@ -38,7 +38,8 @@ class Normalizer:
         with casa.working_on("normalizing the PSF"):
             self._tool.gatherpsfweight()
             self._tool.dividepsfbyweight()
-            self._tool.divideweightbysumwt()
+            if hasattr(self._tool, "divideweightbysumwt"):  # since casatools 6.7; the gridders of 6.6 divide themselves
+                self._tool.divideweightbysumwt()
 
     def fit_beam(self) -> None:
         """Fit the restoring beam to a PSF that is normalized already."""

@@ -5,11 +5,20 @@ from __future__ import annotations
 from .. import casa, measurementsets
 from ..config import PcleanConfig
 from ..engines import AUTO, beyond_ducc
+from ..gridding.casa_gridder import check_known
 from .workshop import Parts
 
 
 def check_data(config: PcleanConfig) -> None:
-    """Say who grids, and add to the data what CASA needs of them."""
+    """Say who grids, and add to the data what CASA needs of them.
+
+    Raises
+    ------
+    ParameterError
+        The casatools at hand hasn't a gridder that is asked for.
+    """
+    for field in config.fields:
+        check_known(field.gridder)
     _report_engine(config)
     measurementsets.add_missing_weight_spectra([selection.vis for selection in config.all_selections])
 

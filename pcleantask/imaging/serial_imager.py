@@ -115,8 +115,8 @@ class SerialImager(SteppedRun):
 
         Raises
         ------
-        OutputError
-            Before anything is written; also where the disk has no room for the images.
+        ParameterError, OutputError
+            Before anything is written; OutputError also where the disk has no room for the images.
         ImagingError
             CASA refuses a parameter; the work folders are removed.
         StepError
@@ -376,7 +376,7 @@ class SerialImager(SteppedRun):
                 self.run_major_cycle()
             done = self.has_converged()
             self._report_cycle(control)
-        summary = report.clean_summary(control.summary(), fullsummary=self.config.iteration.fullsummary)
+        summary = report.clean_summary(control.summary())
         self.progress.stopped(self.stop_code, self._stop_reason())
         self._save_model_late()
         return summary

@@ -358,8 +358,8 @@ class CubePart:
         return record
 
     def _summary_of_cube(self, summary: np.ndarray) -> np.ndarray:
-        """Own channels' columns; channels counted in the cube (short summaries have chan + pol * nchan for them)."""
-        row = report.SHORT_ROWS.index("chan")
+        """Own channels' columns; channels counted in the cube (without `stoke` they are chan + pol * nchan)."""
+        row = report.FULL_ROWS.index("chan")
         pol, chan = np.divmod(summary[row].astype(int), self._slab.size)
         own = np.isin(chan, list(self._slab.own))
         found = summary[:, own]

@@ -57,11 +57,10 @@ def init_record(peak_residual: float, masksum: float = 100.0, nsigma_threshold: 
         "nsigma": 0.0,
         "madrms": 0.0,
         "fullsummary": False,
-        "summaryminor": np.zeros((6, 0)),
     }
 
 
-def exec_record(peak_residual: float) -> Record:
+def exec_record(peak_residual: float, controls: Record) -> Record:
     """What a deconvolver says of a minor cycle."""
     return {
         "iterdone": ITERATIONS_A_CYCLE,
@@ -69,7 +68,7 @@ def exec_record(peak_residual: float) -> Record:
         "peakresidual": peak_residual,
         "peakresidualnomask": peak_residual,
         "updatedmodelflag": True,
-        "summaryminor": np.array([[ITERATIONS_A_CYCLE], [peak_residual], [1.0], [0.3], [0.0], [0.0]]),
+        "summaryminor": np.array([[ITERATIONS_A_CYCLE], [peak_residual], *[[0.0]] * (controls["summaryrows"] - 2)]),
     }
 
 
@@ -79,8 +78,8 @@ def cycles(control: IterationControl, records: Sequence[Record], nmajor_limit: i
         yield (code := control.converged([record], nmajor_limit))
         if code:
             return
-        control.start_minor_cycle()
-        assert control.end_minor_cycle([exec_record(record["peakresidual"] / 2)])
+        controls = control.start_minor_cycle()
+        assert control.end_minor_cycle([exec_record(record["peakresidual"] / 2, controls)])
         control.end_major_cycle(is_first=False)
 
 
@@ -138,8 +137,7 @@ def test_minor_cycle_without_major_cycle_is_forgotten() -> None:
     """CASA's `done` keeps its count, which showed in the return dictionary of the run after an interrupted one."""
     left = control_of()
     left.converged([init_record(1.0)])
-    left.start_minor_cycle()
-    left.end_minor_cycle([exec_record(0.5)])
+    left.end_minor_cycle([exec_record(0.5, left.start_minor_cycle())])
     assert left.summary()["cycleiterdone"] == ITERATIONS_A_CYCLE
     left.close()
     with closing(IterationControl(to_casa_iterpars(config_of(), ("img",)))) as control:
@@ -152,8 +150,9 @@ def test_controls_deepen_with_the_residual() -> None:
         levels = []
         for level in (1.0, 0.5):
             control.converged([init_record(level)])
-            levels.append(control.start_minor_cycle()["cyclethreshold"])
-            control.end_minor_cycle([exec_record(level / 2)])
+            controls = control.start_minor_cycle()
+            levels.append(controls["cyclethreshold"])
+            control.end_minor_cycle([exec_record(level / 2, controls)])
             control.end_major_cycle(is_first=False)
         assert levels == pytest.approx([1.5 * 0.3 * 1.0, 1.5 * 0.3 * 0.5])
         assert control.controls["cycleniter"] == 20
@@ -237,6 +236,7 @@ def test_two_fields_count_as_one_controller(folder: Path) -> None:
     with closing(control_of()) as control:
         control.converged([init_record(0.2), init_record(1.0)])
         assert control.peak_residual == 1.0
-        assert control.start_minor_cycle()["cyclethreshold"] == pytest.approx(0.3)
-        control.end_minor_cycle([exec_record(0.1), exec_record(0.5)])
+        controls = control.start_minor_cycle()
+        assert controls["cyclethreshold"] == pytest.approx(0.3)
+        control.end_minor_cycle([exec_record(0.1, controls), exec_record(0.5, controls)])
         assert control.iterations == 2 * ITERATIONS_A_CYCLE == control.summary()["iterdone"]

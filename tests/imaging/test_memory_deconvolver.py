@@ -85,7 +85,10 @@ CASES = {
     "elliptical-beam": Case(SMALL_CUBE, {"restoringbeam": ["2.2arcsec", "1.8arcsec", "30deg"]}),
     "beam-smaller-than-the-psf": Case(MFS, {"restoringbeam": "0.9arcsec"}),
 }
-CONTROLS = {"cycleniter": 100, "cyclethreshold": 0.05, "loopgain": 0.1, "thresholdreached": False}
+CONTROLS = {
+    "cycleniter": 100, "cyclethreshold": 0.05, "loopgain": 0.1, "thresholdreached": False,
+    "summaryrows": len(report.FULL_ROWS),
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -207,6 +210,8 @@ def record_differences(expected: Sequence[Record], found: Sequence[Record]) -> l
     """Where records differ: integers and thresholds by ==, what rests on pixel values within the tolerance."""
     lines = []
     for number, (one, other) in enumerate(zip(expected, found, strict=True)):
+        # before a minor cycle CASA's summary is empty, and ours isn't there
+        one = {key: value for key, value in one.items() if key != "summaryminor" or np.size(value)}
         if one.keys() != other.keys():
             lines.append(f"{number}: keys {sorted(one)} expected, {sorted(other)} found")
             continue

@@ -80,7 +80,7 @@ def test_iteration_control_from_outside_equals_run(folder: Path, base: Parameter
         imager.revert_masks()
         imager.restore()
         imager.pbcor()
-        found = report.clean_summary(control.summary(), fullsummary=False)
+        found = report.clean_summary(control.summary())
         control.close()
     assert expected["iterdone"] > 0
     assert list(differences(expected, found)) == []

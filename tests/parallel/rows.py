@@ -78,6 +78,7 @@ MORE_CONTINUUM = [
     mfs("mosaic-density-by-field-uniform", **MOSAIC, weighting="uniform", nsigma=3.0),
     mfs("mosaic-one-density", **MOSAIC, weighting="uniform", mosweight=False),
     mfs("briggsabs-mtmfs", weighting="briggsabs", noise="5Jy", deconvolver="mtmfs"),
+    mfs("narrow-band-mtmfs", vis="line.ms", deconvolver="mtmfs", niter=300, cycleniter=-1),  # tt1 is of thousands
     mfs("stokes-briggs", **STOKES, stokes="IQUV", weighting="briggs"),
     with_files(
         mfs("outliers-briggs", **{**WIDE, "imsize": 72}, outlierfile="outliers.txt", weighting="briggs"),

@@ -41,7 +41,7 @@ def test_the_noisiest_part_has_the_n_sigma_threshold() -> None:
 
 
 def test_iterations_add_up_and_summaries_follow_each_other() -> None:
-    short = np.zeros((len(report.SHORT_ROWS), 2))
+    short = np.zeros((report.FULL_ROWS.index("startIterDone"), 2))
     record = merged_exec_record([executed(3, short), executed(7, short + 1)])
     assert (record["iterdone"], record["maxcycleiterdone"]) == (10, 7)
     assert np.array_equal(record["summaryminor"], np.concatenate([short, short + 1], axis=1))

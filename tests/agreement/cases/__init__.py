@@ -7,6 +7,7 @@ from dataclasses import replace
 from .data import DATA, SAVED_MODELS
 from .deconvolution import DECONVOLVERS, ITERATION, RESTORATION
 from .gridders import GRIDDERS
+from .installed import has_gridder
 from .masks import AUTOMASKS, MASKS
 from .mvc import BY_CUBE, MVC
 from .refusals import REFUSALS
@@ -82,4 +83,5 @@ CASES = [
         *BY_CUBE,
         *REFUSALS,
     ]
+    if all(map(has_gridder, case.calls))
 ]
