@@ -39,6 +39,10 @@ TRUTH: dict[str, dict[str, Any]] = {
     "cube-nearest": {**CUBE, **BRIGGS, "interpolation": "nearest"},
     "cubedata": {**CUBE, **BRIGGS, "specmode": "cubedata", "start": 2, "width": 1, "nchan": 4},
     "odd-size": {**MFS, **BRIGGS, "imsize": [101, 105]},
+    "sidebands": {**MFS, **BRIGGS, "vis": "sidebands.ms"},
+    "lower": {**CUBE, **BRIGGS, "vis": "lower.ms", "start": "8km/s", "width": "-2.64km/s", "restfreq": "230.005GHz"},
+    "falling": {**CUBE, **BRIGGS, "start": "-4km/s", "width": "2.64km/s", "restfreq": "230.005GHz", "nchan": 4},
+    "lower-falling": {**CUBE, **BRIGGS, "vis": "lower.ms", "start": "230.008GHz", "width": "-2.2MHz", "nchan": 4},
 }
 AGREEING: dict[str, dict[str, Any]] = {
     "mfs": {**MFS, **BRIGGS, "vis": "filled.ms"},

@@ -27,6 +27,7 @@ GRIDDED = 5e-4  # of the peak: the error of CASA's gridding
 WIDE_BAND = {**CUBE, "vis": "continuum.ms", "start": "221GHz", "width": "4GHz"}
 SHIFTED = {"phasecenter": "J2000 10h00m00.3s -25d00m03.0s"}
 POLARISED = {"vis": "full_stokes.ms"}
+LOWER = {"vis": "lower.ms"}  # frequencies fall
 ALIGNED = {"start": "", "nchan": -1, "width": ""}
 FLAGGED = {"vis": "flagged.ms", "nchan": 10, "start": "229.9983GHz"}
 
@@ -94,6 +95,18 @@ ROWS: dict[str, dict[str, Any]] = {
     "cube-one-hand-and-two": {**CUBE, "vis": ["line.ms", "one_hand.ms"], "weighting": "briggs"},
     "mfs-one-hand": {**MFS, "vis": "one_hand.ms", "weighting": "briggs"},
     "cube-two-fields": {**CUBE, "vis": "mosaic.ms", "field": "0,2", "phasecenter": 1},
+    "cube-lower": {**CUBE, **LOWER, "weighting": "briggs"},
+    "cube-lower-reversed": {**CUBE, **LOWER, "start": "230.005GHz", "width": "-1MHz"},
+    "cube-lower-aligned": {**CUBE, **LOWER, **ALIGNED},
+    "cube-lower-aligned-reversed": {**CUBE, **LOWER, **ALIGNED, "start": 2, "width": -1},
+    "cube-lower-wide": {**CUBE, **LOWER, "width": "2.2MHz", "nchan": 4, "weighting": "briggs"},
+    "cube-lower-wide-reversed": {**CUBE, **LOWER, "start": "230.005GHz", "width": "-2.3MHz", "nchan": 4},
+    "cube-lower-velocity": {**CUBE, **LOWER, "start": "0km/s", "width": "2.64km/s", "restfreq": "230.005GHz"},
+    "cube-lower-nearest": {**CUBE, **LOWER, "interpolation": "nearest", "width": "1.3MHz"},
+    "cube-lower-gap-selected": {**CUBE, **LOWER, "spw": "0:1~4;6~10"},
+    "cube-both-sidebands": {**CUBE, "vis": ["lower.ms", "late.ms"], "width": "2.2MHz", "weighting": "briggs"},
+    "mfs-sidebands": {**MFS, "vis": "sidebands.ms", "weighting": "briggs"},
+    "mfs-lower": {**MFS, **LOWER, "spw": "0:2~9"},
     "mfs-shifted": {**MFS, **SHIFTED, "weighting": "briggs"},
     "mfs-field": {**MFS, "vis": "mosaic.ms", "field": "1"},
     "mfs-three-fields": {**MFS, "vis": "mosaic.ms", "phasecenter": 1},
@@ -131,6 +144,10 @@ SHORT = {
     "cube-briggs-one-density",
     "cube-flagged-briggs",
     "cube-shifted",
+    "cube-lower-reversed",
+    "cube-lower-velocity",
+    "cube-both-sidebands",
+    "mfs-sidebands",
     "cubedata-between",
 }
 COUPLED = {
@@ -147,10 +164,16 @@ COUPLED = {
     "cube-iquv": {**CUBE, **POLARISED, "stokes": "IQUV", "nchan": 3, "start": "229.9984GHz"},
     "cube-two-ms": {**CUBE, "vis": ["line.ms", "late.ms"]},
     "cube-one-channel": {**CUBE, "nchan": 1, "start": "230.003GHz"},
+    "cube-lower": {**CUBE, **LOWER, "weighting": "briggs"},
+    "cube-lower-reversed": {**CUBE, **LOWER, "start": "230.005GHz", "width": "-1MHz"},
+    "cube-lower-wide": {**CUBE, **LOWER, "width": "2.2MHz", "nchan": 4},
+    "cube-lower-wide-reversed": {**CUBE, **LOWER, "start": "230.005GHz", "width": "-2.3MHz", "nchan": 4},
+    "cube-both-sidebands": {**CUBE, "vis": ["lower.ms", "late.ms"]},
     "mfs": MFS,
+    "mfs-sidebands": {**MFS, "vis": "sidebands.ms"},
     "mfs-shifted": {**MFS, **SHIFTED},
 }
-COUPLED_SHORT = {"cube", "cube-wide", "cube-shifted", "mfs"}
+COUPLED_SHORT = {"cube", "cube-wide", "cube-shifted", "cube-lower-wide-reversed", "mfs"}
 
 
 def rows(table: dict[str, dict[str, Any]], short: set[str]) -> list[Any]:
