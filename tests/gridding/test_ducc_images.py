@@ -40,6 +40,7 @@ TRUTH: dict[str, dict[str, Any]] = {
     "cubedata": {**CUBE, **BRIGGS, "specmode": "cubedata", "start": 2, "width": 1, "nchan": 4},
     "odd-size": {**MFS, **BRIGGS, "imsize": [101, 105]},
     "sidebands": {**MFS, **BRIGGS, "vis": "sidebands.ms"},
+    "mfs-optical": {**MFS, **BRIGGS, "veltype": "optical"},
     "lower": {**CUBE, **BRIGGS, "vis": "lower.ms", "start": "8km/s", "width": "-2.64km/s", "restfreq": "230.005GHz"},
     "falling": {**CUBE, **BRIGGS, "start": "-4km/s", "width": "2.64km/s", "restfreq": "230.005GHz", "nchan": 4},
     "lower-falling": {**CUBE, **BRIGGS, "vis": "lower.ms", "start": "230.008GHz", "width": "-2.2MHz", "nchan": 4},
@@ -47,6 +48,7 @@ TRUTH: dict[str, dict[str, Any]] = {
 AGREEING: dict[str, dict[str, Any]] = {
     "mfs": {**MFS, **BRIGGS, "vis": "filled.ms"},
     "mtmfs": {**TAYLOR, "vis": "filled.ms"},
+    "mtmfs-optical": {**TAYLOR, "vis": "filled.ms", "veltype": "optical", "reffreq": "230.001GHz"},
     "cube": {**CUBE, **FILLED, **BRIGGS},
     "cube-negative-pblimit": {**CUBE, **FILLED, **BRIGGS, "pblimit": -0.6},
     "cube-pblimit": {**CUBE, **FILLED, **BRIGGS, "pblimit": 0.6},
