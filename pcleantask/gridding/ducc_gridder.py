@@ -88,6 +88,8 @@ class Transform:
         -------
         float32 or float64 [nx, ny]
         """
+        if not vis.size:
+            return np.zeros(self.shape, weight.dtype)
         nx, ny = self._padded
         order, _ = _rising(freq)
         options = self._options(vis, SINGLE_WIDE if self.wide else SINGLE)
@@ -114,6 +116,8 @@ class Transform:
         complex64 or complex128 [row, chan]
             Visibilities [Jy], in the precision of `plane`.
         """
+        if not len(uvw) or not len(freq):
+            return np.zeros((len(uvw), len(freq)), np.result_type(plane, np.complex64))
         padded = plane
         if plane.shape != self._padded:
             padded = np.zeros(self._padded, dtype=plane.dtype)
@@ -179,7 +183,7 @@ def _ducc0_at(stage: str, visibilities: tuple[int, ...], pixels: tuple[int, int]
         rows, channels = visibilities
         raise ImagingError(
             f"ducc0 failed while {stage} ({rows} rows of {channels} channels, {pixels[0]} x {pixels[1]} pixels): "
-            f"{said[-1] if said else type(error).__name__}; engine='casa' does without it"
+            f"{said[-1] if said else type(error).__name__}; engine='casa' grids without ducc0"
         ) from error
 
 

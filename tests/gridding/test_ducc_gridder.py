@@ -111,6 +111,16 @@ def test_channels_may_be_in_any_order(order):
     assert len(np.unique(abs(model[0]))) == 4
 
 
+@pytest.mark.parametrize(("nrow", "nchan"), [(0, 4), (10, 0)])
+def test_nothing_is_gridded_to_nothing(nrow, nchan):
+    uvw, freq = observation(nrow=nrow)
+    vis = np.ones((nrow, nchan), np.complex64)
+    image = Transform((64, 64), CELL).dirty(uvw, freq[:nchan], vis, np.ones(vis.shape, np.float32))
+    assert image.shape == (64, 64)
+    assert not image.any()
+    assert Transform((64, 64), CELL).predict(uvw, freq[:nchan], image).shape == (nrow, nchan)
+
+
 def test_what_ducc0_refuses_is_an_error_of_ours():
     uvw, freq = observation(nrow=10)
     ones = np.ones((10, 4))
