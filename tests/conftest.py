@@ -30,6 +30,15 @@ DATASETS: dict[str, dict] = {
     "line": {**SMALL, "nchannels": 12},
     # As "line", with so many visibilities that CASA's gridding is at its best.
     "filled": {"antennas": 36, "nintegrations": 8, "integration_s": 300.0, "nchannels": 6},
+    # The same channels and sky in a lower sideband: frequencies fall. Then both sidebands, apart from each other.
+    "lower": {**SMALL, "nchannels": 12, "channel_hz": -1e6, "start_hz": 230.011e9},
+    "sidebands": {
+        **SMALL,
+        "nchannels": 4,
+        "channel_hz": (-1e9, 1e9),
+        "start_hz": (223e9, 237e9),
+        "sources": "continuum",
+    },
     "late": {**SMALL, "nchannels": 12, "reference_time": "2021/01/28", "hour_angle_h": 2.0, "seed": 2},
     # Four hours: longer than casacore keeps precession and nutation.
     "setting": {**SMALL, "nintegrations": 8, "integration_s": 1800.0, "nchannels": 12, "hour_angle_h": 5.0},

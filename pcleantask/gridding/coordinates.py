@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import casa
 from ..toolrecords import Record, ToolRecords
+from .history import forget
 
 
 def coordinate_key(csys: Record, kind: str) -> str:
@@ -11,8 +12,17 @@ def coordinate_key(csys: Record, kind: str) -> str:
     return next(name for name in csys if name.startswith(kind) and name[len(kind) :].isdigit())
 
 
+def reference_frequency(csys: Record) -> float:
+    """The frequency at an image's reference pixel [Hz].
+
+    Channels that are evenly spaced in optical velocity have a table in place of an increment, one channel alone too.
+    """
+    spectral = csys[coordinate_key(csys, "spectral")]
+    return float(spectral["wcs"]["crval"] if "wcs" in spectral else spectral["tabular"]["crval"][0])
+
+
 def image_coordinates(records: ToolRecords, *, with_model: bool = False) -> list[tuple[Record, int]]:
-    """Each field's coordinate system and number of channels.
+    """Each field's coordinate system and number of channels, as CASA finds them in a process of its own.
 
     Parameters
     ----------
@@ -22,6 +32,8 @@ def image_coordinates(records: ToolRecords, *, with_model: bool = False) -> list
     """
     left_out = {} if with_model else {"startmodel": ""}
     found = []
+    if any("cube" in impars["specmode"] for impars in records.impars):
+        forget()
     for impars, gridpars in zip(records.impars, records.gridpars, strict=True):
         with casa.tool("synthesisimager") as tool, casa.working_on("defining the image"):
             for record in records.selpars:

@@ -12,14 +12,16 @@ not divided by the sum of weights. See Arras et al. 2021, A&A 646, A58 (doi:10.1
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import ducc0
 import numpy as np
+from numpy.typing import NDArray
 
 from ..config import PcleanConfig
 from ..cores import usable_threads
@@ -76,7 +78,7 @@ class Transform:
         uvw : float64 [row, 3]
             Baselines [m].
         freq : float64 [chan]
-            Frequencies [Hz].
+            Frequencies [Hz], in any order.
         vis : complex64 or complex128 [row, chan]
             Visibilities [Jy]; must be finite, also where their weight is zero.
         weight : float32 or float64 [row, chan]
@@ -86,9 +88,15 @@ class Transform:
         -------
         float32 or float64 [nx, ny]
         """
+        if not vis.size:
+            return np.zeros(self.shape, weight.dtype)
         nx, ny = self._padded
+        order, _ = _rising(freq)
         options = self._options(vis, SINGLE_WIDE if self.wide else SINGLE)
-        padded = ducc0.wgridder.vis2dirty(uvw=uvw, freq=freq, vis=vis, wgt=weight, npix_x=nx, npix_y=ny, **options)
+        with _ducc0_at("gridding", vis.shape, self._padded):
+            padded = ducc0.wgridder.vis2dirty(
+                uvw=uvw, freq=freq[order], vis=vis[:, order], wgt=weight[:, order], npix_x=nx, npix_y=ny, **options
+            )
         return padded[self._inside]
 
     def predict(
@@ -108,12 +116,19 @@ class Transform:
         complex64 or complex128 [row, chan]
             Visibilities [Jy], in the precision of `plane`.
         """
+        if not len(uvw) or not len(freq):
+            return np.zeros((len(uvw), len(freq)), np.result_type(plane, np.complex64))
         padded = plane
         if plane.shape != self._padded:
             padded = np.zeros(self._padded, dtype=plane.dtype)
             padded[self._inside] = plane
-        mask = None if wanted is None else wanted.view(np.uint8)
-        return ducc0.wgridder.dirty2vis(uvw=uvw, freq=freq, dirty=padded, mask=mask, **self._options(plane, SINGLE))
+        order, back = _rising(freq)
+        mask = None if wanted is None else wanted.view(np.uint8)[:, order]
+        with _ducc0_at("predicting visibilities", (len(uvw), len(freq)), self._padded):
+            found = ducc0.wgridder.dirty2vis(
+                uvw=uvw, freq=freq[order], dirty=padded, mask=mask, **self._options(plane, SINGLE)
+            )
+        return found[:, back]
 
     def _options(self, values: np.ndarray, single: float) -> dict[str, object]:
         is_double = values.dtype in (np.float64, np.complex128)
@@ -142,6 +157,34 @@ class Transform:
             for size, large in zip(self.shape, self._padded, strict=True)
         )
         return x, y
+
+
+Order = slice | NDArray[np.int64]
+
+
+def _rising(freq: np.ndarray) -> tuple[Order, Order]:
+    """What puts channels in the rising order that ducc0 needs, and what puts them back; views where it can be."""
+    steps = np.diff(freq)
+    if (steps >= 0).all():
+        return slice(None), slice(None)
+    if (steps <= 0).all():
+        return slice(None, None, -1), slice(None, None, -1)
+    order = np.argsort(freq, kind="stable")
+    return order, np.argsort(order)
+
+
+@contextlib.contextmanager
+def _ducc0_at(stage: str, visibilities: tuple[int, ...], pixels: tuple[int, int]) -> Iterator[None]:
+    """Turn what ducc0's C++ raises into an ImagingError that says what was being done, without its source lines."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        said = [line.strip() for line in str(error).splitlines() if line.strip()]
+        rows, channels = visibilities
+        raise ImagingError(
+            f"ducc0 failed while {stage} ({rows} rows of {channels} channels, {pixels[0]} x {pixels[1]} pixels): "
+            f"{said[-1] if said else type(error).__name__}; engine='casa' grids without ducc0"
+        ) from error
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from .. import casa
 from ..engines import WIDE_GRIDDERS
 from ..images import cached, writing
 from ..toolrecords import Record
-from .coordinates import coordinate_key
+from .coordinates import coordinate_key, reference_frequency
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,7 @@ class FieldImages:
     @property
     def reference_frequency(self) -> float:
         """About which Taylor terms are [Hz]."""
-        spectral = self.coordinates[self.key("spectral")]
-        return float(spectral["wcs"]["crval"])
+        return reference_frequency(self.coordinates)
 
     @property
     def centre(self) -> tuple[float, float]:

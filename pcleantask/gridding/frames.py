@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from ..errors import ParameterError
 from ..measurementsets import observatory_position
 from ..toolrecords import Record
 from .coordinates import coordinate_key
+from .history import LONG_AGO_S, Moment, forget
 from .spectral import SpectralAxis
 
 Doubles = NDArray[np.float64]
@@ -37,8 +39,6 @@ FIXED = (
     "J2000", "JMEAN", "JTRUE", "APP", "B1950", "B1950_VLA", "BMEAN", "BTRUE", "GALACTIC", "SUPERGAL", "ECLIPTIC",
     "MECLIPTIC", "TECLIPTIC", "ICRS",
 )  # fmt: skip
-FORGOTTEN_S = 60 * 86400.0  # so far off casacore keeps nothing of what it worked out
-KEPT_S = 3456.0  # and so near it keeps precession and nutation
 NODE_S = 60.0  # shifts are found this often and interpolated where integrations are shorter; 1e-16 off
 FEW = 16  # integrations that are not worth it
 
@@ -62,6 +62,7 @@ def spectral_axis(csys: Record, nchan: int) -> SpectralAxis:
         frequency = tool.toworldmany(place)["numeric"][axis]
     system = csys[coordinate_key(csys, "spectral")]["system"]
     if system not in (*UNMOVED, GRIDDING_FRAME):
+        forget()
         with casa.tool("measures") as measures:
             _do_frame(measures, csys["telescopeposition"], image_centre(csys, None))
             measures.doframe(csys["obsdate"])
@@ -145,7 +146,8 @@ def _direction(frame: str, lon: float, lat: float) -> Record:
 
 
 def _epoch(frame: str, seconds: float) -> Record:
-    return {"type": "epoch", "refer": frame, "m0": {"value": float(seconds) / 86400, "unit": "d"}}
+    """The measure of a time; casacore is to make days of it, as of the column TIME, for its rounding."""
+    return {"type": "epoch", "refer": frame, "m0": {"value": float(seconds), "unit": "s"}}
 
 
 def _basis(pole: Doubles) -> Doubles:
@@ -208,40 +210,49 @@ class Observation:
             return found
         return _cubic(nodes, found, times)
 
-    def converted(self, frequency: Doubles, field: int, times: Doubles, wanted: Ints, frame: str) -> Doubles:
+    def converted(self, frequency: Doubles, field: int, moments: Sequence[Moment], frame: str) -> Doubles:
         """Frequencies measured at some times, in LSRK and rounded as CASA rounds them.
 
-        What casacore says depends in the last bits on the times that it was asked about before: here those are the
-        times of the data in their order, as in CASA's first pass over them.
+        What casacore says depends in the last bits on the times that it was asked about before: it is made to remember
+        what it does when tclean asks.
 
         Parameters
         ----------
         frequency : ndarray of float64, shape (chan,)
         field : int
-        times : ndarray of float64, shape (time,)
-            As for `shifts`, rising.
-        wanted : ndarray of int64, shape (some,)
-            Numbers of times.
+        moments : sequence of Moment
         frame : str
 
         Returns
         -------
-        ndarray of float64, shape (some, chan)
+        ndarray of float64, shape (moment, chan)
         """
-        found = np.empty((len(wanted), len(frequency)))
-        place = {number: row for row, number in enumerate(wanted.tolist())}
+        found = np.empty((len(moments), len(frequency)))
+        remembered = None
+        for row in sorted(range(len(moments)), key=lambda row: (moments[row].coefficients, moments[row].rotation)):
+            moment = moments[row]
+            if remembered != (moment.coefficients, moment.rotation):
+                remembered = moment.coefficients, moment.rotation
+                self._remember(field, *remembered)
+            with self._looking_at(field) as measures:
+                measures.doframe(_epoch(self._clock, moment.time))
+                found[row] = _multiplied(frequency, _factors(measures, frame))
+        return found
+
+    def _remember(self, field: int, coefficients: float, rotation: float) -> None:
+        """Have casacore remember what it worked out for these times, and nothing else near them."""
+        forget()
+        for time in (coefficients, LONG_AGO_S, rotation):
+            with self._looking_at(field) as measures:
+                measures.doframe(_epoch(self._clock, time))
+                _shift(measures, "TOPO")
+
+    @contextlib.contextmanager
+    def _looking_at(self, field: int) -> Iterator[Any]:
+        """A new measures tool, which has worked out nothing yet, with its frame set but for the time."""
         with casa.tool("measures") as measures:
             _do_frame(measures, self._position, self.direction(field))
-            asked = times[0] - FORGOTTEN_S
-            self._shift_at(measures, asked, frame)
-            for number, time in enumerate(times):
-                if time - asked > KEPT_S:
-                    self._shift_at(measures, time, frame)
-                    asked = time
-                if number in place:
-                    measures.doframe(_epoch(self._clock, time))
-                    found[place[number]] = _multiplied(frequency, _factors(measures, frame))
-        return found
+            yield measures
 
     def _shift_at(self, measures: Any, time: float, frame: str) -> float:
         measures.doframe(_epoch(self._clock, time))

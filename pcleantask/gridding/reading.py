@@ -15,6 +15,7 @@ from .. import casa
 from ..toolrecords import Record
 from .brackets import Exact
 from .frames import Observation
+from .history import History
 from .memory import Arena
 from .selection import DataSet
 from .stokes import coefficients, hands_on_plane
@@ -116,17 +117,19 @@ class Reader:
     target : Target
     arena : Arena
         Where the arrays are.
+    history : History
+        Of all data of the run.
     """
 
-    def __init__(self, target: Target, arena: Arena) -> None:
-        self._target, self._arena = target, arena
+    def __init__(self, target: Target, arena: Arena, history: History) -> None:
+        self._target, self._arena, self._history = target, arena, history
         self._observations: dict[str, Observation] = {}
 
     def integrations(self, source: DataSet) -> Integrations:
         """When the rows were measured, and what that does to their frequencies and coordinates."""
         observation = self._observations.setdefault(source.vis, Observation(source.vis))
         with selected_rows(source) as table:
-            return Integrations.of(table, source, observation, self._target)
+            return Integrations.of(table, source, observation, self._target, self._history)
 
     def read(self, source: DataSet, integrations: Integrations) -> Spectra:
         """Read the visibilities of a data set."""
@@ -181,10 +184,13 @@ class Integrations:
     _rotations: dict[int, Any]
     _times: dict[int, Doubles]
     _observation: Observation
-    _frame: str
+    _source: DataSet
+    _history: History
 
     @classmethod
-    def of(cls, table: Any, source: DataSet, observation: Observation, target: Target) -> Integrations:
+    def of(
+        cls, table: Any, source: DataSet, observation: Observation, target: Target, history: History
+    ) -> Integrations:
         times, fields = table.getcol("TIME"), table.getcol("FIELD_ID")
         number = np.empty(len(times), int)
         shift: list[Doubles] = []
@@ -197,7 +203,7 @@ class Integrations:
             shift.append(moved)
             all_times[field] = when
             rotations[field] = observation.rotation(field, float(when[0]), target.centre)
-        return cls(number, np.concatenate(shift), fields, rotations, all_times, observation, source.frame)
+        return cls(number, np.concatenate(shift), fields, rotations, all_times, observation, source, history)
 
     def exact(self, frequency: Doubles, wanted: NDArray[np.int64]) -> Exact:
         """Frequencies in the image's frame at some integrations, as CASA rounds them."""
@@ -210,7 +216,8 @@ class Integrations:
         for field, times in self._times.items():
             own = wanted[(wanted >= first) & (wanted < first + len(times))] - first
             if len(own):
-                found.append(self._observation.converted(frequency, field, times, own, self._frame))
+                moments = self._history.moments(self._source, field, times[own])
+                found.append(self._observation.converted(frequency, field, moments, self._source.frame))
             first += len(times)
         return Exact(np.concatenate(found), kind)
 

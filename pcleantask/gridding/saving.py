@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .. import casa
 from ..toolrecords import Record
 from .frames import Observation
+from .history import History
 from .memory import WORKING_VALUES
 from .models import Visibilities
 from .predictions import FieldModel, Tracks
@@ -46,8 +47,10 @@ def save_models(
         How many visibilities of a model are worked on at the same time.
     """
     make_columns(selpars)
-    for source in find_data(selpars):
-        _save(source, models, tuned=tuned, at_once=at_once)
+    sources = find_data(selpars)
+    history = History(sources)
+    for source in sources:
+        _save(source, models, history, tuned=tuned, at_once=at_once)
 
 
 def make_columns(selpars: Sequence[Record]) -> None:
@@ -57,12 +60,12 @@ def make_columns(selpars: Sequence[Record]) -> None:
             tool.selectdata(record)
 
 
-def _save(source: DataSet, models: Sequence[FieldModel], *, tuned: bool, at_once: int) -> None:
+def _save(source: DataSet, models: Sequence[FieldModel], history: History, *, tuned: bool, at_once: int) -> None:
     """Write the model of a data set."""
     main = models[0].image
     matrix = correlations_of(main.target.stokes, source.correlations)
     with selected_rows(source, writable=True) as table:
-        tracks = _tracks(table, source, models)
+        tracks = _tracks(table, source, models, history)
         kept = None
         if tuned and main.axis is not None:
             kept = ~near(main.axis, source, tracks[0].shift)[tracks[0].time]
@@ -74,11 +77,11 @@ def _save(source: DataSet, models: Sequence[FieldModel], *, tuned: bool, at_once
             _write(table, source, rows, matrix, total, None if kept is None else kept[rows])
 
 
-def _tracks(table: Any, source: DataSet, models: Sequence[FieldModel]) -> list[Tracks]:
+def _tracks(table: Any, source: DataSet, models: Sequence[FieldModel], history: History) -> list[Tracks]:
     """Where the rows are, as each model sees them."""
     uvw = np.ascontiguousarray(table.getcol("UVW").T)
     observation = Observation(source.vis)
-    targets = [Integrations.of(table, source, observation, model.image.target) for model in models]
+    targets = [Integrations.of(table, source, observation, model.image.target, history) for model in models]
     return [Tracks.of(model.image, source, times, uvw) for model, times in zip(models, targets, strict=True)]
 
 

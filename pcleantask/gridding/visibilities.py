@@ -19,6 +19,7 @@ from .block import Block, at_one_shift, phasor
 from .cube_plan import Channels, cube_groups, exact_frequencies, needed_channels, sample_counts
 from .cube_visibilities import CubeGroup
 from .extent import Extent
+from .history import History
 from .image_of_data import ImageOfData
 from .memory import WORKING_VALUES, Arena
 from .reading import Reader, Spectra, row_pieces
@@ -71,7 +72,7 @@ def read_visibilities(
     hands = max(hands_on_plane(config.frame.stokes, source.correlations) for source in sources)
     image = ImageOfData.of(config, field or config.fields[0], csys, nchan, channels, max(1, hands))
     arena = Arena(folder, limit)
-    reader = Reader(image.target, arena)
+    reader = Reader(image.target, arena, History(sources))
     found: list[tuple[Spectra, Channels]] = []
     for source in sources:
         own = dataclasses.replace(source, rows=np.array_split(source.rows, part[1])[part[0]])

@@ -24,7 +24,7 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a task: 'pclean' or one of casatasks', and its parameters."""
+    """One call of a task: 'pclean', one of casatasks', or 'forget' (see gridding/history.py), and its parameters."""
 
     task: str
     params: dict[str, Any]
@@ -125,6 +125,10 @@ def _task(name: str) -> Any:
     from pcleantask import casa
 
     casa.load()
+    if name == "forget":
+        from pcleantask.gridding.history import forget
+
+        return forget
     if name == "pclean":
         from pcleantask import pclean
 

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from fourier import ARCSEC, dirty_at, predicted
 
+from pcleantask.errors import ImagingError
 from pcleantask.gridding.ducc_gridder import Transform
 
 OF_PEAK = 1e-5  # the largest error of an image or of a prediction in single precision
 OF_ADJOINT = 1e-10  # in double precision, of the scalar products
 CELL = (-8 * ARCSEC, 8 * ARCSEC)
+ORDERS = {"rising": [0, 1, 2, 3], "falling": [3, 2, 1, 0], "mixed": [2, 0, 3, 1]}  # of channels
 SHAPES = [(128, 128), (96, 150), (65, 33), (20, 7)]  # even, oblong, odd, smaller than ducc0 takes
 
 
@@ -89,3 +91,40 @@ def test_number_of_threads_changes_nothing_but_rounding():
     uvw, freq = observation()
     one, two = (Transform((128, 128), CELL, True, n).predict(uvw, freq, sky((128, 128))) for n in (1, 2))
     np.testing.assert_allclose(one, two, atol=1e-9)
+
+
+@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
+def test_channels_may_be_in_any_order(order):
+    """Dirty images are as they were, predictions (and where they are wanted) go with their channels."""
+    uvw, freq = observation()
+    generator = np.random.default_rng(5)
+    vis = (predicted(uvw, freq, sky((64, 64)), CELL, False) + generator.normal(size=(len(uvw), 4))).astype(np.complex64)
+    weight = generator.uniform(0.1, 1, size=vis.shape).astype(np.float32)
+    wanted = weight > 0.3
+    transform = Transform((64, 64), CELL)
+    before = transform.dirty(uvw, freq, vis, weight)
+    model = transform.predict(uvw, freq, before, wanted)
+    pieces = (freq[order], np.ascontiguousarray(vis[:, order]), np.ascontiguousarray(weight[:, order]))
+    assert (transform.dirty(uvw, *pieces) == before).all()
+    assert (transform.predict(uvw, freq[order], before, wanted[:, order]) == model[:, order]).all()
+    assert abs(before).max() > 0
+    assert len(np.unique(abs(model[0]))) == 4
+
+
+@pytest.mark.parametrize(("nrow", "nchan"), [(0, 4), (10, 0)])
+def test_nothing_is_gridded_to_nothing(nrow, nchan):
+    uvw, freq = observation(nrow=nrow)
+    vis = np.ones((nrow, nchan), np.complex64)
+    image = Transform((64, 64), CELL).dirty(uvw, freq[:nchan], vis, np.ones(vis.shape, np.float32))
+    assert image.shape == (64, 64)
+    assert not image.any()
+    assert Transform((64, 64), CELL).predict(uvw, freq[:nchan], image).shape == (nrow, nchan)
+
+
+def test_what_ducc0_refuses_is_an_error_of_ours():
+    uvw, freq = observation(nrow=10)
+    ones = np.ones((10, 4))
+    where = r"gridding \(10 rows of 4 channels, 64 x 64 pixels\)"
+    with pytest.raises(ImagingError, match=f"ducc0 failed while {where}") as said:
+        Transform((64, 64), (0.0, 0.0)).dirty(uvw, freq, ones.astype(np.complex64), ones.astype(np.float32))
+    assert "/src/" not in str(said.value)

@@ -13,6 +13,7 @@ import pytest
 from cases.furnish import sessions
 from compare import is_image, products
 from dirty import CUBE, MFS, NAME, PIXELS, Imaged, blocks_of, psf_at, sky_at, total_weight
+from fourier import dirty_at
 from runner import Call, TaskProcess
 from simulate import Source, simulate_ms
 
@@ -39,10 +40,16 @@ TRUTH: dict[str, dict[str, Any]] = {
     "cube-nearest": {**CUBE, **BRIGGS, "interpolation": "nearest"},
     "cubedata": {**CUBE, **BRIGGS, "specmode": "cubedata", "start": 2, "width": 1, "nchan": 4},
     "odd-size": {**MFS, **BRIGGS, "imsize": [101, 105]},
+    "sidebands": {**MFS, **BRIGGS, "vis": "sidebands.ms"},
+    "mfs-optical": {**MFS, **BRIGGS, "veltype": "optical"},
+    "lower": {**CUBE, **BRIGGS, "vis": "lower.ms", "start": "8km/s", "width": "-2.64km/s", "restfreq": "230.005GHz"},
+    "falling": {**CUBE, **BRIGGS, "start": "-4km/s", "width": "2.64km/s", "restfreq": "230.005GHz", "nchan": 4},
+    "lower-falling": {**CUBE, **BRIGGS, "vis": "lower.ms", "start": "230.008GHz", "width": "-2.2MHz", "nchan": 4},
 }
 AGREEING: dict[str, dict[str, Any]] = {
     "mfs": {**MFS, **BRIGGS, "vis": "filled.ms"},
     "mtmfs": {**TAYLOR, "vis": "filled.ms"},
+    "mtmfs-optical": {**TAYLOR, "vis": "filled.ms", "veltype": "optical", "reffreq": "230.001GHz"},
     "cube": {**CUBE, **FILLED, **BRIGGS},
     "cube-negative-pblimit": {**CUBE, **FILLED, **BRIGGS, "pblimit": -0.6},
     "cube-pblimit": {**CUBE, **FILLED, **BRIGGS, "pblimit": 0.6},
@@ -272,6 +279,29 @@ def test_far_source_is_at_its_place_with_its_flux(tclean: TaskProcess, tmp_path:
     assert errors["ducc"] < OF_PEAK * flux
     assert errors["ducc"] < errors["tclean"]
     assert errors["flat"] > 0.02 * flux
+
+
+def test_weights_of_a_wide_field_are_summed_as_they_are(imaged: Callable[..., Imaged]) -> None:
+    """tclean sums what its kernels in w make of them, and its PSF is as far off, whatever the number of planes."""
+    parameters = {**MFS, **BRIGGS, "vis": "wide.ms", "cell": "10arcsec", "gridder": "wproject", "wprojplanes": 8}
+    tclean = imaged(parameters)
+    run_ducc(parameters)
+    visibilities = tclean.read()
+    visibilities.set_weights()
+    blocks = blocks_of(visibilities, 0)
+    total, cell = total_weight(blocks), tclean.coordinates[0]["direction0"]["cdelt"]
+    truth = sum(
+        dirty_at(block.uvw, block.freq, 1.0, block.psf_weight, (100, 100), cell, True, np.array(PIXELS))
+        for block in blocks
+    )
+    places = tuple(np.array(PIXELS).T)
+    errors = {}
+    for name, folder in (("ducc", "ducc/"), ("tclean", "")):
+        sums, psf = pixels(f"{folder}{NAME}.sumwt").item(), pixels(f"{folder}{NAME}.psf")[:, :, 0, 0]
+        errors[name] = abs(sums / (total * visibilities.hands) - 1), abs(psf[places] - truth / total).max()
+    sys.stdout.write(f"sum of weights, psf: {errors}\n")
+    assert errors["ducc"][0] < 1e-6 < errors["tclean"][0]
+    assert errors["ducc"][1] < OF_PEAK < errors["tclean"][1]
 
 
 def test_outliers_are_subtracted_from_each_other(imaged: Callable[..., Imaged]) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from pcleantask import casa
 from pcleantask.gridding.frames import Observation
+from pcleantask.gridding.history import Moment, forget
 from pcleantask.measurementsets import observatory_position
 
 
@@ -43,19 +44,42 @@ def test_frequencies_in_the_gridding_frame_are_not_shifted(line_ms: Path) -> Non
 
 @pytest.mark.parametrize("frame", ["TOPO", "GEO", "BARY", "LSRD", "GALACTO", "LGROUP", "CMB"])
 def test_frequencies_are_converted_to_the_last_bit(frame: str, line_ms: Path) -> None:
+    """As casacore converts them that remembers what it should; the first moment is as in a new process."""
     observation = Observation(str(line_ms))
-    times = first_time(line_ms) + np.array([0.0, 600.0, 20000.0])
+    start = first_time(line_ms)
+    moments = [
+        Moment(start + late, start + early, start + early) for late, early in ((0, 0), (20000, 20000), (1800, 0))
+    ]
     frequency = np.random.default_rng(2).uniform(1e9, 9e11, 50)
-    found = observation.converted(frequency, 0, times, np.array([0, 2]), frame)
-    with casa.tool("measures") as measures:
-        measures.doframe(observatory_position(str(line_ms)))
-        measures.doframe(observation.direction(0))
-        for row, time in zip(found, times[[0, 2]], strict=True):
-            measures.doframe({"type": "epoch", "refer": "UTC", "m0": {"value": time / 86400, "unit": "d"}})
-            for one, converted in zip(frequency, row, strict=True):
-                probe = {"type": "frequency", "refer": frame, "m0": {"value": one, "unit": "Hz"}}
-                assert measures.measure(probe, "LSRK")["m0"]["value"] == converted
+    found = observation.converted(frequency, 0, moments, frame)
+    for row, moment in zip(found, moments, strict=True):
+        forget()
+        for time in (moment.coefficients, moment.time):
+            expected = conversions(observation, time, frequency, frame)
+        assert (row == expected).all()
     assert (found != frequency).all()
+
+
+def conversions(observation: Observation, time: float, frequency: np.ndarray, frame: str) -> list[float]:
+    """LSRK frequencies by a new measures tool."""
+    with casa.tool("measures") as measures:
+        measures.doframe(observatory_position(observation.vis))
+        measures.doframe(observation.direction(0))
+        measures.doframe({"type": "epoch", "refer": "UTC", "m0": {"value": time, "unit": "s"}})
+        probes = [{"type": "frequency", "refer": frame, "m0": {"value": one, "unit": "Hz"}} for one in frequency]
+        return [measures.measure(probe, "LSRK")["m0"]["value"] for probe in probes]
+
+
+def test_casacore_forgets_what_it_was_asked_about(line_ms: Path) -> None:
+    observation, start = Observation(str(line_ms)), first_time(line_ms)
+    frequency = np.array([230e9])
+    forget()
+    new = conversions(observation, start + 1800, frequency, "TOPO")
+    forget()
+    conversions(observation, start, frequency, "TOPO")
+    assert conversions(observation, start + 1800, frequency, "TOPO") != new
+    forget()
+    assert conversions(observation, start + 1800, frequency, "TOPO") == new
 
 
 def test_rotation_to_the_same_centre_is_nothing(line_ms: Path) -> None:
