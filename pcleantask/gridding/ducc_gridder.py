@@ -21,6 +21,7 @@ from pathlib import Path
 import ducc0
 import numpy as np
 
+from .. import casa
 from ..config import PcleanConfig
 from ..cores import usable_threads
 from ..engines import WIDE_GRIDDERS
@@ -231,6 +232,8 @@ class DuccGridder:
             channels=range(whole.first, whole.first + nchan),
             folder=Path(images.imagename).parent,
         )
+        for warning in visibilities.warnings if number == 0 else []:  # other fields have the same data
+            casa.post(warning, "WARN")
         at_once = min(usable_threads(), nchan)
         transform = Transform.of(images, max(1, usable_threads() // at_once))
         return Field(images, visibilities, transform, whole.first, at_once, whole.guards, self._values_at_once)
