@@ -6,14 +6,13 @@ import copy
 import dataclasses
 import shutil
 
-import numpy as np
-
 from .. import casa
-from ..images.writing import channel_groups, read_channels
+from ..images.assemble import MEMORY
+from ..images.writing import MISCINFO, channel_groups, keywords, put_information, read_channels
 from ..toolrecords import Record, ToolRecords
 from .beam_bands import with_beam_of_cube
 from .field_images import FieldImages
-from .selection import PARTS
+from .selection import one_row_a_field
 
 
 def make_primary_beam(records: ToolRecords, number: int, images: FieldImages) -> None:
@@ -33,7 +32,7 @@ def make_primary_beam(records: ToolRecords, number: int, images: FieldImages) ->
     """
     spectral = images.coordinates[images.key("spectral")]
     groups = channel_groups(images.shape) if "wcs" in spectral else [range(images.shape[3])]
-    shown = dataclasses.replace(records, selpars=tuple(map(_one_row_a_field, records.selpars)))
+    shown = dataclasses.replace(records, selpars=tuple(map(one_row_a_field, records.selpars)))
     if len(groups) == 1:
         _evaluate(shown, number, images.imagename, images.coordinates, images.shape[3])
         return
@@ -46,8 +45,16 @@ def make_primary_beam(records: ToolRecords, number: int, images: FieldImages) ->
         by_cube = dataclasses.replace(shown, gridpars=(*shown.gridpars[:number], chosen, *shown.gridpars[number + 1 :]))
         _evaluate(by_cube, number, part, csys, len(channels))
         images.write("pb", read_channels(part + ".pb", 0, len(channels)), channels.start)
+        if not channels.start:
+            put_information(images.path("pb"), _of_all(keywords(part + ".pb"), images.shape[3] / len(channels)))
         shutil.rmtree(part + ".pb")
     shutil.rmtree(part + ".vp", ignore_errors=True)
+
+
+def _of_all(information: Record, ratio: float) -> Record:
+    """What an image tells of itself that has so many times the channels."""
+    told: Record = information[MISCINFO]
+    return information | {MISCINFO: told | {MEMORY: told[MEMORY] * ratio}}
 
 
 def _evaluate(records: ToolRecords, number: int, imagename: str, csys: Record, nchan: int) -> None:
@@ -59,18 +66,3 @@ def _evaluate(records: ToolRecords, number: int, imagename: str, csys: Record, n
         tool.defineimage({**records.impars[number], **definition}, {**records.gridpars[number], "imagename": imagename})
         tool.normalizerinfo({**records.normpars[number], "imagename": imagename})
         tool.makepb()
-
-
-def _one_row_a_field(record: Record) -> Record:
-    """The selection with the first selected row of each field alone; the record itself where nothing is selected."""
-    chosen = {name: record[key] for key, name in PARTS.items() if record.get(key)}
-    with casa.opened_ms(record["msname"]) as ms:
-        rows = np.sort(ms.range(["rows"])["rows"]) if chosen and ms.msselect(chosen) else slice(None)
-    with casa.opened_table(record["msname"]) as table:
-        fields = table.getcol("FIELD_ID")
-    numbers = np.arange(len(fields))[rows]
-    first = np.sort(numbers[np.unique(fields[rows], return_index=True)[1]])
-    if not len(first):
-        return record
-    # TaQL counts the rows that the other parts of a selection leave, so that these are left out.
-    return {**record, **dict.fromkeys(PARTS, ""), "taql": f"ROWID() IN [{','.join(map(str, first.tolist()))}]"}

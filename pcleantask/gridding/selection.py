@@ -82,6 +82,21 @@ def find_data(selpars: Sequence[Record]) -> list[DataSet]:
     return found
 
 
+def one_row_a_field(record: Record) -> Record:
+    """The selection with the first selected row of each field alone; the record itself where nothing is selected."""
+    chosen = {name: record[key] for key, name in PARTS.items() if record.get(key)}
+    with casa.opened_ms(record["msname"]) as ms:
+        rows = np.sort(ms.range(["rows"])["rows"]) if chosen and ms.msselect(chosen) else slice(None)
+    with casa.opened_table(record["msname"]) as table:
+        fields = table.getcol("FIELD_ID")
+    numbers = np.arange(len(fields))[rows]
+    first = np.sort(numbers[np.unique(fields[rows], return_index=True)[1]])
+    if not len(first):
+        return record
+    # TaQL counts the rows that the other parts of a selection leave, so that these are left out.
+    return {**record, **dict.fromkeys(PARTS, ""), "taql": f"ROWID() IN [{','.join(map(str, first.tolist()))}]"}
+
+
 def _data_of(record: Record) -> list[DataSet]:
     vis = record["msname"]
     rows, channels = _selected(record)

@@ -126,6 +126,11 @@ class Visibilities:
         return len(products(self._image.target.stokes))
 
     @property
+    def scheme(self) -> Scheme:
+        """How they are weighted."""
+        return self._image.scheme
+
+    @property
     def warnings(self) -> list[str]:
         """What data sets have that can't be imaged, a line a MeasurementSet."""
         found: dict[tuple[str, str], Tally] = {}
