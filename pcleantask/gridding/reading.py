@@ -138,7 +138,7 @@ class Reader:
         nrow, nchan = len(source.rows), len(source.channels)
         data = self._empty((len(products), nrow, nchan), np.complex64)
         weight = self._empty((nrow, nchan), np.float32)
-        with selected_rows(source) as table:
+        with selected_rows(source) as table, casa.working_on(f"reading {source.column} of {source.vis!r}"):
             uvw = np.ascontiguousarray(table.getcol("UVW").T)
             flag_row = table.getcol("FLAG_ROW")
             dropped = flag_row | (table.getcol("ANTENNA1") == table.getcol("ANTENNA2"))
