@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ANGLE = re.compile(
     r"^\s*[+]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*(deg|rad|mrad|arcmin|arcsec|[mun]?as|marcsec|uarcsec|'|\"|'')\s*$"
 )
+WAVELENGTHS = re.compile(r"^\s*[+]?(?=[\d.]*[1-9])(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*[kMG]?lambda\s*$")
 FLUX_DENSITY = re.compile(r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*([munk]?Jy(/beam)?)?\s*$")
 MS_TYPE = "Measurement Set"
 CHANNEL = re.compile(
@@ -248,7 +249,22 @@ def _check_iteration(values: Mapping[str, Any]) -> None:
         raise ParameterError(f"nmajor must be -1 (no limit), 0 or positive, got {values['nmajor']}")
 
 
+def _check_taper(taper: str | Sequence[str]) -> None:
+    entries = [taper] if isinstance(taper, str) else list(taper)
+    if not any(entry.strip() for entry in entries):
+        return
+    angles = [entry.strip().removeprefix("-") for entry in entries[2:]]
+    kinds = [{kind for kind in (ANGLE, WAVELENGTHS) if kind.match(entry)} for entry in entries[:2]]
+    is_one_kind = bool(set.intersection(*kinds))
+    if len(entries) > 3 or not is_one_kind or not all(map(ANGLE.match, angles)):
+        raise ParameterError(
+            f"uvtaper {taper!r} is no taper; give half widths in the uv plane in lambda, klambda or Mlambda, or full "
+            f"widths on the sky in mas, arcsec, arcmin, deg or rad: ['50klambda'] or ['2arcsec', '1arcsec', '45deg']"
+        )
+
+
 def _check_weighting(values: Mapping[str, Any]) -> None:
+    _check_taper(values["uvtaper"])
     if values["weighting"] != "briggsbwtaper":
         return
     if values["specmode"] == "mfs":

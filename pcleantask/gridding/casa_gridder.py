@@ -11,6 +11,8 @@ import numpy as np
 from .. import casa
 from ..errors import ImagingError, ParameterError
 from ..images.cached import settle_all
+from ..images.finite import channels_not_finite
+from ..images.planes import is_image
 from ..toolrecords import Record, ToolRecords
 
 NEWEST = {"awp2": (6, 7, 0)}  # gridders that a casatools before this one takes for standard, without a word
@@ -36,6 +38,7 @@ class CasaGridder:
 
     def __init__(self, records: ToolRecords, selpars: tuple[Record, ...] | None = None) -> None:
         self._records = records
+        self._has_warned = False
         settle_all()  # models on the disk are read from now on
         self._tool: Any = casa.load().synthesisimager()
         try:
@@ -76,6 +79,7 @@ class CasaGridder:
         self._check_data()
         with casa.working_on("making the PSF"):
             self._tool.makepsf()
+        self._warn_unless_finite("sumwt")
 
     def make_pb(self) -> None:
         """For cubes with the standard gridder there is nothing to do: CASA makes .pb along with the PSF."""
@@ -103,6 +107,21 @@ class CasaGridder:
         settle_all()
         with casa.working_on("running a major cycle"):
             self._tool.executemajorcycle(controls={"lastcycle": last, "usemask": self._records.decpars[0]["usemask"]})
+        self._warn_unless_finite("residual")
+
+    def _warn_unless_finite(self, kind: str) -> None:
+        """Warn, once, of images into which CASA has gridded NaN or Inf."""
+        for impars, gridpars in zip(self._records.impars, self._records.gridpars, strict=True):
+            term = ".tt0" if gridpars["deconvolver"] == "mtmfs" else ""
+            path = f"{impars['imagename']}.{kind}{term}"
+            lost = [] if self._has_warned or not is_image(path) else channels_not_finite(path)
+            if lost:
+                self._has_warned = True
+                casa.post(
+                    f"{Path(path).name} isn't finite in channels {lost}: visibilities that aren't flagged are NaN or "
+                    "Inf, or their weights are. flagdata(mode='clip') flags them; engine='ducc' leaves them out",
+                    "WARN",
+                )
 
     def predict(self, *, tuned: bool = False) -> None:
         with casa.working_on("predicting the model visibilities"):

@@ -23,6 +23,7 @@ import ducc0
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import casa
 from ..config import PcleanConfig
 from ..cores import usable_threads
 from ..engines import WIDE_GRIDDERS
@@ -38,6 +39,7 @@ from .predictions import FieldModel
 from .primary_beam import make_primary_beam
 from .saving import save_models
 from .visibilities import read_visibilities
+from .weight_image import write_weight_image
 
 SINGLE, DOUBLE = 1.05e-5, 1e-12  # accuracy asked of ducc0, for float32 (which must be above 1e-5) and for float64
 SINGLE_WIDE = 3e-5  # for float32 images with w, where digits cost planes in w: they are 2e-6 of the peak off
@@ -242,6 +244,8 @@ class DuccGridder:
         The cube, where the images are some of its channels.
     reads : bool
         Whether the visibilities are read; not where the gridder is only to save models.
+    makes_pb : bool
+        Whether .pb is made; not where another gridder of the same image does.
     """
 
     def __init__(
@@ -251,9 +255,10 @@ class DuccGridder:
         whole: WholeCube | None = None,
         *,
         reads: bool = True,
+        makes_pb: bool = True,
     ) -> None:
         self._config, self._records = config, records
-        self._makes_residuals = config.run.calcres
+        self._makes_residuals, self._makes_pb = config.run.calcres, makes_pb
         self._ahead: ResidualsAhead | None = None
         self._saves_model = config.run.savemodel != "none" and not config.saves_model_late
         self._coordinates = image_coordinates(self._records, with_model=True)
@@ -274,6 +279,8 @@ class DuccGridder:
             channels=range(whole.first, whole.first + nchan),
             folder=Path(images.imagename).parent,
         )
+        for warning in visibilities.warnings if number == 0 else []:  # other fields have the same data
+            casa.post(warning, "WARN")
         at_once = min(usable_threads(), nchan)
         transform = Transform.of(images, max(1, usable_threads() // at_once))
         return Field(images, visibilities, transform, whole.first, at_once, whole.guards, self._values_at_once)
@@ -289,6 +296,9 @@ class DuccGridder:
         density = self._largest.visibilities.density()
         for field in self._fields:
             field.visibilities.set_weights(density)
+        if density is not None and self._fields[0].images.is_cube:
+            scheme = self._largest.visibilities.scheme
+            write_weight_image(self._records, self._fields[0].images, density, scheme)
 
     def weight_density(self) -> str:
         """Write the density of these visibilities from which weights come to a file, and return its path.
@@ -317,9 +327,10 @@ class DuccGridder:
         return max(self._fields, key=lambda field: field.images.shape[0] * field.images.shape[1])
 
     def make_psf(self) -> None:
-        """Write .psf and .sumwt; of cubes .pb as well, as CASA's gridder does: it is made while threads grid PSFs."""
+        """Write .psf and .sumwt, and .pb, which is made while threads grid PSFs: from it all know what CASA tells."""
         for number, field in enumerate(self._fields):
-            make_psf(field, partial(self._make_pb, number) if field.images.is_cube else nothing)
+            make_psf(field, partial(self._make_pb, number) if self._makes_pb else nothing)
+            field.images.share_information()
         if self._makes_residuals and ResidualsAhead.wanted(self._fields):
             self._ahead = ResidualsAhead(self._fields)
         for field in self._fields:
@@ -327,10 +338,7 @@ class DuccGridder:
                 field.images.fit_beams()
 
     def make_pb(self) -> None:
-        """Write .pb where `make_psf` hasn't."""
-        for number, field in enumerate(self._fields):
-            if not field.images.is_cube:
-                self._make_pb(number)
+        """Nothing to do: `make_psf` has."""
 
     def _make_pb(self, number: int) -> None:
         make_primary_beam(self._records, number, self._fields[number].images)

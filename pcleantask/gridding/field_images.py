@@ -38,8 +38,6 @@ class FieldImages:
         Whether the gridder takes the term in w.
     pblimit, psfcutoff : float
         Level of the primary beam at the edge of the image, and of the PSF where the fit of its beam ends.
-    target : str
-        Name of the object.
     is_cleaned : bool
         Whether minor cycles follow, so that residuals are made again.
     at_once : int
@@ -55,7 +53,6 @@ class FieldImages:
     wide: bool
     pblimit: float
     psfcutoff: float
-    target: str = ""
     is_cleaned: bool = False
     at_once: int = writing.WRITTEN_PIXELS
 
@@ -86,11 +83,23 @@ class FieldImages:
         """The channels that are made together; all, where they can be handed over to who cleans them."""
         return writing.channel_groups(self.shape, self.at_once)
 
-    @property
-    def information(self) -> dict[str, Any]:
-        """Keywords of the images, such as CASA writes."""
-        miscellaneous = {"INSTRUME": self.coordinates.get("telescope", ""), "distance": 0.0, "useweightimage": False}
-        return {"imageinfo": {"imagetype": "Intensity", "objectname": self.target}, "miscinfo": miscellaneous}
+    def information(self, kind: str) -> dict[str, Any]:
+        """Keywords of an image of that kind, such as CASA writes: what it wrote to .pb, if that is there, all tell."""
+        if self.exists("pb"):
+            told = writing.keywords(self.path("pb"))
+        else:
+            told = {
+                "imageinfo": {"imagetype": "Intensity", "objectname": ""},
+                "miscinfo": {"INSTRUME": self.coordinates.get("telescope", ""), "distance": 0.0},
+            }
+        return told | {"miscinfo": told["miscinfo"] | {"useweightimage": False}} if kind == "sumwt" else told
+
+    def share_information(self) -> None:
+        """Have the images made before .pb tell what that does."""
+        for kind, terms in (("psf", self.psf_terms), ("sumwt", self.psf_terms), ("residual", self.model_terms)):
+            for term in range(terms):
+                if self.exists(kind, term):
+                    writing.put_information(self.path(kind, term), self.information(kind))
 
     @property
     def model_terms(self) -> int:
@@ -130,7 +139,7 @@ class FieldImages:
             if kind == "residual" and self.exists(kind, term):
                 continue
             shape = (1, 1, *self.shape[2:]) if kind == "sumwt" else self.shape
-            writing.make_image(self.path(kind, term), shape, self.coordinates, information=self.information)
+            writing.make_image(self.path(kind, term), shape, self.coordinates, information=self.information(kind))
 
     def planes(self, count: int) -> np.ndarray:
         """Room for some channels: zeros, float32 [nx, ny, npol, count] in the order in which images are stored."""

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from .. import casa
+from ..images.assemble import MEMORY
 from ..images.cached import note_change
 from ..images.planes import image_geometry
-from ..images.writing import channel_groups, read_channels, write_channels
+from ..images.writing import MISCINFO, channel_groups, keywords, put_information, read_channels, write_channels
 from ..toolrecords import Record, ToolRecords
 from .beam_bands import with_beam_of_cube
 from .field_images import FieldImages
-from .selection import PARTS
+from .selection import one_row_a_field
 
 WITH_FORMULA = frozenset({"ALMA", "ACA", "VLA", "EVLA", "ATCA", "WSRT"})  # telescopes
 
@@ -43,8 +44,12 @@ def make_primary_beam(records: ToolRecords, number: int, images: FieldImages) ->
         _evaluate(shown, number, images.imagename, images.coordinates, images.shape[3])
         return
     images.make("pb")
-    for channels, pixels in _evaluated(shown, number, images.imagename + ".part", images.coordinates, groups):
+    for channels, pixels, information in _evaluated(
+        shown, number, images.imagename + ".part", images.coordinates, groups
+    ):
         images.write("pb", pixels, channels.start)
+        if not channels.start:
+            put_information(images.path("pb"), _of_all(information, images.shape[3] / len(channels)))
 
 
 def evaluate_on_threads(records: ToolRecords, number: int, imagename: str, threads: int) -> None:
@@ -59,7 +64,7 @@ def evaluate_on_threads(records: ToolRecords, number: int, imagename: str, threa
     path = f"{imagename}.pb"
     groups = channel_groups(image_geometry(path).shape)
     with casa.on_openmp_threads(threads):
-        for channels, pixels in _evaluated(
+        for channels, pixels, _ in _evaluated(
             _showing_little(records), number, f"{imagename}-evaluated", coordinates, groups
         ):
             write_channels(path, pixels, channels.start)
@@ -68,8 +73,8 @@ def evaluate_on_threads(records: ToolRecords, number: int, imagename: str, threa
 
 def _evaluated(
     records: ToolRecords, number: int, imagename: str, coordinates: Record, groups: Iterable[range]
-) -> Iterator[tuple[range, np.ndarray]]:  # fmt: skip
-    """Channels and their primary beams, float32 [nx, ny, npol, channels], by way of images of this name."""
+) -> Iterator[tuple[range, np.ndarray, Record]]:  # fmt: skip
+    """Channels, their primary beams, float32 [nx, ny, npol, channels], and keywords, by way of images of this name."""
     table = imagename + ".vp"
     for channels in groups:
         csys = copy.deepcopy(coordinates)
@@ -77,13 +82,19 @@ def _evaluated(
         chosen = with_beam_of_cube(records.gridpars[number], coordinates, channels.start, table)
         gridpars = (*records.gridpars[:number], chosen, *records.gridpars[number + 1 :])
         _evaluate(dataclasses.replace(records, gridpars=gridpars), number, imagename, csys, len(channels))
-        yield channels, read_channels(imagename + ".pb", 0, len(channels))
+        yield channels, read_channels(f"{imagename}.pb", 0, len(channels)), keywords(f"{imagename}.pb")
         shutil.rmtree(imagename + ".pb")
     shutil.rmtree(table, ignore_errors=True)
 
 
 def _showing_little(records: ToolRecords) -> ToolRecords:
-    return dataclasses.replace(records, selpars=tuple(map(_one_row_a_field, records.selpars)))
+    return dataclasses.replace(records, selpars=tuple(map(one_row_a_field, records.selpars)))
+
+
+def _of_all(information: Record, ratio: float) -> Record:
+    """What an image tells of itself that has so many times the channels."""
+    told: Record = information[MISCINFO]
+    return information | {MISCINFO: told | {MEMORY: told[MEMORY] * ratio}}
 
 
 def _evaluate(records: ToolRecords, number: int, imagename: str, csys: Record, nchan: int) -> None:
@@ -95,18 +106,3 @@ def _evaluate(records: ToolRecords, number: int, imagename: str, csys: Record, n
         tool.defineimage({**records.impars[number], **definition}, {**records.gridpars[number], "imagename": imagename})
         tool.normalizerinfo({**records.normpars[number], "imagename": imagename})
         tool.makepb()
-
-
-def _one_row_a_field(record: Record) -> Record:
-    """The selection with the first selected row of each field alone; the record itself where nothing is selected."""
-    chosen = {name: record[key] for key, name in PARTS.items() if record.get(key)}
-    with casa.opened_ms(record["msname"]) as ms:
-        rows = np.sort(ms.range(["rows"])["rows"]) if chosen and ms.msselect(chosen) else slice(None)
-    with casa.opened_table(record["msname"]) as table:
-        fields = table.getcol("FIELD_ID")
-    numbers = np.arange(len(fields))[rows]
-    first = np.sort(numbers[np.unique(fields[rows], return_index=True)[1]])
-    if not len(first):
-        return record
-    # TaQL counts the rows that the other parts of a selection leave, so that these are left out.
-    return {**record, **dict.fromkeys(PARTS, ""), "taql": f"ROWID() IN [{','.join(map(str, first.tolist()))}]"}

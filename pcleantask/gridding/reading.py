@@ -19,6 +19,7 @@ from .history import History
 from .memory import Arena
 from .selection import DataSet
 from .stokes import coefficients, hands_on_plane
+from .usable import Tally, tallied, unusable_data, unusable_weights
 
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -56,6 +57,8 @@ class Spectra:
         How many correlations fall on a plane of the image.
     share : float
         What imaging weights are multiplied with, where other data of the run have more hands.
+    tally : Tally
+        How many visibilities count as flagged because nothing can be made of them.
     """
 
     source: DataSet
@@ -70,6 +73,7 @@ class Spectra:
     weight: Floats
     hands: int
     share: float
+    tally: Tally
 
     def forget(self) -> None:
         """Let go of the visibilities."""
@@ -137,12 +141,13 @@ class Reader:
         nrow, nchan = len(source.rows), len(source.channels)
         data = self._empty((len(products), nrow, nchan), np.complex64)
         weight = self._empty((nrow, nchan), np.float32)
-        with selected_rows(source) as table:
+        with selected_rows(source) as table, casa.working_on(f"reading {source.column} of {source.vis!r}"):
             uvw = np.ascontiguousarray(table.getcol("UVW").T)
             flag_row = table.getcol("FLAG_ROW")
             dropped = flag_row | (table.getcol("ANTENNA1") == table.getcol("ANTENNA2"))
+            tally = Tally()
             for rows in row_pieces(nrow, nchan * len(source.correlations)):
-                _read_piece(table, source, products, rows, data[:, rows], weight[rows])
+                tally += _read_piece(table, source, products, rows, data[:, rows], weight[rows], flag_row[rows])
         uv = uvw[:, :2].T.copy()
         uvw, path = integrations.rotate(uvw)
         hands = hands_on_plane(self._target.stokes, source.correlations)
@@ -159,6 +164,7 @@ class Reader:
             weight=weight,
             hands=hands,
             share=hands / self._target.hands,
+            tally=tally,
         )
 
     def _empty(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
@@ -240,25 +246,36 @@ def _read_piece(
     rows: slice,
     data: NDArray[np.complex64],
     weight: Floats,
-) -> None:
-    """Read some rows into their places; where none of the products can be made of them, as flagged."""
-    if not products.any():
+    flag_row: NDArray[np.bool_],
+) -> Tally:
+    """Read some rows into their places; what can't be imaged counts as flagged."""
+    if not products.any():  # none of them can be made of these correlations
         data[...], weight[...] = 0, FLAGGED
-        return
+        return Tally()
     measured = cells(table, source.column, source, rows)
     flags = functools.reduce(np.logical_or, np.moveaxis(cells(table, "FLAG", source, rows), -1, 0))
-    flagged = flags.any()
-    for place, terms in zip(data, products, strict=True):
-        place[...] = _product(measured, terms)
-        if flagged:
-            place[flags] = 0
-    if source.has_weight_spectrum:
-        weight[...] = _mean_of_ends(cells(table, "WEIGHT_SPECTRUM", source, rows))
-    else:
-        natural = _mean_of_ends(table.getcol("WEIGHT", rows.start, rows.stop - rows.start).T)
-        weight[...] = natural[:, np.newaxis]
-    if flagged:
+    weights = _ends_of_weights(table, source, rows)
+    with np.errstate(over="ignore", invalid="ignore"):  # of what is found to be unusable
+        for place, terms in zip(data, products, strict=True):
+            place[...] = _product(measured, terms)
+        weight[...] = (weights[..., 0] + weights[..., -1]) / 2
+    tally, flags = tallied(flags, flag_row, unusable_data(data), unusable_weights(weights))
+    if flags.any():
+        data[:, flags] = 0
         weight[flags] = FLAGGED
+    return tally
+
+
+def _ends_of_weights(table: Any, source: DataSet, rows: slice) -> NDArray[Any]:
+    """The weights of the first and the last correlation, which broadcast to (row, chan, correlation).
+
+    Their mean is the weight of all (VisImagingWeight::unPolChanWeight).
+    """
+    if source.has_weight_spectrum:
+        weights = cells(table, "WEIGHT_SPECTRUM", source, rows)
+    else:
+        weights = table.getcol("WEIGHT", rows.start, rows.stop - rows.start).T[:, np.newaxis]
+    return weights if weights.shape[-1] <= 2 else weights[..., [0, -1]]
 
 
 def _product(measured: NDArray[np.complex128], terms: NDArray[np.complex128]) -> NDArray[np.complex128]:
@@ -271,11 +288,6 @@ def _product(measured: NDArray[np.complex128], terms: NDArray[np.complex128]) ->
     for number, factor in others:
         total += measured[..., number] * factor
     return total
-
-
-def _mean_of_ends(values: NDArray[Any]) -> NDArray[Any]:
-    """The weight of all correlations, the mean of the first and the last (VisImagingWeight::unPolChanWeight)."""
-    return values[..., 0] if values.shape[-1] == 1 else (values[..., 0] + values[..., -1]) / 2
 
 
 def cells(table: Any, column: str, source: DataSet, rows: slice) -> NDArray[Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,38 +83,51 @@ def find_data(selpars: Sequence[Record]) -> list[DataSet]:
     return found
 
 
+def one_row_a_field(record: Record) -> Record:
+    """The selection with the first selected row of each field alone; the record itself where nothing is selected."""
+    chosen = {name: record[key] for key, name in PARTS.items() if record.get(key)}
+    with casa.opened_ms(record["msname"]) as ms:
+        rows = np.sort(ms.range(["rows"])["rows"]) if chosen and ms.msselect(chosen) else slice(None)
+    with casa.opened_table(record["msname"]) as table:
+        fields = table.getcol("FIELD_ID")
+    numbers = np.arange(len(fields))[rows]
+    first = np.sort(numbers[np.unique(fields[rows], return_index=True)[1]])
+    if not len(first):
+        return record
+    # TaQL counts the rows that the other parts of a selection leave, so that these are left out.
+    return {**record, **dict.fromkeys(PARTS, ""), "taql": f"ROWID() IN [{','.join(map(str, first.tolist()))}]"}
+
+
 def _data_of(record: Record) -> list[DataSet]:
     vis = record["msname"]
     rows, channels = _selected(record)
     with casa.opened_table(vis) as table:
-        column = _column(record["datacolumn"], table.colnames(), vis)
+        columns = _columns(record["datacolumn"], table, vis)
         descriptions = table.getcol("DATA_DESC_ID")[rows]
         by_description = {int(number): rows[descriptions == number] for number in np.unique(descriptions)}
         has_spectrum = {number: _has_weight_spectrum(table, int(first[0])) for number, first in by_description.items()}
     with casa.opened_table(f"{vis}/DATA_DESCRIPTION") as table:
         windows, polarisations = table.getcol("SPECTRAL_WINDOW_ID"), table.getcol("POLARIZATION_ID")
-    found = []
+    found: list[DataSet] = []
     for number, own in by_description.items():
         window = int(windows[number])
         if channels is not None and window not in channels:
             continue
         frequency, width, frame = _spectral_window(vis, window)
         chosen = np.arange(len(frequency)) if channels is None else channels[window]
-        correlations = _correlations(vis, int(polarisations[number]))
-        found.append(
-            DataSet(
-                vis=vis,
-                column=column,
-                description=number,
-                rows=own,
-                channels=chosen,
-                frequency=frequency[chosen],
-                width=width,
-                frame=frame,
-                correlations=correlations,
-                has_weight_spectrum=has_spectrum[number],
-            )
+        whole = DataSet(
+            vis=vis,
+            column="",
+            description=number,
+            rows=own,
+            channels=chosen,
+            frequency=frequency[chosen],
+            width=width,
+            frame=frame,
+            correlations=_correlations(vis, int(polarisations[number])),
+            has_weight_spectrum=has_spectrum[number],
         )
+        found.extend(_by_column(whole, columns))
     return found
 
 
@@ -139,13 +153,36 @@ def _channels(table: NDArray[Any]) -> dict[int, Ints]:
     return {window: np.unique(numbers) for window, numbers in found.items()}
 
 
-def _column(wanted: str, there: Sequence[str], vis: str) -> str:
-    """The column that tclean reads: corrected data where asked for and there, else the data."""
+def _columns(wanted: str, table: Any, vis: str) -> list[tuple[str, Ints]]:
+    """The columns that tclean reads, the first choice first, each with the rows that have no array in it.
+
+    Those are corrected data where asked for and there, else the data (VisibilityIteratorImpl2::existsColumn); for the
+    last choice they aren't looked for.
+    """
     kind = "data" if "data" in wanted or "obs" in wanted else "corrected"
-    for name in COLUMNS[kind]:
-        if name in there:
-            return name
-    raise SelectionError(f"{vis!r} has none of the columns {list(COLUMNS[kind])} for datacolumn={wanted!r}")
+    there = [name for name in COLUMNS[kind] if name in table.colnames()]
+    if not there:
+        raise SelectionError(f"{vis!r} has none of the columns {list(COLUMNS[kind])} for datacolumn={wanted!r}")
+    return [*((name, _rows_without(name, table)) for name in there[:-1]), (there[-1], np.empty(0, int))]
+
+
+def _rows_without(column: str, table: Any) -> Ints:
+    """Numbers of the rows that have no array in the column."""
+    lacking = table.query(f"!ISDEFINED({column})")
+    try:
+        return np.asarray(lacking.rownumbers(), int)
+    finally:
+        lacking.close()
+
+
+def _by_column(whole: DataSet, columns: Sequence[tuple[str, Ints]]) -> Iterator[DataSet]:
+    """The data set, in pieces where rows have arrays in one column and others in the next one only."""
+    rest = whole.rows
+    for name, lacking in columns:
+        is_lacking = np.isin(rest, lacking)
+        if not is_lacking.all():
+            yield dataclasses.replace(whole, column=name, rows=rest[~is_lacking])
+        rest = rest[is_lacking]
 
 
 def _has_weight_spectrum(table: Any, row: int) -> bool:

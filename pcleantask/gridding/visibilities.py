@@ -26,6 +26,7 @@ from .reading import Reader, Spectra, row_pieces
 from .selection import DataSet, find_data
 from .spectral import SpectralAxis
 from .stokes import hands_on_plane, products
+from .usable import Tally
 from .weighting import Coverage, Density, DensityWeights, Scheme, radial_weights, tapered
 
 CHUNK_ROWS = 4096
@@ -124,6 +125,20 @@ class Visibilities:
     @property
     def npol(self) -> int:
         return len(products(self._image.target.stokes))
+
+    @property
+    def scheme(self) -> Scheme:
+        """How they are weighted."""
+        return self._image.scheme
+
+    @property
+    def warnings(self) -> list[str]:
+        """What data sets have that can't be imaged, a line a MeasurementSet."""
+        found: dict[tuple[str, str], Tally] = {}
+        for spectra, _ in self._data:
+            key = spectra.source.vis, spectra.source.column
+            found[key] = found.get(key, Tally()) + spectra.tally
+        return [tally.warning(*key) for key, tally in found.items() if tally.unusable]
 
     def density(self) -> Density | None:
         """The density of these visibilities, where the weights come from one density; workers' can be added."""

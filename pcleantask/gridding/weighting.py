@@ -55,10 +55,9 @@ class UvGrid:
     def shape(self) -> tuple[int, int]:
         return self.nx, self.ny
 
-    def truncated(self, u: Doubles, v: Doubles, sign: int) -> Cells:
+    def truncated(self, u: Floats, v: Floats, sign: int) -> Cells:
         """Cells of (u, v) [wavelengths], or of its conjugate with sign=-1, truncated toward zero as CASA does."""
-        su, sv = self.scale
-        i, j = sign * su * u + self.nx // 2, sign * sv * v + self.ny // 2
+        i, j = self._single(u, v, sign)
         return i.astype(np.int64), j.astype(np.int64)
 
     def rounded(self, u: Doubles, v: Doubles) -> Cells:
@@ -68,11 +67,13 @@ class UvGrid:
 
     def rounded_single(self, u: Floats, v: Floats) -> Cells:
         """As `rounded`, with all in single precision: BriggsCubeWeightor looks densities up so (its uscale_p)."""
-        scales, middle = np.array(self.scale, np.float32), np.array([self.nx // 2, self.ny // 2], np.float32)
-        i, j = (
-            (values * scale + half).astype(float) for values, scale, half in zip((u, v), scales, middle, strict=True)
-        )
-        return _nearest(i), _nearest(j)
+        i, j = self._single(u, v)
+        return _nearest(i.astype(float)), _nearest(j.astype(float))
+
+    def _single(self, u: Floats, v: Floats, sign: int = 1) -> tuple[Floats, Floats]:
+        """Places among the cells in single precision."""
+        (su, sv), middle = np.array(self.scale, np.float32) * np.float32(sign), (self.nx // 2, self.ny // 2)
+        return u * su + np.float32(middle[0]), v * sv + np.float32(middle[1])
 
     def holds(self, cells: Cells, box: int = 0) -> NDArray[np.bool_]:
         """Which cells are inside, `box` cells from the edges, the first row and column left out."""
@@ -81,6 +82,13 @@ class UvGrid:
 
     def flat(self, cells: Cells) -> NDArray[np.int64]:
         return cells[0] * self.ny + cells[1]
+
+    def mirrored(self, values: Doubles) -> Doubles:
+        """What cells opposite of the centre have; zero where there are none: in the first rows of an even grid."""
+        found = np.zeros_like(values)
+        even_x, even_y = 1 - self.nx % 2, 1 - self.ny % 2
+        found[even_x:, even_y:] = values[even_x:, even_y:][::-1, ::-1]
+        return found
 
 
 @dataclass(frozen=True)
@@ -176,7 +184,7 @@ class Scheme:
         """The f2 and d2 of W = w / (density f2 + d2); `total` is the sum of weights that fell on the grid."""
         if self.kind == "briggs" and self.rmode == "abs":
             return self.robust**2, 2 * self.noise**2
-        if self.kind == "briggs" and total > 0:
+        if self.kind == "briggs" and total > 0 and (self.by_channel or self.rmode != "bwtaper"):
             mean = float(np.square(cells[cells > 0]).sum()) / total
             return (5 * 10.0**-self.robust) ** 2 / mean, 1.0
         return 1.0, 0.0
@@ -212,11 +220,12 @@ class Coverage:
         """That of some rows; the weights are a view."""
         return Coverage(self.u[rows], self.v[rows], self.frequency, self.shift[rows], self.weight[rows])
 
-    def wavelengths(self, rows: slice) -> tuple[Doubles, Doubles]:
+    def wavelengths(self, rows: slice) -> tuple[Floats, Floats]:
         """u and v in wavelengths, rounded to single precision at the steps where CASA rounds them; (row, chan)."""
         inverse = np.multiply.outer(self.shift[rows], self.frequency) / LIGHT_SPEED
         inverse = inverse.astype(np.float32)
-        return _single(self.u[rows, np.newaxis] * inverse), _single(self.v[rows, np.newaxis] * inverse)
+        u, v = (values[rows, np.newaxis] * inverse for values in (self.u, self.v))
+        return u.astype(np.float32), v.astype(np.float32)
 
 
 @dataclass
@@ -304,11 +313,12 @@ class ChannelDensity:
     def __init__(self, scheme: Scheme, grid: UvGrid, samples: Iterable[Sample]) -> None:
         self._scheme, self._grid = scheme, grid
         counts = sum((self._counts(*sample) for sample in samples), np.zeros(grid.nx * grid.ny)).reshape(grid.shape)
-        total = float(counts.sum())
         cells = _box_sum(counts, scheme.npixels) / (2 * scheme.npixels + 1) ** 2
-        cells[1:, 1:] += cells[:0:-1, :0:-1].copy()  # each visibility's conjugate
-        f2, self._d2 = scheme.constants(cells, 2 * total)
-        self._scaled = (cells * f2).ravel()
+        cells[-1], cells[:, -1] = 0, 0  # FTMachine::findGridSector leaves them out
+        total = float(cells.sum())
+        cells += self._grid.mirrored(cells)  # each visibility's conjugate
+        self._f2, self._d2 = scheme.constants(cells, 2 * total)
+        self._cells = cells.ravel()
 
     def _counts(self, u: Doubles, v: Doubles, frequency: Doubles | float, weight: Floats) -> Doubles:
         box = self._scheme.npixels
@@ -324,8 +334,9 @@ class ChannelDensity:
         uu, vv = (-u * inverse).astype(np.float32), (-v * inverse).astype(np.float32)
         cells = self._grid.rounded_single(uu, vv)
         inside = self._grid.holds(cells)
-        density = self._scaled[np.where(inside, self._grid.flat(cells), 0)]
+        density = self._cells[np.where(inside, self._grid.flat(cells), 0)]
         inside &= (density > 0) & (weight > 0)
+        density *= self._f2
         if self._scheme.rmode == "bwtaper":
             density = density / self._spread(uu, vv)
         weights = np.where(inside, weight / np.where(inside, density + self._d2, 1), 0)
@@ -357,11 +368,6 @@ def tapered(weights: Floats, taper: Taper, data: Coverage) -> Floats:
 def fractional_bandwidth(first: float, last: float) -> float:
     """Of a cube whose first and last channels have these centres [Hz]."""
     return 2 * abs(last - first) / (last + first)
-
-
-def _single(values: Doubles) -> Doubles:
-    """Rounded to single precision."""
-    return values.astype(np.float32).astype(np.float64)
 
 
 def _nearest(values: NDArray) -> NDArray[np.int64]:

@@ -12,9 +12,10 @@ import numpy as np
 
 from .. import casa
 from .products import is_gridded
+from .writing import MISCINFO
 
 BEAMS = "perplanebeams"
-UNITS, MISCINFO = "units", "miscinfo"  # keywords of an image's table
+UNITS = "units"  # keyword of an image's table
 PLACES = ("pointingcenter", "telescopeposition")  # entries of the keyword coords
 MEMORY = "memreq"  # entry of miscinfo: the memory that the image needs, proportional to its number of channels
 

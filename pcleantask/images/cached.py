@@ -17,13 +17,23 @@ from numpy.typing import NDArray
 from .. import casa
 from ..cores import memory_share
 from . import planes
-from .writing import MASK, WRITTEN_AT_ONCE, has_pixel_mask, read_channels, read_pixel_mask, write_channels
+from .writing import (
+    BEAM_KEYS,
+    IMAGE_INFO,
+    MASK,
+    MISCINFO,
+    WRITTEN_AT_ONCE,
+    has_pixel_mask,
+    keywords,
+    read_channels,
+    read_pixel_mask,
+    without_beams,
+    write_channels,
+)
 
 Key = tuple[int, int]  # (pol, chan)
 Pixels = NDArray[np.float32]
 
-MISCINFO, IMAGE_INFO = "miscinfo", "imageinfo"  # keywords of an image's table
-BEAM_KEYS = ("restoringbeam", "perplanebeams")  # of the latter
 LOCK_FILE = "table.lock"  # written by who only reads, too
 HANDED_SHARE = 1 / 16  # of the free memory, which an image may take that is handed over
 PIXEL_FILES = "table.f*"  # in the folder of an image; keywords are in others
@@ -313,28 +323,22 @@ def make_product(imagename: str, suffix: str, *, unit: str = "", fill: float = 0
         tool.fromshape(outfile=path, shape=shape, csys=record, linear=False, overwrite=True, log=False)
         if fill:
             tool.set(pixels=str(fill))
-    keywords = _keywords(next(name for name in (f"{imagename}.sumwt", template) if planes.is_image(name)))
-    if not keywords[IMAGE_INFO].get("objectname"):
-        keywords = _keywords(f"{imagename}.psf")
+    told = keywords(next(name for name in (f"{imagename}.sumwt", template) if planes.is_image(name)))
+    if not told[IMAGE_INFO].get("objectname"):
+        told = keywords(f"{imagename}.psf")
     else:
-        keywords[IMAGE_INFO] = {key: value for key, value in keywords[IMAGE_INFO].items() if key not in BEAM_KEYS}
+        told[IMAGE_INFO] = without_beams(told[IMAGE_INFO])
     with casa.opened_table(path, writable=True) as table:
         if unit:
             table.putkeyword("units", unit)
-        table.putkeyword(MISCINFO, keywords[MISCINFO])
-        table.putkeyword(IMAGE_INFO, keywords[IMAGE_INFO])
+        table.putkeyword(MISCINFO, told[MISCINFO])
+        table.putkeyword(IMAGE_INFO, told[IMAGE_INFO])
     return path
-
-
-def _keywords(path: str) -> dict[str, dict[str, Any]]:
-    with casa.opened_table(path) as table:
-        names = table.keywordnames()
-        return {name: table.getkeyword(name) if name in names else {} for name in (MISCINFO, IMAGE_INFO)}
 
 
 def copy_beams(source: str, target: str) -> None:
     """Give an image the beams of another one of the same shape."""
-    theirs = _keywords(source)[IMAGE_INFO]
+    theirs = keywords(source)[IMAGE_INFO]
     _replace_beams(target, {key: theirs[key] for key in BEAM_KEYS if key in theirs})
 
 
@@ -346,9 +350,9 @@ def set_beam(path: str, beam: dict[str, Any]) -> None:
 
 
 def _replace_beams(path: str, beams: dict[str, Any]) -> None:
-    info = _keywords(path)[IMAGE_INFO]
+    info = keywords(path)[IMAGE_INFO]
     with casa.opened_table(path, writable=True) as table:
-        table.putkeyword(IMAGE_INFO, {**{key: info[key] for key in info if key not in BEAM_KEYS}, **beams})
+        table.putkeyword(IMAGE_INFO, {**without_beams(info), **beams})
 
 
 def copy_pixel_mask(source: str, target: str) -> None:

@@ -12,6 +12,8 @@ from .. import casa
 
 PIXELS, MASK_PIXELS = "map", "PagedArray"  # columns of an image's table, and of its pixel mask's
 MASK = "mask0"  # CASA's name of the pixel mask
+MISCINFO, IMAGE_INFO = "miscinfo", "imageinfo"  # keywords of an image's table
+BEAM_KEYS = ("restoringbeam", "perplanebeams")  # of the latter
 WRITTEN_PIXELS = 32_000_000  # that are worth one access to the disk
 WRITTEN_AT_ONCE = 1 << 22  # pixels handed to casatools, which copies them; larger copies cost new pages of memory
 
@@ -41,6 +43,26 @@ def make_image(
             table.putkeyword(name, value)
         if units:
             table.putkeyword("units", units)
+
+
+def keywords(path: str) -> dict[str, dict[str, Any]]:
+    """'imageinfo' and 'miscinfo' of the image at `path`; beams are in the former."""
+    with casa.opened_table(path) as table:
+        names = table.keywordnames()
+        return {name: table.getkeyword(name) if name in names else {} for name in (MISCINFO, IMAGE_INFO)}
+
+
+def put_information(path: str, information: dict[str, Any]) -> None:
+    """Replace 'imageinfo' and 'miscinfo', but for the beams."""
+    beams = {key: value for key, value in keywords(path)[IMAGE_INFO].items() if key in BEAM_KEYS}
+    with casa.opened_table(path, writable=True) as table:
+        table.putkeyword(MISCINFO, information[MISCINFO])
+        table.putkeyword(IMAGE_INFO, {**without_beams(information[IMAGE_INFO]), **beams})
+
+
+def without_beams(info: dict[str, Any]) -> dict[str, Any]:
+    """An 'imageinfo' without its beams."""
+    return {key: value for key, value in info.items() if key not in BEAM_KEYS}
 
 
 def write_channels(path: str, pixels: np.ndarray, start: int = 0) -> None:

@@ -36,14 +36,14 @@ class RowsWorkshop(TeamWorkshop):
         self.shares_density = False
 
     def make_parts(self) -> Parts:
-        config = self._config
-        self._records = tool_records(config, self.imagenames)
+        self._records = tool_records(self._config, self.imagenames)
         shares = self._split(self._nworkers)
         self._shares = shares = self._split(self._start_team(len(shares)))
         self._read_coordinates(with_model=True)
         self.part_names = [self._names_of_part(rank) for rank in range(self._npart)]
+        config = self._part_config.to_dict()
         self.call("open_part", [
-            ("rows", str(self.log_of(rank)), self._part_config.to_dict(), share, self.coordinates, names)
+            ("rows", str(self.log_of(rank)), config, share, self.coordinates, names, rank == 0)
             for rank, (share, names) in enumerate(zip(shares, self.part_names, strict=True))
         ])  # fmt: skip
         parts = Parts(TeamRowGridder(self, self._records))

@@ -27,10 +27,17 @@ class RowPart:
         Each field's coordinate system.
     names : list of str
         Each field's partial image name.
+    makes_pb : bool
+        Whether this part is the one that is asked for .pb.
     """
 
     def __init__(
-        self, config: dict[str, Any], rows: list[str | None], coordinates: list[Record], names: list[str]
+        self,
+        config: dict[str, Any],
+        rows: list[str | None],
+        coordinates: list[Record],
+        names: list[str],
+        makes_pb: bool,
     ) -> None:
         Path(names[0]).parent.mkdir(exist_ok=True)
         parsed = PcleanConfig.from_dict(config)
@@ -45,7 +52,8 @@ class RowPart:
             {**record, **changes, "csys": csys} for record, csys in zip(records.impars, coordinates, strict=True)
         )
         own = dataclasses.replace(records, selpars=selpars, impars=impars)
-        self._gridder = DuccGridder(parsed, own) if parsed.engine == DUCC else CasaGridder(own)
+        is_ducc = parsed.engine == DUCC
+        self._gridder = DuccGridder(parsed, own, makes_pb=makes_pb) if is_ducc else CasaGridder(own)
 
     def set_weighting(self) -> None:
         """Set the weights by these rows alone."""

@@ -101,16 +101,18 @@ def test_robust_two_is_nearly_natural_and_minus_two_nearly_uniform(coverage: Cov
     assert relative(Scheme("briggs", "norm", robust=-2.0)) == pytest.approx(relative(Scheme("uniform")), rel=1e-3)
 
 
-def test_channel_density_is_symmetric_and_rounds_to_cells(coverage: Coverage) -> None:
+@pytest.mark.parametrize("shape", [(36, 30), (37, 31), (36, 31), (37, 30)])
+def test_channel_density_is_symmetric_and_rounds_to_cells(shape: tuple[int, int], coverage: Coverage) -> None:
     scheme = Scheme("uniform", per_channel=True)
+    grid = UvGrid(*shape, GRID.dx, GRID.dy)
     u, v, weight = coverage.u, coverage.v, coverage.weight[:, 0]
-    density = ChannelDensity(scheme, GRID, [(u, v, FREQUENCY[0], weight)])
+    density = ChannelDensity(scheme, grid, [(u, v, FREQUENCY[0], weight)])
     found = density.weights(u, v, FREQUENCY[0], weight)
     mirrored = density.weights(-u, -v, FREQUENCY[0], weight)
     inside = (found > 0) & (mirrored > 0)
     assert inside.any()
     assert found[inside] == pytest.approx(mirrored[inside], rel=1e-6)
-    su, sv = GRID.scale
+    su, sv = grid.scale
     i, j = (np.rint(-a * s * FREQUENCY[0] / LIGHT_SPEED) for a, s in ((u, su), (v, sv)))
     row = int(np.flatnonzero(inside)[0])
     same = inside & (((i == i[row]) & (j == j[row])) | ((i == -i[row]) & (j == -j[row])))
@@ -135,6 +137,14 @@ def test_channel_densities_are_looked_up_in_single_precision() -> None:
     symmetric = count + np.concatenate([[0], count[:0:-1]])
     found = density.weights(u, v, 230e9, weight)
     assert found == pytest.approx(1 / symmetric[expected], rel=1e-6)
+
+
+def test_absolute_weights_of_robust_zero_are_those_of_the_noise(coverage: Coverage) -> None:
+    u, v, weight = coverage.u, coverage.v, coverage.weight[:, 0]
+    scheme = Scheme("briggs", "abs", robust=0.0, noise=5.0, per_channel=True)
+    found = ChannelDensity(scheme, GRID, [(u, v, FREQUENCY[0], weight)]).weights(u, v, FREQUENCY[0], weight)
+    assert (found > 0).sum() > 100
+    assert found[found > 0] == pytest.approx(weight[found > 0] / 50)
 
 
 def test_bandwidth_taper_needs_a_bandwidth_to_act(coverage: Coverage) -> None:
