@@ -41,7 +41,8 @@ class Side:
 
     @property
     def images(self) -> dict[str, Path]:
-        return {path.name: path for path in self.folder.glob("Target_*") if is_image(path)}
+        found = (path for path in self.folder.glob("Target_field0_Band_6_*") if path.suffix != ".ms")
+        return {path.name: path for path in found if is_image(path)}
 
 
 def simulate(path: Path) -> None:
