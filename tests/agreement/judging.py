@@ -112,7 +112,8 @@ def _beams(suffix: str, one: Image, other: Image) -> Iterator[str]:
 def _axes(image: Image) -> Iterator[tuple[tuple[int, int], tuple[float, float]]]:
     """(Stokes, channel) of each plane, and its beam's axes [arcsec]."""
     record = image.description["beams"]
-    beams = record["beams"] if "beams" in record else {"*0": {"*0": record}} if record else {}
+    one = {"*0": {"*0": record}} if record else {}
+    beams = record.get("beams", one)
     for channel, entries in beams.items():
         for stokes, beam in entries.items():
             plane = int(stokes.removeprefix("*")), int(channel.removeprefix("*"))
