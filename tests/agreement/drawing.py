@@ -36,8 +36,8 @@ class Band:
 
     @property
     def mosaics(self) -> bool:
-        """Whether gridder='mosaic' is quick: it is where CASA knows the dishes."""
-        return self.telescope in ("ALMA", "VLA", "EVLA")
+        """Whether gridder='mosaic' takes seconds: elsewhere it makes larger convolution functions, for minutes."""
+        return self.telescope == "ALMA"
 
 
 SOUTH, NORTH = "J2000 10h00m00.0s -30d00m00.0s", "J2000 10h00m00.0s 35d00m00.0s"

@@ -99,23 +99,22 @@ def _gridding(drawn: Drawn, suffix: str, theirs: np.ndarray, ours: np.ndarray, k
 
 
 def _beams(suffix: str, one: Image, other: Image) -> Iterator[str]:
-    """Beams of planes that tclean has fitted one for."""
-    if not np.any(one.pixels):
-        return
-    theirs, ours = (list(_axes(image)) for image in (one, other))
-    fitted = [(x, y) for x, y in zip(theirs, ours, strict=False) if max(x) > NO_BEAM]
-    off = [max(abs(b / a - 1) for a, b in zip(x, y, strict=True)) for x, y in fitted]
-    if len(theirs) != len(ours):
-        yield f"{suffix}: {len(ours)} beams, tclean's has {len(theirs)}"
-    elif max(off, default=0.0) > BEAM:
-        yield f"{suffix}: beam {max(off):.1e} of an axis off; first at {int(np.argmax(np.array(off) > BEAM))}"
+    """Beams of planes that tclean has fitted one for, and whose PSFs are alike."""
+    ours = dict(_axes(other))
+    for plane, theirs in _axes(one):
+        alike = np.abs(one.pixels - other.pixels)[(..., *plane)].max() <= FEW
+        if plane in ours and alike and max(theirs) > NO_BEAM:
+            off = max(abs(b / a - 1) for a, b in zip(theirs, ours[plane], strict=True))
+            if off > BEAM:
+                yield f"{suffix}: beam {off:.1e} of an axis off in plane {plane}"
 
 
-def _axes(image: Image) -> Iterator[tuple[float, float]]:
-    beams = image.description["beams"]
-    if "beams" in beams:
-        planes = [beam for channel in beams["beams"].values() for beam in channel.values()]
-    else:
-        planes = [beams] if beams else []
-    for beam in planes:
-        yield beam["major"]["value"], beam["minor"]["value"]
+def _axes(image: Image) -> Iterator[tuple[tuple[int, int], tuple[float, float]]]:
+    """(Stokes, channel) of each plane, and its beam's axes [arcsec]."""
+    record = image.description["beams"]
+    one = {"*0": {"*0": record}} if record else {}
+    beams = record.get("beams", one)
+    for channel, entries in beams.items():
+        for stokes, beam in entries.items():
+            plane = int(stokes.removeprefix("*")), int(channel.removeprefix("*"))
+            yield plane, (beam["major"]["value"], beam["minor"]["value"])
