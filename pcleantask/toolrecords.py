@@ -10,6 +10,7 @@ from typing import Any
 
 from . import casa, measurementsets
 from .config import ImageField, PcleanConfig
+from .errors import ParameterError
 
 Record = dict[str, Any]
 
@@ -64,6 +65,14 @@ def tool_records(config: PcleanConfig, imagenames: tuple[str, ...] | None = None
         iterpars=to_casa_iterpars(config, names),
         miscpars=to_casa_miscpars(config),
     )
+
+
+def checked_record(name: str, record: Record | None, key: str) -> Record:
+    """The record, or a ParameterError where it can't be one of `to_casa_<name>`, as it has no such key."""
+    if not isinstance(record, dict) or key not in record:
+        found = f"a record without {key!r}" if isinstance(record, dict) else repr(record)
+        raise ParameterError(f"{name} must be a record of toolrecords.to_casa_{name}, got {found}")
+    return record
 
 
 def _plain(value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 from .. import casa, report
 from ..errors import MissingInputError, ParameterError
 from ..images.planes import is_image
-from ..toolrecords import Record
+from ..toolrecords import Record, checked_record
 from .field_planes import FieldPlanes
 from .iteration import IterationControl
 
@@ -43,14 +43,15 @@ class Deconvolver:
     """
 
     def __init__(self, imagename: str, decpars: Record | None = None, iterpars: Record | None = None) -> None:
-        decpars = _checked("decpars", decpars, "deconvolver")
+        decpars = checked_record("decpars", decpars, "deconvolver")
         if iterpars is not None:
-            _checked("iterpars", iterpars, "niter")
+            checked_record("iterpars", iterpars, "niter")
         self.imagename = imagename
         self.sidelobe_level = 0.0
         self.leaves_residual = False
         self.kept_planes: FieldPlanes | None = None
         self._iterpars = iterpars
+        self._term = ".tt0" if decpars["deconvolver"] == "mtmfs" else ""
         self._suffixes_needed = _suffixes_needed(decpars)
         self._given_mask = decpars.get("mask", "")
         self._fullsummary = bool(decpars.get("fullsummary", False))
@@ -96,7 +97,18 @@ class Deconvolver:
             self._tool.restore()
 
     def pbcor(self) -> None:
-        """Write .image.pbcor: the image divided by the primary beam."""
+        """Write .image.pbcor: the image divided by the primary beam.
+
+        Raises
+        ------
+        MissingInputError
+            There is no .image, so that CASA would do nothing: `restore` makes it.
+        """
+        if not is_image(f"{self.imagename}.image{self._term}"):
+            raise MissingInputError(
+                f"Deconvolver.pbcor needs {self.imagename}.image{self._term}, which can't be found, or is no image: "
+                f"call restore first"
+            )
         with casa.working_on("correcting for the primary beam"):
             self._tool.pbcor()
 
@@ -164,11 +176,3 @@ def _suffixes_needed(decpars: Record) -> list[str]:
     nterms = int(decpars["nterms"])
     terms = [f"psf.tt{term}" for term in range(2 * nterms - 1)] + [f"residual.tt{term}" for term in range(nterms)]
     return [*terms, *(["pb.tt0"] if needs_pb else [])]
-
-
-def _checked(name: str, record: Record | None, key: str) -> Record:
-    """The record, or a ParameterError where it can't be one that `toolrecords` has made."""
-    if not isinstance(record, dict) or key not in record:
-        found = f"a record without {key!r}" if isinstance(record, dict) else repr(record)
-        raise ParameterError(f"Deconvolver needs {name} as toolrecords.to_casa_{name} makes them, got {found}")
-    return record

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import casa
-from ..toolrecords import Record
+from ..toolrecords import Record, checked_record
 
 
 class Normalizer:
@@ -19,10 +19,17 @@ class Normalizer:
     partimagenames : sequence of str, optional
         Names of the partial images that `gather_*` sums up and `scatter_model` serves; none where one gridder makes the
         whole image.
+
+    Raises
+    ------
+    ParameterError
+        The record isn't what it should be.
+    ImagingError
+        CASA refuses a parameter; the message is CASA's.
     """
 
     def __init__(self, normpars: Record, partimagenames: Sequence[str] | None = None) -> None:
-        record = dict(normpars)
+        record = dict(checked_record("normpars", normpars, "imagename"))
         if partimagenames:
             record["partimagenames"] = list(partimagenames)
         self._tool: Any = casa.load().synthesisnormalizer()

@@ -153,14 +153,25 @@ def test_any_missing_image_is_named(folder: Path, changes: Parameters, missing: 
     assert products(folder / "ours", "img").keys() == before
 
 
+def test_pbcor_before_restore_is_an_error_rather_than_nothing(folder: Path) -> None:
+    make_dirty(MFS, [folder / "ours"])
+    deconvolver = Deconvolver("ours/img", *records(MFS, {}))
+    with pytest.raises(MissingInputError, match=r"needs ours/img\.image, .*call restore first"):
+        deconvolver.pbcor()
+    deconvolver.restore()
+    deconvolver.pbcor()
+    deconvolver.close()
+    assert ".image.pbcor" in products(folder / "ours", "img")
+
+
 def test_records_left_out_or_mixed_up_are_named() -> None:
     decpars, iterpars = records(MFS, {})
     for wrong in ({}, iterpars, None, "hogbom"):
-        with pytest.raises(ParameterError, match=r"needs decpars as toolrecords\.to_casa_decpars makes them, got"):
+        with pytest.raises(ParameterError, match=r"decpars must be a record of toolrecords\.to_casa_decpars, got"):
             Deconvolver("img", wrong, iterpars)  # type: ignore[arg-type]
-    with pytest.raises(ParameterError, match=r"needs decpars .*got None"):
+    with pytest.raises(ParameterError, match=r"decpars must be .*got None"):
         Deconvolver("img", iterpars=iterpars)
-    with pytest.raises(ParameterError, match=r"needs iterpars .*got a record without 'niter'"):
+    with pytest.raises(ParameterError, match=r"iterpars must be .*got a record without 'niter'"):
         Deconvolver("img", decpars, decpars)
 
 

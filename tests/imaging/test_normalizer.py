@@ -12,7 +12,7 @@ from cases import MFS
 from compare import compare_images, read_image
 
 from pcleantask import Deconvolver, Normalizer, PcleanConfig, SerialImager
-from pcleantask.errors import ImagingError
+from pcleantask.errors import ImagingError, ParameterError
 from pcleantask.gridding.casa_gridder import CasaGridder
 from pcleantask.imaging.iteration import IterationControl
 from pcleantask.toolrecords import to_casa_decpars, to_casa_iterpars, to_casa_normpars, tool_records
@@ -154,3 +154,9 @@ def test_wrong_record_raises_imaging_error() -> None:
     record = to_casa_normpars(config_of(), config_of().fields[0], "img")
     with pytest.raises(ImagingError, match="setting up the normalizer"):
         Normalizer({**record, "pblimit": "low"})
+
+
+@pytest.mark.parametrize("wrong", [{}, None, {"nterms": 1}])
+def test_record_without_an_image_is_named(wrong: dict[str, object] | None) -> None:
+    with pytest.raises(ParameterError, match=r"normpars must be a record of toolrecords\.to_casa_normpars, got"):
+        Normalizer(wrong)  # type: ignore[arg-type]
