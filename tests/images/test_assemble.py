@@ -90,18 +90,26 @@ def test_parts_make_the_cube_that_they_were_cut_from(coordinates: dict[str, Any]
 
 
 @pytest.mark.parametrize(("name", "is_kept"), [("whole.psf", True), ("whole.residual", True), ("whole.model", False)])
-def test_what_the_gridder_makes_keeps_the_last_bit_of_the_pointing(
+def test_what_the_gridder_makes_keeps_the_last_bit_of_the_pointing_and_the_place(
     coordinates: dict[str, Any], name: str, is_kept: bool
 ) -> None:
-    """This direction is changed by each conversion, as Uranus' was."""
+    """This direction is changed by each conversion, as Uranus' was, and this place, which is LOFAR's."""
     coordinates["pointingcenter"] = {"value": np.array([0.5936348093230613, 0.22977027647381382]), "initial": False}
-    cut_out("cube.image", "part.image", range(NCHAN))
-    assemble(name, [Part("part.image", range(NCHAN), 0, NCHAN)], coordinates, NCHAN)
+    for entry, value in {"m0": 0.11990122009652414, "m1": 0.923542492129249, "m2": 48.88147133999998}.items():
+        coordinates["telescopeposition"][entry]["value"] = value
+    coordinates["telescopeposition"]["refer"] = "WGS84"
+    parts = []
+    for number, channels in enumerate((range(3), range(3, NCHAN))):
+        cut_out("cube.image", f"part{number}.image", channels)
+        parts.append(Part(f"part{number}.image", range(len(channels)), channels.start, len(channels)))
+    assemble(name, parts, coordinates, NCHAN)
     with casa.opened_table(name) as table:
-        found = table.getkeyword("coords")["pointingcenter"]
-    assert not found["initial"]
-    np.testing.assert_allclose(found["value"], coordinates["pointingcenter"]["value"], rtol=1e-14)
-    assert np.array_equal(found["value"], coordinates["pointingcenter"]["value"]) == is_kept
+        found = table.getkeyword("coords")
+    pointing, place = found["pointingcenter"], found["telescopeposition"]
+    assert not pointing["initial"]
+    np.testing.assert_allclose(pointing["value"], coordinates["pointingcenter"]["value"], rtol=1e-14)
+    assert np.array_equal(pointing["value"], coordinates["pointingcenter"]["value"]) == is_kept
+    assert (place == coordinates["telescopeposition"]) == is_kept
 
 
 def test_memory_is_that_of_a_few_planes() -> None:
