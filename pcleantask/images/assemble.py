@@ -18,6 +18,8 @@ BEAMS = "perplanebeams"
 UNITS = "units"  # keyword of an image's table
 PLACES = ("pointingcenter", "telescopeposition")  # entries of the keyword coords
 MEMORY = "memreq"  # entry of miscinfo: the memory that the image needs, proportional to its number of channels
+# Bytes; a step is what CASA counts for 4 pixels, and divides what its kinds of gridders take for so many.
+GB, CHANNEL_STEP = 1 << 30, 17.6
 
 
 @dataclass(frozen=True)
@@ -84,23 +86,26 @@ def _keep_places(path: str, coordinates: dict[str, Any]) -> None:
             table.putkeyword(f"coords.{name}", coordinates[name], makesubrecord=True)
 
 
-def _scale_memory(information: dict[str, Any], factor: float) -> None:
-    if MEMORY in information:
-        information[MEMORY] *= factor
+def _scale_memory(information: dict[str, Any], size: int, nchan: int) -> None:
+    """Let an image of `nchan` channels tell of the memory that it needs by what one of `size` channels does.
 
-
-def _scale_to_whole(information: dict[str, Any], factor: float) -> None:
-    """Scale a part's memory to the cube's, which CASA rounds to float."""
-    _scale_memory(information, factor)
-    if MEMORY in information:
-        information[MEMORY] = float(np.float32(information[MEMORY]))
+    CASA rounds the memory of all channels [GB] to float. That of one is a multiple of a step, by which it is known to
+    more digits (SynthesisImagerVi2::nSubCubeFitInMemory, casatools 6.7).
+    """
+    if MEMORY not in information:
+        return
+    channel = information[MEMORY] * GB / size
+    whole = round(channel / CHANNEL_STEP) * CHANNEL_STEP
+    if abs(whole - channel) <= np.finfo(np.float32).eps * channel:
+        channel = whole
+    information[MEMORY] = float(np.float32(channel * nchan / GB))
 
 
 def _keep_first(target: str, parts: Sequence[Part], nchan: int) -> None:
     """Let the first part's image be the whole one, where each has the one plane that all channels share."""
     with casa.opened_image(parts[0].path) as image:
         information = image.miscinfo()
-        _scale_to_whole(information, nchan / parts[0].size)
+        _scale_memory(information, parts[0].size, nchan)
         image.setmiscinfo(information)
     Path(parts[0].path).rename(target)
     for part in parts[1:]:
@@ -126,7 +131,7 @@ def _copy_keywords(target: str, parts: Sequence[Part], nchan: int) -> None:
         names = table.keywordnames()
         keywords = {name: table.getkeyword(name) for name in (UNITS, MISCINFO) if name in names}
         info = table.getkeyword("imageinfo")
-    _scale_to_whole(keywords.get(MISCINFO, {}), nchan / parts[0].size)
+    _scale_memory(keywords.get(MISCINFO, {}), parts[0].size, nchan)
     if BEAMS in info:
         info[BEAMS] = _whole_beams(parts, nchan)
     with casa.opened_table(target, writable=True) as table:
@@ -163,7 +168,7 @@ def cut_out(source: str, target: str, channels: range) -> None:
         shape = [int(size) for size in image.shape()]
         part = image.subimage(outfile=target, region=_box(shape, channels), dropdeg=False, overwrite=False)
         information = part.miscinfo()
-        _scale_memory(information, len(channels) / shape[3])
+        _scale_memory(information, shape[3], len(channels))
         part.setmiscinfo(information)
         if image.maskhandler("default")[0] and not part.maskhandler("default")[0]:
             part.calcmask("T")  # CASA leaves out a pixel mask that is True all over
