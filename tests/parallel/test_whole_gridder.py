@@ -65,9 +65,7 @@ CUTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("workers", [2, pytest.param(3, marks=LONG)])
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name == "gap-of-four" else [LONG]) for name in CUTS]
-)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name == "gap-of-four" else [LONG]) for name in CUTS])
 def test_where_parts_meet_does_not_show(
     name: str, workers: int, oracle: TaskProcess, candidate: TaskProcess, folders: tuple[Path, Path],
     dataset: Callable[[str], Path],
