@@ -21,6 +21,7 @@ from cases import CUBE, MFS
 from compare import compare_products, differences, peak, products
 from mpi_jobs import END_S, Job, Mpi, Result, find_mpi, run
 from packages import install
+from rows import WHOLE
 
 from pcleantask import casa, pclean
 
@@ -28,6 +29,7 @@ SMALL_CUBE = {**CUBE, "niter": 60, "cycleniter": 20}
 SMALL_MFS = {**MFS, "niter": 20, "cycleniter": 20}
 LONG_CUBE = {**SMALL_CUBE, "niter": 100_000, "cycleniter": 2, "nmajor": 500}
 MPIS = ("mpich", "openmpi")
+OTHER_FRAME = {**SMALL_CUBE, **WHOLE, "outframe": "BARY", "interpolation": "linear"}  # the lead grids it
 
 
 @pytest.fixture(scope="session", params=MPIS)
@@ -42,8 +44,9 @@ def serial(tmp_path_factory: pytest.TempPathFactory, dataset: Callable[[str], Pa
     before = Path.cwd()
     os.chdir(folder)
     try:
-        for name, parameters in (("cube", SMALL_CUBE), ("mfs", SMALL_MFS)):
-            (folder / parameters["vis"]).symlink_to(dataset(parameters["vis"].removesuffix(".ms")))
+        for name, parameters in (("cube", SMALL_CUBE), ("other", OTHER_FRAME), ("mfs", SMALL_MFS)):
+            if not (folder / parameters["vis"]).exists():
+                (folder / parameters["vis"]).symlink_to(dataset(parameters["vis"].removesuffix(".ms")))
             result = pclean(**{**parameters, "imagename": name})
             (folder / f"{name}.json").write_text(json.dumps(plain(result)), encoding="utf-8")
     finally:
@@ -127,6 +130,14 @@ def test_fewer_workers_than_ranks_may_be_asked_for(mpi: Mpi, folder: Path, seria
     result = run(image(mpi, 3, {**SMALL_CUBE, "imagename": "cube", "nworkers": 2}), folder)
     check_clean_end(result, folder)
     assert compare_products(images_of(serial, "cube"), images_of(folder, "cube")) == []
+
+
+def test_a_cube_gridded_in_one_process_is_cleaned_on_all_ranks(mpi: Mpi, folder: Path, serial: Path) -> None:
+    result = run(image(mpi, 2, {**OTHER_FRAME, "imagename": "other"}), folder)
+    check_clean_end(result, folder)
+    assert compare_products(images_of(serial, "other"), images_of(folder, "other")) == []
+    log = "".join(path.read_text(encoding="utf-8") for path in folder.glob("casa-*.log"))
+    assert "Gridded in one process, cleaned by 2 workers" in log
 
 
 @pytest.mark.long
