@@ -63,7 +63,7 @@ def assemble(target: str, parts: Sequence[Part], coordinates: dict[str, Any], nc
             return
     with casa.opened_image(parts[0].path) as first:
         shape = [int(size) for size in first.shape()]
-        is_masked = bool(first.maskhandler("default")[0])
+    is_masked = any(_is_masked(part.path) for part in parts)  # CASA makes some masks only where a pixel is bad
     with _new_image(target, [*shape[:3], nchan], coordinates) as image:
         if is_masked:
             image.calcmask("T")
@@ -84,6 +84,11 @@ def _keep_places(path: str, coordinates: dict[str, Any]) -> None:
     with casa.opened_table(path, writable=True) as table:
         for name in PLACES:
             table.putkeyword(f"coords.{name}", coordinates[name], makesubrecord=True)
+
+
+def _is_masked(path: str) -> bool:
+    with casa.opened_image(path) as image:
+        return bool(image.maskhandler("default")[0])
 
 
 def _scale_memory(information: dict[str, Any], size: int, nchan: int) -> None:

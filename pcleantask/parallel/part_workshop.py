@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -95,23 +96,27 @@ class PartWorkshop(SerialWorkshop):
         )
 
     def take_over(self, made: Collection[str] = tuple(PRODUCTS.values())) -> None:
-        """Copy the channels of the whole cube's images of some kinds; those that are here already get new pixels.
+        """Copy the part's channels of the whole cube's images of some kinds, which are values of PRODUCTS.
 
         CASA may give the PSF other beams at any major cycle, and they are copied at each.
         """
-        channels = range(self._slab.first, self._slab.last)
         for source, name in zip(self._sources, self.imagenames, strict=True):
             for path, kind in products(source):
                 target = name + path.name.removeprefix(Path(source).name)
-                is_here = planes.is_image(target)
-                if PRODUCTS[kind] in made and is_here:
-                    copy_channels(str(path), channels, target, 0)
-                elif PRODUCTS[kind] in made and is_taken_over(path, kind):
-                    cut_out(str(path), target, channels)
-                if is_here and kind == "psf":
-                    psf_beams.copy_beams(str(path), channels, target)
+                if PRODUCTS[kind] in made and is_taken_over(path, kind):
+                    self._replace(str(path), kind, target)
+                elif kind == "psf":
+                    psf_beams.copy_beams(str(path), range(self._slab.first, self._slab.last), target)
             self.clear_guards(name + ".mask")
             self.clear_guards(name + ".residual")
+
+    def _replace(self, source: str, kind: str, target: str) -> None:
+        channels = range(self._slab.first, self._slab.last)
+        if kind == "residual" and planes.is_image(target):  # which the deconvolver has open
+            copy_channels(source, channels, target, 0)
+            return
+        shutil.rmtree(target, ignore_errors=True)
+        cut_out(source, target, channels)
 
     def _part_of_field(self, number: int) -> Any:
         """The field with its masks and start models cut to the slab."""
