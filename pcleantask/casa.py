@@ -16,6 +16,7 @@ import json
 import os
 import re
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -308,22 +309,37 @@ def working_on(stage: str) -> Iterator[None]:
 
     Tools often keep the reason to the log: warnings that came there while the tool worked are told with the error.
     """
+    with _readable_log() as path:
+        begin = path.stat().st_size if path.exists() else 0
+        try:
+            yield
+        except ImagingError:
+            raise
+        except RuntimeError as error:
+            said = LOG_HEAD.sub("", str(error)).strip()
+            reasons = [reason for reason in _reasons(path, begin) if reason not in said]
+            told = f" ({'; '.join(reasons)})" if reasons else ""
+            raise ImagingError(f"CASA failed while {stage}: {said}{told}") from error
+
+
+@contextlib.contextmanager
+def _readable_log() -> Iterator[Path]:
+    """The file to which CASA logs; meanwhile one of our own where the user has it log to none, such as /dev/null."""
     path = Path(str(log().logfile()))
-    begin = path.stat().st_size if path.is_file() else 0
-    try:
-        yield
-    except ImagingError:
-        raise
-    except RuntimeError as error:
-        said = LOG_HEAD.sub("", str(error)).strip()
-        reasons = [reason for reason in _reasons(path, begin) if reason not in said]
-        told = f" ({'; '.join(reasons)})" if reasons else ""
-        raise ImagingError(f"CASA failed while {stage}: {said}{told}") from error
+    if path.is_file() or not path.exists():
+        yield path
+        return
+    with tempfile.NamedTemporaryFile(prefix="pclean-", suffix=".log") as file:
+        log().setlogfile(file.name)
+        try:
+            yield Path(file.name)
+        finally:
+            log().setlogfile(str(path))
 
 
 def _reasons(path: Path, begin: int) -> list[str]:
     """The last warnings in the log at `path` from the byte `begin` on, each once, without what leads up to them."""
-    if not path.is_file():
+    if not path.exists():
         return []
     with path.open("rb") as file:
         file.seek(begin)

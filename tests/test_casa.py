@@ -86,3 +86,25 @@ def test_flux_densities_come_out_in_jansky(value: float | str | dict, expected: 
 
 def test_malloc_is_tuned_where_the_c_library_can() -> None:
     assert casa.tune_malloc() == (sys.platform == "linux")
+
+
+FAILING = """
+from pcleantask import casa
+from pcleantask.errors import ImagingError
+casa.use_log({log!r})
+try:
+    with casa.working_on("trying"):
+        casa.post("the channels are too narrow", "WARN")
+        raise RuntimeError("it failed")
+except ImagingError as error:
+    print(error)
+print(casa.log().logfile())
+"""
+
+
+@pytest.mark.parametrize("log", ["own.log", "/dev/null"])
+def test_an_error_has_the_reason_wherever_the_log_goes(log: str, tmp_path: Path) -> None:
+    path = str(tmp_path / log)
+    found = python(FAILING.format(log=path), tmp_path)
+    assert found.stdout.splitlines() == ["CASA failed while trying: it failed (the channels are too narrow)", path]
+    assert [entry.name for entry in tmp_path.glob("pclean-*")] == []
