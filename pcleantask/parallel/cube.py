@@ -20,6 +20,7 @@ from ..config import PcleanConfig
 from ..cores import usable_threads
 from ..engines import DUCC
 from ..errors import ParameterError
+from ..gridding import history
 from ..images import planes
 from ..images.assemble import Part
 from ..images.products import check_shapes
@@ -130,6 +131,7 @@ class CubeWorkshop(TeamWorkshop):
     def _grid_whole(self, reason: str) -> WholeCubeGridder:
         """The gridder of the whole cube in this process."""
         casa.post(f"Gridded in one process, cleaned by {len(self.slabs)} workers: {reason}", "WARN")
+        history.forget()  # the times at which `_cut` has looked
         run = self._config.run
         for folder in self._folders if run.restart else []:
             folder.carry_over(calcpsf=run.calcpsf, calcres=run.calcres)
