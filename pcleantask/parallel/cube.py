@@ -29,7 +29,7 @@ from ..imaging.psf_beams import largest_beam
 from ..imaging.workshop import Parts
 from ..toolrecords import Record, tool_records
 from .continuum import has_density
-from .coverage import cube_frequencies, find_coverage
+from .data_frequencies import cube_frequencies, find_coverage
 from .exactness import why_inexact, widest_gap
 from .partition import Slab, guards_needed, refuse_to_split, slabs, spectral_axis
 from .team_cleaners import TeamDeconvolver, TeamMask
