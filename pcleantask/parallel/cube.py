@@ -67,23 +67,30 @@ class CubeWorkshop(TeamWorkshop):
             raise ParameterError(f"fields with {counts} channels can't be imaged in parallel; use parallel=False")
         self.slabs, reason = self._cut(counts[0])
         self._use_workers(len(self.slabs))
-        sources = [field.imagename for field in self._config.fields]
-        gridder: TeamCubeGridder | WholeCubeGridder = TeamCubeGridder(self)
-        if reason:
-            gridder, sources = self._grid_whole(reason), list(self.imagenames)
-        decpars = self._records.decpars
-        with with_whole_masks(self._part_config, decpars, self.coordinates, counts[0], self.path) as config:
+        if not reason:
+            self._open_parts([field.imagename for field in self._config.fields], counts[0], grid=True)
+            return self._with_cleaners(Parts(TeamCubeGridder(self)))
+        gridder = self._grid_whole(reason)
+        try:
+            self._open_parts(list(self.imagenames), counts[0], grid=False)
+            gridder.set_weighting()
+            return self._with_cleaners(Parts(gridder, self._make_normalizers()))
+        except BaseException:
+            gridder.release()
+            raise
+
+    def _open_parts(self, sources: list[str], nchan: int, *, grid: bool) -> None:
+        """Have the workers open their parts of the cube, which take over what stands under the names `sources`."""
+        with with_whole_masks(self._part_config, self._records.decpars, self.coordinates, nchan, self.path) as config:
             self.call("open_part", [
-                ("cube", str(self.log_of(rank)), config.to_dict(),
-                 dataclasses.astuple(slab), self.coordinates, sources, str(self.path / f"part{rank}"), not reason,
-                 usable_threads())
+                ("cube", str(self.log_of(rank)), config.to_dict(), dataclasses.astuple(slab), self.coordinates, sources,
+                 str(self.path / f"part{rank}"), grid, usable_threads())
                 for rank, slab in enumerate(self.slabs)
             ])  # fmt: skip
         self.names = self.steps("names")
-        parts = Parts(gridder)
-        if reason:
-            parts.normalizers = self._make_normalizers()
-            gridder.set_weighting()
+
+    def _with_cleaners(self, parts: Parts) -> Parts:
+        """Add a deconvolver and a mask for each field, where the run needs them."""
         if self._config.iteration.niter > 0 or self._config.deconvolution.restoration:
             for number in range(len(self._config.fields)):
                 deconvolver = TeamDeconvolver(self, number, self._config)

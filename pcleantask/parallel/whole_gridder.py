@@ -76,8 +76,12 @@ class WholeCubeGridder:
     def estimate_memory(self) -> float:
         return self._gridder.estimate_memory()
 
-    def close(self) -> None:
+    def release(self) -> None:
+        """Release the tool, and leave the parts alone."""
         self._gridder.close()
+
+    def close(self) -> None:
+        self.release()
         self._workshop.close_parts()
 
 
