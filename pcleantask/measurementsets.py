@@ -121,29 +121,6 @@ def frequency_range(selections: Sequence[Selection]) -> tuple[float, float]:
     return min(low for low, _ in edges), max(high for _, high in edges)
 
 
-FRAME_SHIFT = 0.003  # the largest part by which a frequency changes from one of CASA's frames to another
-
-
-def widest_channel(selection: Selection, band: tuple[float, float]) -> float:
-    """The largest distance between neighbouring channels of the selected spectral windows that reach into a band [Hz].
-
-    Parameters
-    ----------
-    selection : Selection
-    band : tuple of float
-        Lowest and highest frequency [Hz], in any frame.
-    """
-    with casa.opened_ms(selection.vis) as ms:
-        selected = ms.msselect({"spw": selection.spw}) if selection.spw else False
-        spws = [int(number) for number in ms.msselectedindices()["spw"]] if selected else None
-    with casa.opened_table(f"{selection.vis}/SPECTRAL_WINDOW") as table:
-        rows = range(table.nrows()) if spws is None else spws
-        frequencies = [table.getcell("CHAN_FREQ", row) for row in rows]
-    lowest, highest = band[0] * (1 - FRAME_SHIFT), band[1] * (1 + FRAME_SHIFT)
-    reach = [entry for entry in frequencies if len(entry) > 1 and entry.min() <= highest and entry.max() >= lowest]
-    return max((float(np.abs(np.diff(entry)).max()) for entry in reach), default=0.0)
-
-
 def _start_time(vis: str) -> float:
     """The earliest time stamp of the MeasurementSet [s, MJD]."""
     with casa.opened_table(vis) as table:

@@ -178,8 +178,3 @@ def cut_out(source: str, target: str, channels: range) -> None:
         if image.maskhandler("default")[0] and not part.maskhandler("default")[0]:
             part.calcmask("T")  # CASA leaves out a pixel mask that is True all over
         part.done()
-
-
-def part_exists(path: str) -> bool:
-    """Whether an image is there to assemble or to cut."""
-    return Path(path).is_dir()
