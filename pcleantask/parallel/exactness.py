@@ -85,6 +85,7 @@ def why_inexact(
         Of the whole cube's channels, in the frame of gridding [Hz].
     slabs : sequence of Slab
     data : sequence of Coverage
+        In CASA's order: MeasurementSet by MeasurementSet, spectral window by spectral window.
     interpolation : str
         tclean's parameter.
     has_densities : bool
@@ -93,7 +94,7 @@ def why_inexact(
     if len(slabs) < 2:
         return ""
     for slab in slabs:
-        if not _reach_all(frequency, slab, data):
+        if not _reach_all(frequency, slab, data, by_first=has_densities):
             return "one of the data sets has no data for one of the parts"
         if _is_predicted_otherwise(frequency, slab, data):
             return "a part would end within a data set that begins and ends inside the cube"
@@ -115,14 +116,20 @@ def _pixel_ends(frequency: Doubles, entry: Coverage) -> tuple[Doubles, Doubles]:
     return np.minimum(first, last), np.maximum(first, last)
 
 
-def _reach_all(frequency: Doubles, slab: Slab, data: Sequence[Coverage]) -> bool:
-    """Whether each MeasurementSet has data in the slab, as CASA crashes or fails without."""
+def _reach_all(frequency: Doubles, slab: Slab, data: Sequence[Coverage], *, by_first: bool) -> bool:
+    """Whether each MeasurementSet has data in the slab, as CASA crashes or fails without.
+
+    Where it makes densities of several, it looks at the first spectral window of each alone (`by_first`).
+    """
+    numbers = {entry.number for entry in data}
+    firsts = {number: next(entry for entry in data if entry.number == number) for number in numbers}
+    candidates = firsts.values() if by_first and len(numbers) > 1 else data
     reached = set()
-    for entry in data:
+    for entry in candidates:
         first, last = _pixel_ends(frequency, entry)
         if (first < slab.last - 1).all() and (last > slab.first).all():
             reached.add(entry.number)
-    return reached == {entry.number for entry in data}
+    return reached == numbers
 
 
 def _is_predicted_otherwise(frequency: Doubles, slab: Slab, data: Sequence[Coverage]) -> bool:

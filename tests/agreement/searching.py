@@ -23,6 +23,7 @@ FORK = multiprocessing.get_context("fork")
 NAME, DIRTY = "img", "dirty"
 OK, REFUSED, BEYOND, DIFFERS = "ok", "refused alike", "not done by ducc", "DIFFERS"
 MORE = "images what tclean fails at"
+CRASHED = "the process ended with exit code"  # in CASA's C++, as tclean does
 MASKING_FAILED = "failed in deconvolution"  # CASA's automask; pclean's is its own
 SLOW = "not judged: tclean takes too long"  # its fits of a beam to a visibility or two may take minutes
 NO_ANSWER = f"no answer after {LIMIT_S} s"
@@ -123,7 +124,7 @@ class Side:
                 outcomes = [Outcome(None, NO_ANSWER, LIMIT_S)]
         except (EOFError, ConnectionResetError):
             self._process.join()
-            outcomes = [Outcome(None, f"the process ended with exit code {self._process.exitcode}", 0.0)]
+            outcomes = [Outcome(None, f"{CRASHED} {self._process.exitcode}", 0.0)]
         self._process.kill()  # its connection stays open in those that were forked after it
         self._process.join()
         return Ran(self._folder, outcomes, UNSPLIT in self._log.read_text(encoding="utf-8"))
@@ -135,6 +136,8 @@ def verdict(drawn: Drawn, expected: Ran, found: Ran, judge: Callable[[Drawn, Ran
         return Verdict(SLOW)
     if found.refusal and any(words in found.refusal for words in NOT_DUCC):
         return Verdict(BEYOND)
+    if CRASHED in expected.refusal and CRASHED in found.refusal:
+        return Verdict(REFUSED, (f"tclean: {expected.refusal}; pclean: {found.refusal}",))
     if found.refusal and "pcleantask.errors." not in found.refusal:
         return Verdict(DIFFERS, (f"no named error: {found.refusal}",))
     if expected.refusal and found.refusal:

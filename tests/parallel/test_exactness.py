@@ -64,6 +64,10 @@ def test_each_part_needs_data_of_each_measurement_set() -> None:
     everywhere = covered(-5, 50)
     assert "no data for one of the parts" in reason(everywhere, covered(-5, 12, number=1))
     assert reason(everywhere, covered(-5, 50, number=1)) == ""
+    windows = [covered(-5, 12, number=1), covered(10, 50, number=1)]
+    assert reason(everywhere, *windows) == ""
+    assert "no data for one of the parts" in reason(everywhere, *windows, has_densities=True)
+    assert reason(*(covered(-5, 12), covered(10, 50)), has_densities=True) == ""
 
 
 @pytest.mark.parametrize(("nchan", "swing", "is_shared"), [
