@@ -216,10 +216,16 @@ class CubePart:
     def revert_masks(self) -> None:
         self._imager.revert_masks()
 
-    def restore(self, number: int, beam: list[str] | None) -> None:
+    def restore(self, number: int, beam: Record | None, kept: list[tuple[int, int]]) -> None:
+        """Restore field `number` with one beam for all channels, or each channel's.
+
+        The residuals of the planes `kept` (channel, pol) stay as they are, as if they had the common beam: CASA writes
+        that over the largest of a cube's beams when it looks for it (CasaImageBeamSet::getCommonBeam).
+        """
         casa.plan_transforms(self._threads)
-        self._restorers[number] = self._workshop.restoring_deconvolver(number, beam)
-        self._restorers[number].restore()
+        with self._beams.replaced(number, {} if beam is None else dict.fromkeys(kept, beam)):
+            self._restorers[number] = self._workshop.restoring_deconvolver(number, beam)
+            self._restorers[number].restore()
 
     def pbcor(self, number: int) -> None:
         self._restorers[number].pbcor()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ..config import PcleanConfig
 from ..engines import DUCC
 from ..imaging.field_planes import PSF_CUTOFF
-from ..imaging.psf_beams import fitted_beams, largest_beam, refitted_beams, replace_beams
+from ..imaging.psf_beams import fitted_beams, largest_beam, plane_beams, refitted_beams, replace_beams
 from ..toolrecords import Record
 from .partition import Slab
 
@@ -43,6 +44,20 @@ class PartBeams:
         """Write all that were given, as CASA takes them back."""
         for path, beams in self._given.items():
             replace_beams(path, beams)
+
+    @contextlib.contextmanager
+    def replaced(self, number: int, beams: Mapping[tuple[int, int], Record]) -> Iterator[None]:
+        """Meanwhile, planes (channel, pol) of field `number` have other beams; with ducc0 they keep theirs."""
+        if not beams or self._config.engine == DUCC:
+            yield
+            return
+        path = self._imagenames[number] + ".psf"
+        former = plane_beams(path)
+        replace_beams(path, beams)
+        try:
+            yield
+        finally:
+            replace_beams(path, {(chan, pol): former[chan][pol] for chan, pol in beams})
 
     def _are_copied(self, number: int) -> bool:
         """Whether all polarisations have the first one's beams: in the main field, by CASA."""

@@ -182,11 +182,12 @@ class PartWorkshop(SerialWorkshop):
         for number, name in enumerate(self.imagenames):
             evaluate_on_threads(self._records, number, name, threads)
 
-    def restoring_deconvolver(self, number: int, beam: list[str] | None) -> AnyDeconvolver:
+    def restoring_deconvolver(self, number: int, beam: Record | None) -> AnyDeconvolver:
         """A new deconvolver, which reads the beams as they now stand, or restores with one beam for all channels."""
         record = {**self._records.decpars[number], "usemask": "user", "mask": ""}  # CASA refuses to be given .mask anew
         if beam is not None:
-            record["restoringbeam"] = beam
+            parts = (beam[part] for part in ("major", "minor", "positionangle"))
+            record["restoringbeam"] = [f"{part['value']!r}{part['unit']}" for part in parts]
         cleaner = self.parts.deconvolvers[number]
         if isinstance(cleaner, MemoryDeconvolver):
             return MemoryDeconvolver(self.imagenames[number], record, planes=cleaner.kept_planes)

@@ -15,6 +15,7 @@ from ..images.assemble import beams_image
 from ..imaging.beam import mask_blocks
 from ..imaging.cleaners import deconvolver_kind
 from ..imaging.deconvolver import Deconvolver
+from ..imaging.psf_beams import area, plane_beams
 from ..toolrecords import Record
 from .merge import merged_exec_record, merged_init_record
 
@@ -75,12 +76,15 @@ class TeamDeconvolver:
         finally:
             shutil.rmtree(folder)
 
-    def _common_beam(self) -> list[str]:
-        """The beam of restoringbeam='common', axes and angle in the units in which CASA writes them.
+    def _common_beam(self) -> tuple[Record, tuple[int, int] | None]:
+        """The beam of restoringbeam='common', in CASA's units, and the first plane (channel, pol) of the largest beam.
+
+        Without a plane where there is one alone.
 
         A restoration of empty images finds it, as `image.commonbeam` changes the unit and with it the last bit.
         """
         with self.beams_of_cube() as psf:
+            beams = plane_beams(psf) if self._has_planes else []
             imagename = psf.removesuffix(".psf")
             for kind in ("residual", "model"):
                 shutil.copytree(psf, f"{imagename}.{kind}")
@@ -91,16 +95,27 @@ class TeamDeconvolver:
                 deconvolver.close()
             with casa.opened_image(f"{imagename}.image") as image:
                 beam = image.restoringbeam()
-        return [f"{beam[part]['value']!r}{beam[part]['unit']}" for part in ("major", "minor", "positionangle")]
+        order = [(chan, pol) for pol in range(self._config.npol) for chan in range(len(beams))]
+        return beam, max(order, key=lambda plane: area(beams[plane[0]][plane[1]]), default=None)
+
+    @property
+    def _has_planes(self) -> bool:
+        """Whether images have a beam for each plane."""
+        return self._workshop.slabs[-1].nchan * self._config.npol > 1
 
     def check_beam(self) -> None:
         """The workers have checked theirs."""
 
     def restore(self) -> None:
-        beam = None
-        if self._config.deconvolution.restoringbeam in ("common", ("common",)):
-            beam = self._common_beam()
-        self._workshop.steps("restore", self._number, beam)
+        if self._config.deconvolution.restoringbeam not in ("common", ("common",)):
+            self._workshop.steps("restore", self._number, None, [])
+            return
+        beam, largest = self._common_beam()
+        self._workshop.each_step("restore", [
+            (self._number, beam,
+             [(largest[0] - slab.first, largest[1])] if largest and slab.start <= largest[0] < slab.stop else [])
+            for slab in self._workshop.slabs
+        ])  # fmt: skip
 
     def pbcor(self) -> None:
         self._workshop.steps("pbcor", self._number)
