@@ -119,3 +119,21 @@ def test_a_beam_without_a_formula_is_that_of_a_process_with_as_many_threads(
         TaskProcess(session_dir, environment=three) as candidate,
     ):
         compare(case, [2], oracle, candidate, folders, dataset)
+
+
+def crossing(folder: Path) -> None:
+    """Two channels of line.ms have baselines of one direction alone, each of another: long beams that cross."""
+    with casa.opened_table(str(folder / "line.ms"), writable=True) as table:
+        flagged = table.getcol("FLAG")
+        is_east = np.abs(table.getcol("UVW")[0]) > np.abs(table.getcol("UVW")[1])
+        flagged[:, 3, is_east] = flagged[:, 8, ~is_east] = True
+        table.putcol("FLAG", flagged)
+
+
+def test_a_common_beam_wider_than_the_largest_is_restored_with_as_tclean_does(
+    oracle: TaskProcess, candidate: TaskProcess, folders: tuple[Path, Path], dataset: Callable[[str], Path]
+) -> None:
+    case = Case("crossing", ({**CUBE, **SHORT, "restoringbeam": "common"},), before=crossing)
+    compare(case, [2], oracle, candidate, folders, dataset)
+    areas = planes.beams(str(folders[0] / "img.psf"))[:, 0, :2].prod(axis=1)
+    assert planes.beams(str(folders[0] / "img.image"))[0, 0, :2].prod() > 1.01 * areas.max()
