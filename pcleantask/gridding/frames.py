@@ -53,6 +53,11 @@ def spectral_axis(csys: Record, nchan: int) -> SpectralAxis:
     csys : dict
         As `image_coordinates` or an image's `coordsys` gives it.
     nchan : int
+
+    Raises
+    ------
+    ParameterError
+        The channels have no width.
     """
     with casa.tool("coordsys") as tool:
         tool.fromrecord(csys)
@@ -67,6 +72,11 @@ def spectral_axis(csys: Record, nchan: int) -> SpectralAxis:
             _do_frame(measures, csys["telescopeposition"], image_centre(csys, None))
             measures.doframe(csys["obsdate"])
             frequency = _multiplied(frequency, _factors(measures, system))
+    if frequency[1] == frequency[0]:
+        raise ParameterError(
+            "the image's channel has no width, as CASA makes a single one of optical velocities, and tclean can't grid "
+            "it; use veltype='radio', or two channels"
+        )
     return SpectralAxis(frequency[:nchan], float(frequency[1] - frequency[0]))
 
 

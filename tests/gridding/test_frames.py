@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pcleantask import casa
+from pcleantask import casa, pclean
+from pcleantask.errors import ParameterError
 from pcleantask.gridding.frames import Observation
 from pcleantask.gridding.history import Moment, forget
 from pcleantask.measurementsets import observatory_position
@@ -99,3 +100,12 @@ def test_rotation_is_that_of_unit_vectors(line_ms: Path) -> None:
     assert found.matrix == pytest.approx(turn, abs=1e-12)
     assert found.phase == pytest.approx([0, sine, 1 - cosine], abs=1e-12)
     assert not found.is_nothing
+
+
+def test_a_single_channel_of_optical_velocities_is_refused_by_name(
+    line_ms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    axis = {"specmode": "cube", "nchan": 1, "start": "8km/s", "width": "-1.32km/s", "restfreq": "230.005GHz"}
+    with pytest.raises(ParameterError, match="no width"):
+        pclean(str(line_ms), imagename="img", imsize=64, cell="0.4arcsec", engine="ducc", veltype="optical", **axis)
