@@ -9,6 +9,7 @@ MeasurementSets have one density of weights or one each, as the number of channe
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ Doubles = NDArray[np.float64]
 
 TUNED = 30  # channels of a spectral window from which on CASA selects the data near an image's channels
 NEAR_BORDER = 1e-9  # relative: so near to a whole number the rounding of frequencies decides
-EDGE = 1e-3  # channels: how surely data begin or end inside an image
+EDGE = 1e-3  # channels by which places of data may differ from those looked at
+REACH = {"nearest": 0.0, "linear": 2.0, "cubic": 4.0}  # data channels beyond an image's ends that count as near it
 SURE_PAD = 2  # channels that CASA's estimate of Doppler shifts may differ from ours
 
 
@@ -93,14 +95,15 @@ def why_inexact(
     """
     if len(slabs) < 2:
         return ""
+    reach = REACH[interpolation]
     for slab in slabs:
         if not _reach_all(frequency, slab, data, by_first=has_densities):
             return "one of the data sets has no data for one of the parts"
-        if _is_predicted_otherwise(frequency, slab, data):
+        if reach and not _is_predicted_alike(frequency, slab, data, reach):
             return "a part would end within a data set that begins and ends inside the cube"
         if has_densities and not _has_same_densities(frequency, slab, data):
             return "densities of weights would be of one data set in parts, of all in the whole"
-        if interpolation != "nearest" and not _is_sampled_alike(frequency, slab, data, interpolation):
+        if reach and not _is_sampled_alike(frequency, slab, data, interpolation):
             return "data would be interpolated at frequencies that differ in their last bits"
     return ""
 
@@ -132,20 +135,51 @@ def _reach_all(frequency: Doubles, slab: Slab, data: Sequence[Coverage], *, by_f
     return reached == numbers
 
 
-def _is_predicted_otherwise(frequency: Doubles, slab: Slab, data: Sequence[Coverage]) -> bool:
-    """Whether a slab begins before data that begin inside the cube and ends before they do, inside too.
+def _is_predicted_alike(frequency: Doubles, slab: Slab, data: Sequence[Coverage], reach: float) -> bool:
+    """Whether each of the slab's channels is predicted from the same data sets as in the whole cube.
 
-    In the whole cube the channel before such data is left out of their prediction. In the slab it isn't, as data go on
-    beyond its end.
+    Data that begin inside an image aren't predicted from the channel before them, unless others of their channels lie
+    just beyond the image's end: which they do in a slab where data go on, and may not do in the whole.
     """
-    nchan = len(frequency)
+    width = abs(frequency[1] - frequency[0])
     for entry in data:
-        first, last = _pixel_ends(frequency, entry)
-        is_inside = (first.max() > 0.5 - EDGE) and (last.min() < nchan - 0.5 + EDGE)
-        begins_here = first.max() > slab.first - 1 and first.min() < slab.last
-        if is_inside and begins_here and last.max() > slab.last - 0.5 - EDGE and slab.last < nchan:
-            return True
-    return False
+        if len(entry.frequency) < 2:
+            continue
+        spacing = abs(entry.frequency[1] - entry.frequency[0]) / width
+        for shift, aside in itertools.product(entry.shifts, (-EDGE, 0.0, EDGE)):
+            places = _pixels(frequency, entry.frequency * shift) + aside
+            whole = predicted_channels(places, spacing, range(len(frequency)), reach)
+            part = predicted_channels(places, spacing, range(slab.first, slab.last), reach)
+            if part and range(max(whole.start, slab.first), min(whole.stop, slab.last)) != part:
+                return False
+    return True
+
+
+def predicted_channels(places: Doubles, spacing: float, channels: range, reach: float) -> range:
+    """The channels of a cube, or of a slab of it, from which CASA predicts data; none where it leaves them out.
+
+    Parameters
+    ----------
+    places : ndarray of float64, shape (chan,)
+        Where the data are, in channels of the cube.
+    spacing : float
+        Distance of their first two channels, in channels of the cube.
+    channels : range
+        The image's.
+    reach : float
+        How many data channels beyond an image's ends count as near it.
+    """
+    own = places - channels.start
+    nearest = np.floor(own + 0.5)
+    inside = (nearest >= 0) & (nearest < len(channels))
+    if not inside.any():
+        return range(0)
+    above = (own > len(channels) - spacing / 2) & (own < len(channels) + reach * spacing)
+    below = (own < spacing / 2) & (own > -reach * spacing)
+    last, first = int(nearest[inside].max()), int(nearest[inside].min())
+    if first == last or (~inside & (above | below)).any():
+        first = 0
+    return range(channels.start + first, channels.start + last + 1)
 
 
 def _has_same_densities(frequency: Doubles, slab: Slab, data: Sequence[Coverage]) -> bool:

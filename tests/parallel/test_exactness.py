@@ -60,6 +60,15 @@ def test_no_part_may_end_within_data_that_begin_and_end_inside(first: float, las
     assert ("inside the cube" in found) == expected
 
 
+def test_data_with_a_gap_at_the_cubes_end_begin_inside() -> None:
+    everywhere = covered(-5, 50)
+    begins = Coverage(0, AXIS[0] + WIDTH * np.array([-4.0, -3.0, *np.arange(0.9, 25)]), np.ones(1), 28)
+    assert "inside the cube" in reason(everywhere, begins)
+    assert "inside the cube" not in reason(everywhere, begins, interpolation="nearest")
+    near = Coverage(0, AXIS[0] + WIDTH * np.array([-4.0, -1.0, *np.arange(0.9, 25)]), np.ones(1), 28)
+    assert "inside the cube" not in reason(everywhere, near)
+
+
 def test_each_part_needs_data_of_each_measurement_set() -> None:
     everywhere = covered(-5, 50)
     assert "no data for one of the parts" in reason(everywhere, covered(-5, 12, number=1))
