@@ -21,6 +21,7 @@ from ..cores import usable_threads
 from ..engines import DUCC
 from ..errors import ParameterError
 from ..gridding import history
+from ..gridding.coordinates import image_coordinates
 from ..images import planes
 from ..images.assemble import Part
 from ..images.products import check_shapes
@@ -63,8 +64,6 @@ class CubeWorkshop(TeamWorkshop):
         self._records = tool_records(self._config, self.imagenames)
         self._start_team(min([self._nworkers, *self._known_channel_counts()]))
         counts = self._read_coordinates()
-        if len(set(counts)) > 1:
-            raise ParameterError(f"fields with {counts} channels can't be imaged in parallel; use parallel=False")
         self.slabs, reason = self._cut(counts[0])
         self._use_workers(len(self.slabs))
         if not reason:
@@ -262,16 +261,24 @@ class TeamCubeGridder(TeamGridder):
 def check_splittable(config: PcleanConfig) -> None:
     """Raise NotSplittableError for what can't be split among workers and stay exact."""
     main, gridding = config.fields[0], config.gridding
-    counts = {config.image_shape(one)[3] or f"{one.specmode} {one.start} {one.width}" for one in config.fields}
     refuse_to_split({
         "automaskengine='casa' masks by blocks of channels that it chooses by itself, and they differ in parts of a "
         "cube; use automaskengine='numpy'": main.usemask == "auto-multithresh" and config.run.automaskengine == "casa",
         "with veltype='optical' the channels are not regular": config.frame.veltype == "optical",
-        "outlier fields are no cubes, or have other channels": len(counts) > 1
-        or any(not field.is_cube for field in config.fields),
+        "outlier fields are no cubes, or have other channels": any(not field.is_cube for field in config.fields)
+        or len(_channel_counts(config)) > 1,
         "psfphasecenter makes the PSF of a mosaic anew": gridding.psfphasecenter != "" and "mosaic" in main.gridder,
         f"gridder={main.gridder!r} fills its cache for the whole cube": main.gridder.startswith("aw"),
         "facets are imaged together": gridding.facets > 1,
         "with nsigma and fastnoise=False the mask of the first channel decides how all noise is measured":
         config.iteration.nsigma > 0 and not config.masking.fastnoise,
     })  # fmt: skip
+
+
+def _channel_counts(config: PcleanConfig) -> set[int | None]:
+    """The numbers of channels that the fields have; those of several are looked up where the parameters don't tell."""
+    counts = {config.image_shape(field)[3] for field in config.fields}
+    if len(config.fields) > 1 and None in counts:
+        counts = {count for _, count in image_coordinates(tool_records(config))}
+        history.forget()  # the times at which the data were looked at
+    return counts
