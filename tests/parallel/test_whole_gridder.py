@@ -21,13 +21,9 @@ GRIDDED_WHOLE = [
     cube("nsigma", **OTHER_FRAME, vis="noisy.ms", nsigma=3.0),
     cube("briggsbwtaper", **OTHER_FRAME, weighting="briggsbwtaper"),
     cube("one-density", **OTHER_FRAME, weighting="uniform", perchanweightdensity=False),
-    cube("stokes", **STOKES, **{**OTHER_FRAME, "nchan": 5}, stokes="IQ"),
     cube("clark", **OTHER_FRAME, deconvolver="clark"),
-    cube("cubic", **{**OTHER_FRAME, "interpolation": "cubic"}),
     cube("no-mask-by-beam", **OTHER_FRAME, pblimit=-0.1, vis="flagged.ms"),
-    cube("whole-number-of-channels", **{**WHOLE, "width": 2, "outframe": "TOPO"}, interpolation="linear"),
     cube("two-data-sets", **WHOLE, vis=["late.ms", "line.ms"], weighting="briggs"),
-    cube("mosaic", **MOSAIC, **{**OTHER_FRAME, "nchan": 4}, weighting="briggs", mosweight=False),
     cube("savemodel-column", **OTHER_FRAME, savemodel="modelcolumn"),
     cube("savemodel-column-late", **OTHER_FRAME, savemodel="modelcolumn", nsigma=3.0),
     cube("no-iterations", **{**OTHER_FRAME, "niter": 0}, mask=PARTLY),
@@ -60,7 +56,11 @@ CUTS: dict[str, dict[str, Any]] = {
     "falling": {**WHOLE, "width": -1, "start": 10, "nchan": 10},
     "velocities": {"restfreq": "230.004GHz", "start": "4km/s", "width": "-1.5km/s", "nchan": 7},
     "few-hertz-wide": {"start": "229.9991GHz", "width": "1.7MHz", "nchan": 8},
-    "half-a-channel": {"start": "230.0005GHz", "width": "0.5MHz", "nchan": 12},
+    "between-channels": {"start": "230.0005GHz", "width": "1.02MHz", "nchan": 9},
+    "whole-number-of-channels": {"width": 2, "outframe": "TOPO"},
+    "cubic-in-another-frame": {**OTHER_FRAME, "interpolation": "cubic"},
+    "stokes-in-another-frame": {**STOKES, **OTHER_FRAME, "nchan": 4, "stokes": "IQ"},
+    "mosaic-in-another-frame": {**MOSAIC, **OTHER_FRAME, "nchan": 4, "mosweight": False},
 }
 
 
