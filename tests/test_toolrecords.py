@@ -149,6 +149,10 @@ def tclean_parameters(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     return call
 
 
+# What newer casatasks (6.7.5) keep in normpars for their own parallel and single-dish imagers.
+FOR_TASKS = ("makesingledishnormalizer", "calcres", "calcpsf")
+
+
 def plain(key: str, value: Any) -> Any:
     """A value without the differences in form that mean nothing to the tools.
 
@@ -191,7 +195,9 @@ def test_records_are_those_of_tclean(name: str, line_ms: Path, tclean_parameters
     assert_equal_records(found.selpars, list(expected.getSelPars().values()), "selpars")
     assert_equal_records(found.impars, fields(expected.getImagePars()), "impars")
     assert_equal_records(found.gridpars, fields(expected.getGridPars()), "gridpars")
-    assert_equal_records(found.normpars, fields(expected.getNormPars()), "normpars")
+    normpars = [{key: value for key, value in record.items() if key not in FOR_TASKS} for record in
+                fields(expected.getNormPars())]  # fmt: skip
+    assert_equal_records(found.normpars, normpars, "normpars")
     assert_equal_records(found.decpars, fields(expected.getDecPars()), "decpars")
     assert_equal_records([found.weightpars], [expected.getWeightPars()], "weightpars")
     assert_equal_records([found.iterpars], [expected.getIterPars()], "iterpars")
