@@ -26,6 +26,7 @@ SINGLE_DISH_GRIDDING: Record = {
     "minweight": 0.0,
     "clipminmax": False,
 }
+NEWER_NORMALIZERS: Record = {"makesingledishnormalizer": False}  # of casatools 6.7.5; older ones leave it alone
 WEIGHTING_TYPES = {  # task's name -> (tool's type, rmode)
     "briggs": ("briggs", "norm"),
     "briggsabs": ("briggs", "abs"),
@@ -176,6 +177,9 @@ def to_casa_normpars(config: PcleanConfig, field: ImageField, imagename: str) ->
         "imagename": imagename,
         "restoringbeam": _plain(config.deconvolution.restoringbeam),
         "psfcutoff": config.gridding.psfcutoff,
+        **NEWER_NORMALIZERS,
+        "calcres": config.run.calcres,
+        "calcpsf": config.run.calcpsf,
     }
 
 
