@@ -22,6 +22,7 @@ from ..engines import DUCC
 from ..errors import ParameterError
 from ..gridding import history
 from ..gridding.coordinates import image_coordinates
+from ..gridding.frames import is_moving
 from ..images import planes
 from ..images.assemble import Part
 from ..images.products import check_shapes
@@ -104,10 +105,12 @@ class CubeWorkshop(TeamWorkshop):
 
     def _cut(self, nchan: int) -> tuple[list[Slab], str]:
         """The parts' channels, and why the cube is to be gridded as a whole: '' where the parts grid theirs."""
+        motions = [is_moving(csys) for csys in self.coordinates]
         try:
-            data = [find_coverage(self._records, csys) for csys in self.coordinates]
-        except ParameterError as moving:
-            return slabs(nchan, self._npart), str(moving)
+            found = {moving: find_coverage(self._records, moving=moving) for moving in set(motions)}
+        except ParameterError as error:  # a field moves
+            return slabs(nchan, self._npart), str(error)
+        data = [found[moving] for moving in motions]  # fields of one frame share it
         axes = [cube_frequencies(csys, nchan) for csys in self.coordinates]
         interpolation = self._config.gridding.interpolation
         nguards = max(

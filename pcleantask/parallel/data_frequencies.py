@@ -19,15 +19,20 @@ def cube_frequencies(csys: Record, nchan: int) -> Doubles:
     return frames.spectral_axis(csys, nchan).frequency
 
 
-def find_coverage(records: ToolRecords, csys: Record) -> list[Coverage]:
+def find_coverage(records: ToolRecords, *, moving: bool) -> list[Coverage]:
     """What the selected data cover; see `Coverage`.
+
+    Parameters
+    ----------
+    records : ToolRecords
+    moving : bool
+        Whether the image's frame is one to which frequencies are converted, as `frames.is_moving` tells.
 
     Raises
     ------
     ParameterError
         A field moves.
     """
-    moving = frames.is_moving(csys)
     numbers = {record["msname"]: number for number, record in enumerate(records.selpars)}
     observations = {vis: frames.Observation(vis) for vis in numbers}
     found = []

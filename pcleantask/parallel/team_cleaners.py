@@ -79,9 +79,8 @@ class TeamDeconvolver:
     def _common_beam(self) -> tuple[Record, tuple[int, int] | None]:
         """The beam of restoringbeam='common', in CASA's units, and the first plane (channel, pol) of the largest beam.
 
-        Without a plane where there is one alone.
-
-        A restoration of empty images finds it, as `image.commonbeam` changes the unit and with it the last bit.
+        A restoration of empty images finds the beam, as `image.commonbeam` changes the unit and with it the last bit.
+        The plane is None where there is one alone.
         """
         with self.beams_of_cube() as psf:
             beams = plane_beams(psf) if self._has_planes else []
