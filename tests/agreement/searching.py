@@ -12,11 +12,12 @@ from pathlib import Path
 
 from compare import compare_products, differences, listing, products
 from drawing import Drawn, Params
-from judging import continuum_problems, ducc_problems
+from judging import FLAT, continuum_problems, ducc_problems, is_lost
 from matrix import UNSPLIT
 from runner import Outcome, serve
 
 from pcleantask import casa
+from pcleantask.engines import WIDE_GRIDDERS
 
 LIMIT_S = 180.0
 FORK = multiprocessing.get_context("fork")
@@ -77,7 +78,10 @@ def search(make: Callable[[], Drawn], folder: Path, kinds: tuple[str, ...]) -> d
     dirty = (
         [{"imagename": DIRTY, "niter": 0, "outlierfile": ""}] if "ducc" in kinds and drawn.params["niter"] > 0 else []
     )
-    expected = sides["tclean"].run(drawn, "tclean", [{}, *dirty])
+    flat = []
+    if "ducc" in kinds and drawn.params["gridder"] in WIDE_GRIDDERS:
+        flat = [{"imagename": FLAT, "niter": 0, "outlierfile": "", "gridder": "standard"}]
+    expected = sides["tclean"].run(drawn, "tclean", [{}, *dirty, *flat])
     found = {}
     for kind in kinds:
         own, judge = WAYS[kind]
@@ -146,6 +150,8 @@ def verdict(drawn: Drawn, expected: Ran, found: Ran, judge: Callable[[Drawn, Ran
         return Verdict(MORE)
     if expected.refusal or found.refusal:
         return Verdict(DIFFERS, (f"tclean: {expected.refusal or 'images'}; pclean: {found.refusal or 'images'}",))
+    if judge is _ducc and is_lost(drawn, products(expected.folder, _judged(found))):
+        return Verdict(MORE)
     problems = judge(drawn, expected, found)
     return Verdict(DIFFERS if problems else OK, tuple(problems))
 
@@ -166,8 +172,12 @@ def _parallel(drawn: Drawn, expected: Ran, found: Ran) -> list[str]:
 
 
 def _ducc(drawn: Drawn, expected: Ran, found: Ran) -> list[str]:
-    name = DIRTY if len(expected.outcomes) > 1 else NAME
-    return list(ducc_problems(drawn, expected.folder, *_both(expected, found, name)))
+    return list(ducc_problems(drawn, expected.folder, *_both(expected, found, _judged(found))))
+
+
+def _judged(found: Ran) -> str:
+    """The name of the images that engine='ducc' is judged by: dirty ones."""
+    return DIRTY if len(found.outcomes) > 1 else NAME
 
 
 def _images(drawn: Drawn) -> list[str]:
@@ -179,7 +189,7 @@ def _both(expected: Ran, found: Ran, name: str) -> Iterator[dict[str, Path]]:
 
 
 def _files(ran: Ran) -> list[str]:
-    return [name for name in listing(ran.folder) if not name.startswith(DIRTY)]
+    return [name for name in listing(ran.folder) if not name.startswith((DIRTY, FLAT))]
 
 
 # Way of imaging -> parameters that only pclean has, and how it is judged.

@@ -1,0 +1,79 @@
+"""pcleantask's visibilities of a drawn case, gridded as CASA grids, and summed: whose fault a difference is.
+
+If the first is tclean's image, the visibilities and weights are tclean's; if the second is that of engine='ducc', all
+that differs is CASA's gridding. CASA grids with a term in w by functions that casa_gridding.py doesn't have: there the
+first takes an image of the same data by gridder='standard'.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import casa_gridding
+import numpy as np
+from drawing import Drawn
+
+from pcleantask.config import PcleanConfig
+from pcleantask.engines import WIDE_GRIDDERS
+from pcleantask.gridding.block import Block
+from pcleantask.gridding.coordinates import image_coordinates
+from pcleantask.gridding.visibilities import read_visibilities
+from pcleantask.toolrecords import to_casa_selpars, tool_records
+
+LIGHT_SPEED = 299792458.0
+
+
+class CaseVisibilities:
+    """pcleantask's visibilities of a case, weighted.
+
+    Parameters
+    ----------
+    drawn : Drawn
+    data : Path
+        The folder of its data.
+    """
+
+    def __init__(self, drawn: Drawn, data: Path) -> None:
+        here = Path.cwd()
+        os.chdir(data)
+        try:
+            config = PcleanConfig.from_parameters(**{**drawn.params, "outlierfile": "", "imagename": "again"})
+            records = tool_records(config, ("again",))
+            [(csys, nchan)] = image_coordinates(records)
+            self._visibilities = read_visibilities(config, to_casa_selpars(config), csys, nchan)
+        finally:
+            os.chdir(here)
+        self._visibilities.set_weights()
+        self._cell = tuple(csys["direction0"]["cdelt"])
+        self._wide = drawn.params["gridder"] in WIDE_GRIDDERS
+
+    def blocks(self, channel: int) -> list[Block]:
+        """The blocks of an image channel."""
+        if self._visibilities.axis is None:
+            return list(self._visibilities.blocks())
+        return self._visibilities.channel(channel)
+
+    def gridded(self, kind: str, plane: tuple[int, int], shape: tuple[int, int]) -> np.ndarray:
+        """What CASA's gridding makes of them, without the term in w: the PSF (kind '.psf') or the dirty image."""
+        blocks = self.blocks(plane[1])
+        if not any(block.psf_weight.any() for block in blocks):
+            return np.zeros(shape)
+        psf, residual = casa_gridding.images(blocks, shape, self._cell)
+        return psf / psf.max() if kind.startswith(".psf") else residual[plane[0]]  # as CASA makes a PSF's peak 1
+
+    def sums(self, kind: str, plane: tuple[int, int], shape: tuple[int, int], pixels: np.ndarray) -> np.ndarray:
+        """Direct Fourier sums at pixels [n, 2] of a plane."""
+        l, m = (step * (pixels[:, axis] - shape[axis] // 2) for axis, step in enumerate(self._cell))
+        n = np.sqrt(1 - l * l - m * m) - 1 if self._wide else np.zeros(len(l))
+        total, weights = np.zeros(len(pixels)), 0.0
+        for block in self.blocks(plane[1]):
+            is_psf = kind.startswith(".psf")
+            weight = block.psf_weight if is_psf else block.weight
+            values = np.ones(weight.shape) if is_psf else block.data[plane[0]]
+            path = block.uvw @ np.array([l, m, n])
+            for number, frequency in enumerate(block.freq):
+                turned = np.exp(-2j * np.pi / LIGHT_SPEED * frequency * path)
+                total += ((weight[:, number] * values[:, number])[:, np.newaxis] * turned).real.sum(axis=0)
+            weights += float(block.psf_weight.sum(dtype=float))
+        return total / weights if weights else total
