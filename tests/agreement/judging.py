@@ -69,7 +69,8 @@ def ducc_problems(drawn: Drawn, data: Path, expected: dict[str, Path], found: di
             if suffix.startswith(".sumwt"):
                 lines = _weights(drawn, of_standard, ours)
             else:
-                lines = _dirty(visibilities, suffix, plane, theirs, ours, of_standard)
+                bright = float(np.nanmax(np.abs(one.pixels[:, :, :, plane[1]]), initial=0.0)) or 1.0
+                lines = _dirty(visibilities, suffix, plane, (theirs, ours, of_standard), bright)
             yield from (f"{suffix}: {line} in plane {plane}" for line in lines)
         if suffix.startswith(".psf"):
             yield from _beams(suffix, one, other)
@@ -103,11 +104,14 @@ def _dirty(
     visibilities: Callable[[], CaseVisibilities],
     suffix: str,
     plane: Plane,
-    theirs: np.ndarray,
-    ours: np.ndarray,
-    flat: np.ndarray,
+    images: tuple[np.ndarray, np.ndarray, np.ndarray],
+    bright: float,
 ) -> Iterator[str]:
-    """How a plane is further off than gridding makes tclean's, and isn't the image of tclean's visibilities."""
+    """How a plane is further off than gridding makes tclean's, and isn't the image of tclean's visibilities.
+
+    `images` are tclean's, pclean's, and tclean's without the term in w; rounding is of the channel's brightest plane.
+    """
+    theirs, ours, flat = images
     nx, ny = theirs.shape
     inner = np.zeros((nx, ny), dtype=bool)
     inner[nx // 8 : nx - nx // 8, ny // 8 : ny - ny // 8] = True
@@ -117,10 +121,10 @@ def _dirty(
     if off.max() <= GRIDDING:
         return
     gridded = visibilities().gridded(suffix, plane, (nx, ny))
-    theirs_off = np.abs(gridded - flat)[inner].max() / peak
+    theirs_off = np.abs(gridded - flat)[inner].max() / bright
     worst = np.argwhere(off >= np.sort(off, axis=None)[-WORST])
     sums = visibilities().sums(suffix, plane, (nx, ny), worst)
-    ours_off = np.abs(ours[tuple(worst.T)] - sums).max() / peak
+    ours_off = np.abs(ours[tuple(worst.T)] - sums).max() / bright
     if not max(theirs_off, ours_off) < ROUNDED:
         yield (
             f"{off.max():.1e} of the peak off; tclean's {theirs_off:.1e} from its gridding of these visibilities, "
