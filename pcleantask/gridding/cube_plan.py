@@ -14,7 +14,19 @@ from .extent import Extent
 from .image_of_data import ImageOfData
 from .reading import Integrations, Spectra
 from .regridded import Direct, Interpolated
-from .spectral import LinearRegridding, channel_map, meetings, samples_per_channel, telling
+from .spectral import LinearRegridding, SpectralAxis, channel_map, lattices, meetings, samples_per_channel, telling
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Sampling:
+    """In how many places an image channel is sampled, 0 where data are gridded as they are; -1, or lists (`lattices`).
+
+    Those of the cube's axis and of the axis of densities.
+    """
+
+    samples: int = 0
+    places: int = -1
+    of_densities: int = -1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +35,7 @@ class Channels:
 
     frequency: NDArray[np.float64]
     first: int
-    samples: int
+    sampling: Sampling
     exact: Exact
 
 
@@ -42,8 +54,19 @@ def sample_counts(image: ImageOfData, frequency: NDArray, shift: NDArray, exact:
     return samples_per_channel(image.axis, frequency, shift, exact)
 
 
+def samplings(
+    image: ImageOfData, frequency: NDArray, shift: NDArray, exact: Exact
+) -> tuple[list[Sampling], NDArray[np.int64]]:
+    """How a cube's channels are sampled: the ways, and the number of that of each integration."""
+    assert image.axis is not None
+    samples = sample_counts(image, frequency, shift, exact)
+    columns = [samples, *(lattices(axis, frequency, shift, samples) for axis in (image.axis, image.densities))]
+    ways, number = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
+    return [Sampling(*way) for way in ways.tolist()], number.ravel()
+
+
 def needed_channels(
-    image: ImageOfData, frequency: NDArray, shift: NDArray, samples: int, exact: Exact
+    image: ImageOfData, frequency: NDArray, shift: NDArray, sampling: Sampling, exact: Exact
 ) -> NDArray[np.int64]:
     """The data channels from which a part of a cube is made."""
     if image.scheme.needs_density and not image.scheme.by_channel:
@@ -56,15 +79,31 @@ def needed_channels(
     needed = np.zeros(len(frequency), bool)
     times = telling(shift, exact)
     if len(frequency) > 1:
-        regridding = LinearRegridding(axis, frequency, shift[times], max(1, samples), exact.at(times))
-        for channel in range(first, last):
-            found = regridding.brackets(channel)
-            needed[found.low[~found.outside]] = True
-            needed[found.high[~found.outside]] = True
+        for regridding, pad in _regriddings(image, frequency, shift[times], sampling, exact.at(times)):
+            for channel in range(max(0, first - pad), min(regridding.axis.nchan, last - pad)):
+                found = regridding.brackets(channel)
+                needed[found.low[~found.outside]] = True
+                needed[found.high[~found.outside]] = True
     number = channel_map(axis, np.multiply.outer(shift[times], frequency))
     needed |= ((number >= first) & (number < last)).any(axis=0)
     there = np.flatnonzero(needed)
     return np.arange(there[0], there[-1] + 1) if len(there) else there
+
+
+def _regriddings(
+    image: ImageOfData, frequency: NDArray, shift: NDArray, sampling: Sampling, exact: Exact
+) -> list[tuple[LinearRegridding, int]]:
+    """How data are interpolated to the axis of densities, and its channels before the cube's; the cube's likewise.
+
+    The places on an even axis are all among those of the first.
+    """
+    assert image.axis is not None
+    samples, listed = max(1, sampling.samples), sampling.of_densities >= 0
+    found = [(LinearRegridding(image.densities, frequency, shift, samples, exact, listed=listed), 0)]
+    if not image.axis.is_even:
+        listed = sampling.places >= 0
+        found.append((LinearRegridding(image.axis, frequency, shift, samples, exact, listed=listed), image.pad))
+    return found
 
 
 def cube_groups(image: ImageOfData, data: Sequence[tuple[Spectra, Channels]]) -> list[tuple[range, CubeGroup]]:
@@ -74,25 +113,30 @@ def cube_groups(image: ImageOfData, data: Sequence[tuple[Spectra, Channels]]) ->
     if image.scheme.by_channel:
         sources = [_density_source(image, spectra, channels) for spectra, channels in data]
         weights = ChannelWeights(image.scheme, image.grid, sources)
-    members = [(_reach(image, *entry), entry[1].samples, _member(image, *entry)) for entry in data]
-    members = sorted((entry for entry in members if len(entry[0])), key=lambda entry: (entry[1], entry[0].start))
-    found: list[tuple[range, int, list[Member]]] = []
-    for reach, samples, member in members:
-        if found and found[-1][1] == samples and found[-1][0].stop > reach.start:
-            last = found[-1]
-            found[-1] = (range(last[0].start, max(last[0].stop, reach.stop)), samples, [*last[2], member])
+    members = [(_reach(image, *entry), _member(image, *entry)) for entry in data]
+    members = sorted((entry for entry in members if len(entry[0])), key=lambda entry: (entry[1].places, entry[0].start))
+    found: list[tuple[range, list[Member]]] = []
+    for reach, member in members:
+        if found and found[-1][1][-1].places == member.places and found[-1][0].stop > reach.start:
+            before, own = found[-1]
+            found[-1] = (range(before.start, max(before.stop, reach.stop)), [*own, member])
         else:
-            found.append((reach, samples, [member]))
+            found.append((reach, [member]))
     extent = Extent.of(image.grid)
-    return [(reach, CubeGroup(group, extent, weights)) for reach, _, group in found]
+    return [(reach, CubeGroup(group, extent, weights)) for reach, group in found]
 
 
 def _member(image: ImageOfData, spectra: Spectra, channels: Channels) -> Member:
     assert image.axis is not None
-    if channels.samples == 0:
+    if channels.sampling.samples == 0:
         return Direct(spectra, image.axis, image.densities)
-    regridding = LinearRegridding(image.axis, channels.frequency, spectra.shift, channels.samples, channels.exact)
+    regridding = _regridding(image.axis, channels, spectra.shift, channels.exact, channels.sampling.places)
     return Interpolated(spectra, channels.first, regridding, image.densities)
+
+
+def _regridding(axis: SpectralAxis, channels: Channels, shift: NDArray, exact: Exact, places: int) -> LinearRegridding:
+    samples = channels.sampling.samples
+    return LinearRegridding(axis, channels.frequency, shift, samples, exact, listed=places >= 0)
 
 
 def _density_source(image: ImageOfData, spectra: Spectra, channels: Channels) -> Member:
@@ -100,9 +144,10 @@ def _density_source(image: ImageOfData, spectra: Spectra, channels: Channels) ->
     axis = image.densities
     if image.interpolation == "nearest" or len(channels.frequency) < 2:
         return Direct(spectra, axis, axis)
-    frequency, exact = channels.frequency, channels.exact
-    samples = channels.samples or int(samples_per_channel(axis, frequency, spectra.shift, exact).max())
-    regridding = LinearRegridding(axis, frequency, spectra.shift, samples, exact)
+    if channels.sampling.samples == 0:  # of an image of one channel
+        samples = int(samples_per_channel(axis, channels.frequency, spectra.shift, channels.exact).max())
+        channels = dataclasses.replace(channels, sampling=Sampling(samples))
+    regridding = _regridding(axis, channels, spectra.shift, channels.exact, channels.sampling.of_densities)
     return Interpolated(spectra, channels.first, regridding, axis)
 
 
@@ -111,10 +156,10 @@ def _reach(image: ImageOfData, spectra: Spectra, channels: Channels) -> range:
     assert image.axis is not None
     times = telling(spectra.shift, channels.exact)
     shift, exact = spectra.shift[times], channels.exact.at(times)
-    if channels.samples == 0:
+    if channels.sampling.samples == 0:
         number = channel_map(image.axis, np.multiply.outer(shift, channels.frequency))
         found = np.unique(number[number >= 0])
     else:
-        found = LinearRegridding(image.axis, channels.frequency, shift, channels.samples, exact).reached()
+        found = _regridding(image.axis, channels, shift, exact, channels.sampling.places).reached()
     found = found[(found >= image.channels.start) & (found < image.channels.stop)]
     return range(int(found[0]), int(found[-1]) + 1) if len(found) else range(0)

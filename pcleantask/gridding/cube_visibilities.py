@@ -105,7 +105,9 @@ class CubeGroup:
         if all(list(shares) == [channel] for shares in found):
             return {channel: _joined([shares[channel] for shares in found], 0)}
         numbers = sorted({number for shares in found for number in shares})
-        blank = [np.zeros((len(member.spectra.time), member.samples), np.float32) for member in self._members]
+        blank = [
+            np.zeros((len(member.spectra.time), len(member.frequency(channel))), np.float32) for member in self._members
+        ]
         total = {}
         for number in numbers:
             pieces = [shares.get(number, empty) for shares, empty in zip(found, blank, strict=True)]

@@ -87,8 +87,9 @@ class Interpolated:
         return self.spectra.weight.T
 
     @property
-    def samples(self) -> int:
-        return self._regridding.samples
+    def places(self) -> tuple[int, float]:
+        """In how many places channels are sampled, and where a list of places begins: data alike go together."""
+        return self._regridding.samples, self._regridding.list_begin
 
     def frequency(self, channel: int) -> Doubles:
         return self._regridding.sampled(channel)
@@ -96,11 +97,11 @@ class Interpolated:
     def part(self, channel: int) -> Part:
         """The data set in an image channel."""
         found = self._regridding.brackets(channel)
-        shape = (len(self._data), len(self.spectra.time), self.samples)
+        frequency = self.frequency(channel)
+        shape = (len(self._data), len(self.spectra.time), len(frequency))
         data, weight = np.empty(shape, np.complex64), np.empty(shape[1:], np.float32)
         nearest = []
-        frequency = self.frequency(channel)
-        for sample in range(self.samples):
+        for sample in range(len(frequency)):
             pieces = _Sample(found, sample, self.spectra.time, self._first)
             mixed = pieces.mix(self._weight)
             weight[:, sample] = mixed
@@ -182,7 +183,7 @@ class Direct:
         That of densities.
     """
 
-    samples = 1
+    places = (0, 0.0)
 
     def __init__(self, spectra: Spectra, axis: SpectralAxis, densities: SpectralAxis) -> None:
         self.spectra, self._axis, self._densities = spectra, axis, densities

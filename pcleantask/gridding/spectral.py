@@ -7,6 +7,7 @@ Follows FTMachine::matchChannel, interpolateFrequencyTogrid, getInterpolateArray
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Literal
 
@@ -42,6 +43,11 @@ class SpectralAxis:
     def nchan(self) -> int:
         return len(self.frequency)
 
+    @functools.cached_property
+    def is_even(self) -> bool:
+        """Whether all channels are as far from the next; those of optical velocities are not."""
+        return np.allclose(np.diff(self.frequency), self.width, rtol=1e-7, atol=0)
+
     def padded(self, count: int) -> SpectralAxis:
         """The axis with more channels at both ends, as far from each other as the first two."""
         steps = self.width * np.arange(1, count + 1)
@@ -51,7 +57,7 @@ class SpectralAxis:
     def pixel(self, frequency: Doubles) -> Doubles:
         """Where frequencies fall, in channels from the first; beyond the ends by the width there."""
         linear = (frequency - self.frequency[0]) / self.width
-        if np.allclose(np.diff(self.frequency), self.width, rtol=1e-7, atol=0):
+        if self.is_even:
             return linear
         sign = np.sign(self.width)
         inner = np.interp(sign * frequency, sign * self.frequency, np.arange(self.nchan))
@@ -68,6 +74,20 @@ def samples_per_channel(axis: SpectralAxis, frequency: Doubles, shift: Doubles, 
     if axis.nchan < 2 or len(frequency) < 2:
         return np.zeros(len(shift), int)
     return np.maximum(1, np.floor(_relative_width(axis, frequency, shift, exact)).astype(int))
+
+
+def lattices(axis: SpectralAxis, frequency: Doubles, shift: Doubles, samples: Ints) -> Ints:
+    """Which of CASA's lists an uneven axis is sampled at, for each integration: -1 where at its channels themselves.
+
+    The places in the list of one integration are the same in all channels of an even axis alone.
+    """
+    lists = np.full(len(shift), -1)
+    for count in np.unique(samples) if not axis.is_even else ():
+        own = np.flatnonzero((samples == count) & (_relative_width(axis, frequency, shift, None) > 1))
+        if count > 0 and len(own):
+            begin = LinearRegridding(axis, frequency, shift[own], int(count), listed=True).begin
+            lists[own] = np.unique(begin, return_inverse=True)[1]
+    return lists
 
 
 def _relative_width(axis: SpectralAxis, frequency: Doubles, shift: Doubles, exact: Exact | None) -> Doubles:
@@ -124,31 +144,54 @@ class LinearRegridding:
         In how many places each image channel is sampled.
     exact : Exact, optional
         Frequencies where rounding matters.
+    listed : bool
+        Whether the axis is uneven and sampled at the places of a list, one for all these integrations (`lattices`).
     """
 
     def __init__(
-        self, axis: SpectralAxis, frequency: Doubles, shift: Doubles, samples: int, exact: Exact | None = None
+        self,
+        axis: SpectralAxis,
+        frequency: Doubles,
+        shift: Doubles,
+        samples: int,
+        exact: Exact | None = None,
+        *,
+        listed: bool = False,
     ) -> None:
         self.axis, self.frequency, self.shift, self.samples = axis, frequency, shift, samples
         self._exact = exact or Exact.nowhere(len(shift))
         self._step = float(np.copysign(axis.width / samples, frequency[1] - frequency[0]))
-        self._begin, self._count = self._list()
+        self.begin, self._count = self._list()
+        self._is_listed = listed
         self._lists = self._exact_lists()
         self._seen = self._channels_seen()
 
+    @property
+    def list_begin(self) -> float:
+        """Where the list of places begins [Hz]; 0 on an even axis, whose places are those of its channels."""
+        return float(self.begin[0]) if self._is_listed else 0.0
+
     def sampled(self, channel: int) -> Doubles:
         """Frequencies at which an image channel is sampled [Hz], shape (sample,)."""
-        offsets = (np.arange(self.samples) + 0.5) / self.samples - 0.5
-        return self.axis.frequency[channel] + offsets * self.axis.width
+        centre, half = self.axis.frequency[channel], abs(self.axis.width) / 2
+        if not self._is_listed:
+            offsets = (np.arange(self.samples) + 0.5) / self.samples - 0.5
+            return centre + offsets * self.axis.width
+        nearest = int(np.rint((centre - self.begin[0]) / self._step))
+        listed = self.begin[0] + self._step * (nearest + np.arange(-self.samples, self.samples + 1))
+        own = (listed >= centre - half) & (listed < centre + half)
+        for later in self.axis.frequency[channel + 1 : channel + 2]:  # of two channels that overlap it has the place
+            own &= (listed < later - half) | (listed >= later + half)
+        return listed[own]
 
     def brackets(self, channel: int) -> Brackets:
         """The data channels around each sample of an image channel, (time, sample)."""
         places = self.sampled(channel)
         found = bracket(self.frequency, places[np.newaxis] / self.shift[:, np.newaxis])
         found = self._exact.settle(found, self._exact_places(places))
-        if self.samples < 2:
+        if self.samples < 2 and not self._is_listed:
             return found
-        number = (places - self._begin[:, np.newaxis]) / self._step
+        number = (places - self.begin[:, np.newaxis]) / self._step
         listed = (number >= -0.25) & (number <= self._count[:, np.newaxis] - 0.75)
         return Brackets(found.low, found.high, found.fraction, found.outside | ~listed)
 
@@ -220,7 +263,7 @@ class LinearRegridding:
         """CASA's lists at integrations where rounding matters, shape (kind, place): sums of their steps."""
         times = self._exact.times
         steps = np.full((len(times), int(self._count[times].max(initial=1))), self._step)
-        steps[:, 0] = self._begin[times]
+        steps[:, 0] = self.begin[times]
         return np.cumsum(steps, axis=1)
 
     def _exact_places(self, places: Doubles) -> Doubles:

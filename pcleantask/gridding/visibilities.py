@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..config import ImageField, PcleanConfig
 from ..toolrecords import Record
 from .block import Block, at_one_shift, phasor
-from .cube_plan import Channels, cube_groups, exact_frequencies, needed_channels, sample_counts
+from .cube_plan import Channels, Sampling, cube_groups, exact_frequencies, needed_channels, samplings
 from .cube_visibilities import CubeGroup
 from .extent import Extent
 from .history import History
@@ -83,25 +83,25 @@ def read_visibilities(
 
 
 def _read(reader: Reader, source: DataSet, image: ImageOfData) -> Iterator[tuple[Spectra, Channels]]:
-    """Read a data set, in pieces where an image channel is sampled more often at one time than at another."""
+    """Read a data set, in pieces where an image channel is sampled otherwise at one time than at another."""
     integrations = reader.integrations(source)
     exact = exact_frequencies(image, source.frequency, integrations)
     if image.axis is None:
-        yield reader.read(source, integrations), Channels(source.frequency, 0, 0, exact)
+        yield reader.read(source, integrations), Channels(source.frequency, 0, Sampling(), exact)
         return
-    samples = sample_counts(image, source.frequency, integrations.shift, exact)
-    for count in np.unique(samples).tolist():
-        own = samples[integrations.number] == count
+    ways, way_of_each = samplings(image, source.frequency, integrations.shift, exact)
+    for way, sampling in enumerate(ways):
+        own = way_of_each[integrations.number] == way
         piece = source if own.all() else dataclasses.replace(source, rows=source.rows[own])
         times = integrations if own.all() else reader.integrations(piece)
         numbers = np.empty(len(times.shift), int)
         numbers[times.number] = integrations.number[own]
         here = exact.at(numbers)
-        needed = needed_channels(image, source.frequency, times.shift, count, here)
+        needed = needed_channels(image, source.frequency, times.shift, sampling, here)
         if not len(needed):
             continue
         chosen = dataclasses.replace(piece, channels=source.channels[needed], frequency=source.frequency[needed])
-        yield reader.read(chosen, times), Channels(source.frequency, int(needed[0]), count, here)
+        yield reader.read(chosen, times), Channels(source.frequency, int(needed[0]), sampling, here)
 
 
 class Visibilities:
