@@ -146,13 +146,14 @@ def sum_densities(paths: Sequence[str], folder: Path, weights: Record) -> list[s
     """Write the sum of the parts' densities to an image for each part, with the constants of all rows' weights.
 
     CASA keeps with a density which data it is for, and the constant f2 of Briggs' weights, (5 / 10^R)^2 W / sum(g^2)
-    where g is the density and W the sum of weights.
+    where g is the density and W the sum of weights; it isn't a number where all rows of a part are flagged.
     """
     total, scaled = np.zeros(1), 0.0
     for path in paths:
         with casa.opened_image(path) as image:
             density, information = image.getchunk(), image.miscinfo()
-        scaled += information["f2"] * np.sum(density**2)
+        if density.any():
+            scaled += information["f2"] * np.sum(density**2)
         total = total + density
     written = []
     for rank, path in enumerate(paths):
@@ -160,7 +161,7 @@ def sum_densities(paths: Sequence[str], folder: Path, weights: Record) -> list[s
         shutil.copytree(path, written[-1])
         with casa.opened_image(written[-1]) as image:
             image.putchunk(total)
-            if weights["rmode"] == "norm":
+            if weights["rmode"] == "norm" and total.any():
                 image.setmiscinfo({**image.miscinfo(), "f2": scaled / np.sum(total**2)})
     return written
 

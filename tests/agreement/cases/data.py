@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .furnish import outlier_mask, sessions
+from .furnish import flagged_session, outlier_mask, sessions
 from .table import (
     AUTO,
     GO_ON,
@@ -36,6 +36,8 @@ SECOND_OUTLIER = "imagename=outlier2\nimsize=12\ncell=16arcsec\nphasecenter=J200
 
 DATA = [
     mfs("two-ms", vis=["line.ms", "late.ms"], spw=["0:2~9", "0:1~7"], antenna=["", "0~9&"]),
+    # A worker has nothing but flagged rows.
+    after(mfs("two-ms-one-flagged", vis=["line.ms", "late.ms"], weighting="briggs"), flagged_session),
     cube("cube-two-ms", vis=["line.ms", "late.ms"], spw=["0", "0"]),
     cube("cube-two-ms-selection", vis=["line.ms", "late.ms"], spw=["0:2~11", "0"], antenna=["0~10&", ""],
          scan=["1", ""], weighting="briggsbwtaper"),

@@ -62,6 +62,12 @@ def sessions(folder: Path) -> None:
                 table.putcol("OBSERVATION_ID", number % 2)
 
 
+def flagged_session(folder: Path) -> None:
+    """All rows of late.ms are flagged."""
+    with casa.opened_table(str(folder / "late.ms"), writable=True) as table:
+        table.putcol("FLAG", np.ones_like(table.getcol("FLAG")))
+
+
 def _add_rows(path: str, count: int) -> None:
     """Add copies of the first row."""
     with casa.opened_table(path, writable=True) as table:
