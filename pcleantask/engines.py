@@ -41,7 +41,7 @@ def beyond_ducc(config: PcleanConfig) -> str:
     }
     for field in config.fields:
         found |= _beyond_ducc(field)
-    axes = {(field.specmode, field.nchan, str(field.start), str(field.width)) for field in config.fields}
+    axes = {(field.specmode, field.nchan, str(field.start), _width(field)) for field in config.fields}
     if config.data_need:
         found[config.data_need] = True
     found["outlier fields of another specmode, nchan, start or width"] = len(axes) > 1
@@ -54,6 +54,11 @@ def _beyond_ducc(field: ImageField) -> dict[str, bool]:
         f"specmode={field.specmode!r}": field.specmode not in SPECMODES,
         f"phasecenter={field.phasecenter!r}": _moves(field.phasecenter),
     }
+
+
+def _width(field: ImageField) -> str:
+    """The width as CASA tells widths apart: the number 2 is one of 2 channels, the text '2' the default, one of 1."""
+    return "" if str(field.width) in ("", "1") else repr(field.width)
 
 
 def _moves(phasecenter: int | str) -> bool:

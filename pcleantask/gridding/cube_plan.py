@@ -129,7 +129,7 @@ def cube_groups(image: ImageOfData, data: Sequence[tuple[Spectra, Channels]]) ->
 def _member(image: ImageOfData, spectra: Spectra, channels: Channels) -> Member:
     assert image.axis is not None
     if channels.sampling.samples == 0:
-        return Direct(spectra, image.axis, image.densities)
+        return Direct(spectra, channels.first, image.axis, image.densities)
     regridding = _regridding(image.axis, channels, spectra.shift, channels.exact, channels.sampling.places)
     return Interpolated(spectra, channels.first, regridding, image.densities)
 
@@ -143,7 +143,7 @@ def _density_source(image: ImageOfData, spectra: Spectra, channels: Channels) ->
     """The data set as it counts for densities: on an axis with more channels, which may be interpolated to."""
     axis = image.densities
     if image.interpolation == "nearest" or len(channels.frequency) < 2:
-        return Direct(spectra, axis, axis)
+        return Direct(spectra, channels.first, axis, axis)
     if channels.sampling.samples == 0:  # of an image of one channel
         samples = int(samples_per_channel(axis, channels.frequency, spectra.shift, channels.exact).max())
         channels = dataclasses.replace(channels, sampling=Sampling(samples))

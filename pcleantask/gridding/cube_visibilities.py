@@ -74,20 +74,24 @@ class CubeGroup:
     """
 
     def __init__(self, members: Sequence[Member], extent: Extent, weights: ChannelWeights | None = None) -> None:
-        self._members, self._extent, self._weights = members, extent, weights
-        self._same_rows = all(isinstance(member, Interpolated) for member in members)
+        self.members, self._extent, self._weights = members, extent, weights
+        self.has_same_rows = all(isinstance(member, Interpolated) for member in members)
         self._uvw: Doubles | None = None
         self._reaches = [member.spectra.reach for member in members]
 
+    def frequency(self, channel: int) -> Doubles:
+        """Where an image channel is sampled, or its centre [Hz]."""
+        return self.members[0].frequency(channel)
+
     def block(self, channel: int) -> Block:
         """The visibilities of an image channel."""
-        frequency = self._members[0].frequency(channel)
+        frequency = self.frequency(channel)
         parts = [
             self._weighted(member, member.part(channel), frequency, self._extent.holds_all(reach, frequency))
-            for member, reach in zip(self._members, self._reaches, strict=True)
+            for member, reach in zip(self.members, self._reaches, strict=True)
         ]
         uvw, data, weight, psf_weight = zip(*parts, strict=True)
-        if self._uvw is None or not self._same_rows:
+        if self._uvw is None or not self.has_same_rows:
             self._uvw = _joined(uvw, 0)
         joined = _joined(weight, 0)
         same = all(a is b for a, b in zip(weight, psf_weight, strict=True))
@@ -101,12 +105,12 @@ class CubeGroup:
 
     def coupling(self, channel: int) -> dict[int, NDArray]:
         """Shares of image channels' predictions in a channel's visibilities, shape (row, sample)."""
-        found = [member.coupling(channel) for member in self._members]
+        found = [member.coupling(channel) for member in self.members]
         if all(list(shares) == [channel] for shares in found):
             return {channel: _joined([shares[channel] for shares in found], 0)}
         numbers = sorted({number for shares in found for number in shares})
         blank = [
-            np.zeros((len(member.spectra.time), len(member.frequency(channel))), np.float32) for member in self._members
+            np.zeros((len(member.spectra.time), len(member.frequency(channel))), np.float32) for member in self.members
         ]
         total = {}
         for number in numbers:

@@ -27,7 +27,7 @@ from .. import casa
 from ..config import PcleanConfig
 from ..cores import usable_threads
 from ..engines import WIDE_GRIDDERS
-from ..errors import ImagingError
+from ..errors import ImagingError, ParameterError
 from ..toolrecords import Record, ToolRecords
 from .casa_gridder import CasaGridder
 from .coordinates import image_coordinates
@@ -262,6 +262,11 @@ class DuccGridder:
         self._ahead: ResidualsAhead | None = None
         self._saves_model = config.run.savemodel != "none" and not config.saves_model_late
         self._coordinates = image_coordinates(self._records, with_model=True)
+        if len({nchan for _, nchan in self._coordinates}) > 1:
+            raise ParameterError(
+                "engine='ducc' doesn't do outlier fields of other numbers of channels, as the data give them here; "
+                "use engine='casa'"
+            )
         self._whole = whole or WholeCube([csys for csys, _ in self._coordinates], self._coordinates[0][1])
         self._values_at_once = values_at_once()
         self._fields = [self._open(number) for number in range(len(config.fields))] if reads else []

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .block import Block
+from .block import Block, Sampling
 from .field_images import FieldImages
 from .memory import WORKING_VALUES
 from .models import CubeModel, ModelPlanes, offset, predict_continuum, shifted, taylor_weights
@@ -266,10 +266,13 @@ class _Predictions:
 
 
 class _View(NamedTuple):
-    """What a source's model is predicted with at a block: the block about the source's own centre, if it is another."""
+    """What a source's model is predicted with at a block: its rows about the source's own centre, if that is another.
 
-    block: Block | None
-    group: int = 0
+    Predictions are kept for the blocks of a group, where these have the same rows.
+    """
+
+    block: Sampling | None
+    group: int | None = 0
     shares: Mapping[int, NDArray[Any]] = MappingProxyType({})
 
 
@@ -277,8 +280,9 @@ class _Source:
     """A field's model, as it is seen from the same or another field."""
 
     def __init__(self, seen_from: Field, field: Field, planes: ModelPlanes) -> None:
-        self._field, self._planes = field, planes
+        self._field, self._planes, self._seen_from = field, planes, seen_from
         self._path = None if field is seen_from else offset(field.images, seen_from.images)
+        self._other = field.visibilities.as_other_field() if field is not seen_from and field.images.is_cube else None
         self._cubes: dict[int, CubeModel] = {}
 
     def views(self, channel: int) -> Iterator[_View]:
@@ -287,20 +291,25 @@ class _Source:
         if visibilities.axis is None:
             yield from itertools.repeat(_View(None)) if is_own else map(_View, visibilities.blocks(self._field.at_once))
             return
-        number = channel + self._field.first
-        groups = visibilities.groups(number)
-        blocks = [None] * len(groups) if is_own else visibilities.channel(number)
-        yield from itertools.starmap(_View, zip(blocks, groups, visibilities.coupling(number), strict=True))
+        groups = self._seen_from.visibilities.groups(channel + self._field.first)
+        if self._other is None:
+            shares = visibilities.coupling(channel + self._field.first)
+            yield from (_View(None, number, share) for (number, _), share in zip(groups, shares, strict=True))
+            return
+        for number, group in groups:
+            at, share = self._other.at(group, channel + self._field.first)
+            yield _View(at, number if group.has_same_rows else None, share)
 
     def model(self, block: Block, view: _View) -> NDArray[np.complex64] | None:
         """The model at a block of the field from which it is seen; None where it is empty."""
         own, axis = view.block or block, self._field.visibilities.axis
         if axis is None:
-            found = predict_continuum(self._planes, self._field.transform.predict, own, own.weight > 0)
+            found = predict_continuum(self._planes, self._field.transform.predict, own, block.weight > 0)
         else:
-            if view.group not in self._cubes:
-                self._cubes[view.group] = CubeModel(
-                    self._planes, self._field.transform.predict, axis.frequency, self._field.first
-                )
-            found = self._cubes[view.group].at(own, view.shares)
+            cube = self._cubes.get(view.group) if view.group is not None else None
+            if cube is None:
+                cube = CubeModel(self._planes, self._field.transform.predict, axis.frequency, self._field.first)
+            if view.group is not None:
+                self._cubes[view.group] = cube
+            found = cube.at(own, view.shares)
         return found if found is None or self._path is None else shifted(found, block, self._path)

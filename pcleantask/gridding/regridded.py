@@ -61,6 +61,37 @@ class Part:
     nearest: list[Nearest]
 
 
+@dataclass(frozen=True)
+class Mixture:
+    """From which data channels, of the selected ones, the visibilities of an image channel are mixed.
+
+    Attributes
+    ----------
+    rows : slice or ndarray of int64
+        Of the data set.
+    place : ndarray of int64, shape (row,)
+        Which of the places each of them is of.
+    low, high : ndarray of int64, shape (place, sample)
+    fraction : ndarray of float64, shape (place, sample)
+        How much of the second there is.
+    outside : ndarray of bool, shape (place, sample)
+        Where there is nothing.
+    stretch : ndarray of float64, shape (row,), or None
+        What uvw are multiplied with.
+    """
+
+    rows: slice | Ints
+    place: Ints
+    low: Ints
+    high: Ints
+    fraction: Doubles
+    outside: NDArray[np.bool_]
+    stretch: Doubles | None = None
+
+
+Predicted = list[tuple[Ints, Doubles]]
+
+
 class Interpolated:
     """A data set interpolated to image channels.
 
@@ -132,6 +163,15 @@ class Interpolated:
             for number, share in shares.items()
         }
 
+    def mixture(self, channel: int) -> Mixture:
+        """From which data an image channel is made."""
+        found = self._regridding.brackets(channel)
+        return Mixture(slice(None), self.spectra.time, found.low, found.high, found.fraction, found.outside)
+
+    def predicted(self, times: Ints, data: Ints) -> Predicted:
+        """The image channels from which data channels [time, any] are predicted at integrations, and their shares."""
+        return self._regridding.prediction(data, times)
+
     def _nearest(self, found: Brackets, sample: int) -> Nearest:
         spectra, time = self.spectra, self.spectra.time
         data = found.nearest[:, sample]
@@ -177,6 +217,8 @@ class Direct:
     Parameters
     ----------
     spectra : Spectra
+    first : int
+        Number, among the selected channels, of the first that was read.
     axis : SpectralAxis
         The image's, or that of densities.
     densities : SpectralAxis
@@ -185,8 +227,8 @@ class Direct:
 
     places = (0, 0.0)
 
-    def __init__(self, spectra: Spectra, axis: SpectralAxis, densities: SpectralAxis) -> None:
-        self.spectra, self._axis, self._densities = spectra, axis, densities
+    def __init__(self, spectra: Spectra, first: int, axis: SpectralAxis, densities: SpectralAxis) -> None:
+        self.spectra, self._first, self._axis, self._densities = spectra, first, axis, densities
         self._frequency = np.multiply.outer(spectra.shift, spectra.source.frequency)
         self._map = channel_map(axis, self._frequency)
 
@@ -212,6 +254,20 @@ class Direct:
         rows, data = falling(self._map, channel, spectra.time)
         weight = np.where(spectra.flag_row[rows], FLAGGED, spectra.weight[rows, data] * spectra.hands)
         yield spectra.uvw[rows, 0], spectra.uvw[rows, 1], self._frequency[spectra.time[rows], data], weight
+
+    def mixture(self, channel: int) -> Mixture:
+        """From which data an image channel is made: a place for each row."""
+        rows, data = falling(self._map, channel, self.spectra.time)
+        number, nothing = (data + self._first)[:, np.newaxis], np.zeros((len(rows), 1))
+        stretch = self._frequency[self.spectra.time[rows], data] / self.frequency(channel)[0]
+        return Mixture(rows, np.arange(len(rows)), number, number, nothing, nothing > 0, stretch)
+
+    def predicted(self, times: Ints, data: Ints) -> Predicted:
+        """As `Interpolated.predicted`: the channel that data fall into."""
+        read = data - self._first
+        there = (read >= 0) & (read < self._map.shape[1])
+        number = np.where(there, self._map[times[:, np.newaxis], np.where(there, read, 0)], -1)
+        return [(np.maximum(number, 0), (number >= 0).astype(float))]
 
     def coupling(self, channel: int) -> dict[int, NDArray]:
         """A channel's data are predicted from that channel, where they are."""

@@ -219,17 +219,20 @@ class LinearRegridding:
                         total[int(number)] = total.get(int(number), 0) + piece
         return total
 
-    def prediction(self, channel: Ints) -> list[tuple[Ints, Doubles]]:
-        """The two image channels from which data channels [time, any] are predicted, and their shares, likewise."""
+    def prediction(self, channel: Ints, times: Ints | slice = slice(None)) -> list[tuple[Ints, Doubles]]:
+        """The two image channels from which data channels [time, any] are predicted, and their shares, likewise.
+
+        `times` are the integrations, where it isn't all of them.
+        """
         step = self.axis.width / self.samples
         first = self.axis.frequency[0] - (self.axis.width - step) / 2
-        frequency = self.frequency[channel] * self.shift[:, np.newaxis]
+        frequency = self.frequency[channel] * self.shift[times, np.newaxis]
         place = (frequency - first) / step if self.samples > 1 else self.axis.pixel(frequency)
         low = np.clip(np.ceil(place - 1e-9).astype(int) - 1, 0, self.samples * self.axis.nchan - 2)
         fraction = place - low
-        lowest, highest = self._seen
+        lowest, highest = (number[times] for number in self._seen)
         number = channel_map(self.axis, frequency)
-        mapped = (number >= 0) | self._is_near(frequency)
+        mapped = (number >= 0) | self._is_near(frequency, times)
         found = []
         for number, share in ((low // self.samples, 1 - fraction), ((low + 1) // self.samples, fraction)):
             seen = (number >= lowest[:, np.newaxis]) & (number <= highest[:, np.newaxis]) & mapped
@@ -295,9 +298,9 @@ class LinearRegridding:
         lowest[near.any(axis=1) | (lowest == highest)] = 0
         return lowest, highest
 
-    def _is_near(self, frequency: Doubles) -> NDArray[np.bool_]:
+    def _is_near(self, frequency: Doubles, times: Ints | slice = slice(None)) -> NDArray[np.bool_]:
         """Whether data outside the image are within reach of interpolation, as matchChannel sees it."""
-        width = np.abs(self.frequency[1] - self.frequency[0]) * self.shift[:, np.newaxis]
+        width = np.abs(self.frequency[1] - self.frequency[0]) * self.shift[times, np.newaxis]
         beyond = self.axis.frequency[-1] + (self.axis.frequency[-1] - self.axis.frequency[-2])
         low, high = sorted((float(self.axis.frequency[0]), float(beyond)))
         above = (frequency < high + FAR * width) & (frequency > high - NEAR * width)

@@ -22,6 +22,7 @@ from .extent import Extent
 from .history import History
 from .image_of_data import ImageOfData
 from .memory import WORKING_VALUES, Arena
+from .other_field import OtherField
 from .reading import Reader, Spectra, row_pieces
 from .selection import DataSet, find_data
 from .spectral import SpectralAxis
@@ -202,9 +203,17 @@ class Visibilities:
                     spectra.forget()
         return blocks
 
-    def groups(self, channel: int) -> list[int]:
-        """Which group each block of `channel` is of: blocks of one group have the same rows in all channels."""
-        return [number for number, (reach, _) in enumerate(self._groups) if channel in reach]
+    def groups(self, channel: int) -> list[tuple[int, CubeGroup]]:
+        """The group that each block of `channel` is of, and its number.
+
+        Blocks of a group whose data are interpolated have the same rows in all channels.
+        """
+        return [(number, group) for number, (reach, group) in enumerate(self._groups) if channel in reach]
+
+    def as_other_field(self) -> OtherField:
+        """A cube as it is seen from another field."""
+        assert self.axis is not None
+        return OtherField([member for _, group in self._groups for member in group.members], self.axis)
 
     def coupling(self, channel: int) -> list[dict[int, NDArray]]:
         """What to subtract from an image channel's visibilities, for each block of `channel`.

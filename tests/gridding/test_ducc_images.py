@@ -317,6 +317,33 @@ def test_outliers_are_subtracted_from_each_other(imaged: Callable[..., Imaged]) 
     assert max(residuals) < 0.03
 
 
+@pytest.mark.parametrize("width", ["", "2MHz"])
+@pytest.mark.parametrize("interpolation", ["linear", "nearest"])
+def test_models_of_two_cubes_are_subtracted_from_both(
+    interpolation: str, width: str, imaged: Callable[..., Imaged], tclean: TaskProcess
+) -> None:
+    """What is left of tclean's models in tclean's images and in ducc's; each field's axis is made where it is."""
+    outlier = "imagename=out\nimsize=[24,24]\nphasecenter=J2000 10h00m00.35s -24d59m57.4s\nspecmode=cube\n"
+    Path("out.txt").write_text(f"{outlier}nchan=-1\nwidth={width}\n" if width else f"{outlier}nchan=-1\n")
+    axis = {"start": "", "nchan": -1, "width": width, "outframe": "LGROUP", "interpolation": interpolation}
+    fields = {"imsize": 64, "phasecenter": "J2000 09h59m59.83s -25d00m00.8s", "outlierfile": "out.txt"}
+    parameters = {**CUBE, **axis, **fields, "vis": ["line.ms", "late.ms"], "deconvolver": "hogbom", "niter": 300}
+    imaged({**parameters, "outlierfile": "", "niter": 0})
+    again = {**parameters, "niter": 0, "calcpsf": False}
+    assert not any(outcome.error for outcome in tclean.run([Call("tclean", parameters)], Path.cwd()))
+    for path in [*Path.cwd().glob(f"{NAME}.*"), *Path.cwd().glob("out.*")]:
+        if path.is_dir():
+            shutil.copytree(path, Path("ducc") / path.name)
+    assert not any(outcome.error for outcome in tclean.run([Call("tclean", again)], Path.cwd()))
+    Path("ducc/out.txt").write_text(Path("out.txt").read_text().replace("=out", "=ducc/out"))
+    pclean(**{**again, "imagename": f"ducc/{NAME}", "engine": "ducc", "outlierfile": "ducc/out.txt"})
+    for name in (NAME, "out"):
+        assert pixels(f"{name}.model").max() > 0.1
+        off = abs(pixels(f"ducc/{name}.residual") - pixels(f"{name}.residual"))
+        sys.stdout.write(f"{interpolation} {width} {name}: {off.max():.1e} Jy/beam\n")
+        assert off.max() < 1e-3
+
+
 ZERO_MASKS: dict[str, dict[str, Any]] = {
     "mfs": {**MFS, "deconvolver": "hogbom"},
     "mfs-clark": {**MFS, "deconvolver": "clark"},
