@@ -295,6 +295,7 @@ def _start_model(folder: Path, shape: tuple[int, ...]) -> np.ndarray:
         model[x, y] = generator.standard_normal(shape[2:])
     with casa.opened_image(str(folder / "start.model")) as image:
         image.putchunk(model)
+        image.setbrightnessunit("Jy/pixel")
     return model
 
 
