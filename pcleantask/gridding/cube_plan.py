@@ -17,16 +17,23 @@ from .regridded import Direct, Interpolated
 from .spectral import LinearRegridding, SpectralAxis, channel_map, lattices, meetings, samples_per_channel, telling
 
 
-@dataclasses.dataclass(frozen=True, order=True)
-class Sampling:
-    """In how many places an image channel is sampled, 0 where data are gridded as they are; -1, or lists (`lattices`).
+@dataclasses.dataclass(frozen=True)
+class Places:
+    """Where an axis is sampled: in `samples` places a channel, 0 where data are gridded as they are.
 
-    Those of the cube's axis and of the axis of densities.
+    `number` is that of CASA's list of places (`lattices`), -1 where they are about the centres of channels.
     """
 
     samples: int = 0
-    places: int = -1
-    of_densities: int = -1
+    number: int = -1
+
+
+@dataclasses.dataclass(frozen=True)
+class Sampling:
+    """Where a cube's axis and that of densities are sampled: the width of a channel is the same but for rounding."""
+
+    image: Places = Places()
+    densities: Places = Places()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,9 +67,14 @@ def samplings(
     """How a cube's channels are sampled: the ways, and the number of that of each integration."""
     assert image.axis is not None
     samples = sample_counts(image, frequency, shift, exact)
-    columns = [samples, *(lattices(axis, frequency, shift, samples) for axis in (image.axis, image.densities))]
+    columns = [samples, lattices(image.axis, frequency, shift, samples)]
+    if image.scheme.by_channel and image.interpolation != "nearest":
+        samples = samples_per_channel(image.densities, frequency, shift, exact)
+        columns += [samples, lattices(image.densities, frequency, shift, samples)]
+    else:
+        columns += columns
     ways, number = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
-    return [Sampling(*way) for way in ways.tolist()], number.ravel()
+    return [Sampling(Places(*way[:2]), Places(*way[2:])) for way in ways.tolist()], number.ravel()
 
 
 def needed_channels(
@@ -79,8 +91,10 @@ def needed_channels(
     needed = np.zeros(len(frequency), bool)
     times = telling(shift, exact)
     if len(frequency) > 1:
-        for regridding, pad in _regriddings(image, frequency, shift[times], sampling, exact.at(times)):
-            for channel in range(max(0, first - pad), min(regridding.axis.nchan, last - pad)):
+        assert image.axis is not None
+        for own, places, pad in ((axis, sampling.densities, 0), (image.axis, sampling.image, image.pad)):
+            regridding = _regridding(own, frequency, shift[times], places, exact.at(times))
+            for channel in range(max(0, first - pad), min(own.nchan, last - pad)):
                 found = regridding.brackets(channel)
                 needed[found.low[~found.outside]] = True
                 needed[found.high[~found.outside]] = True
@@ -90,20 +104,10 @@ def needed_channels(
     return np.arange(there[0], there[-1] + 1) if len(there) else there
 
 
-def _regriddings(
-    image: ImageOfData, frequency: NDArray, shift: NDArray, sampling: Sampling, exact: Exact
-) -> list[tuple[LinearRegridding, int]]:
-    """How data are interpolated to the axis of densities, and its channels before the cube's; the cube's likewise.
-
-    The places on an even axis are all among those of the first.
-    """
-    assert image.axis is not None
-    samples, listed = max(1, sampling.samples), sampling.of_densities >= 0
-    found = [(LinearRegridding(image.densities, frequency, shift, samples, exact, listed=listed), 0)]
-    if not image.axis.is_even:
-        listed = sampling.places >= 0
-        found.append((LinearRegridding(image.axis, frequency, shift, samples, exact, listed=listed), image.pad))
-    return found
+def _regridding(
+    axis: SpectralAxis, frequency: NDArray, shift: NDArray, places: Places, exact: Exact
+) -> LinearRegridding:
+    return LinearRegridding(axis, frequency, shift, max(1, places.samples), exact, listed=places.number >= 0)
 
 
 def cube_groups(image: ImageOfData, data: Sequence[tuple[Spectra, Channels]]) -> list[tuple[range, CubeGroup]]:
@@ -128,26 +132,19 @@ def cube_groups(image: ImageOfData, data: Sequence[tuple[Spectra, Channels]]) ->
 
 def _member(image: ImageOfData, spectra: Spectra, channels: Channels) -> Member:
     assert image.axis is not None
-    if channels.sampling.samples == 0:
+    places = channels.sampling.image
+    if places.samples == 0:
         return Direct(spectra, channels.first, image.axis, image.densities)
-    regridding = _regridding(image.axis, channels, spectra.shift, channels.exact, channels.sampling.places)
+    regridding = _regridding(image.axis, channels.frequency, spectra.shift, places, channels.exact)
     return Interpolated(spectra, channels.first, regridding, image.densities)
-
-
-def _regridding(axis: SpectralAxis, channels: Channels, shift: NDArray, exact: Exact, places: int) -> LinearRegridding:
-    samples = channels.sampling.samples
-    return LinearRegridding(axis, channels.frequency, shift, samples, exact, listed=places >= 0)
 
 
 def _density_source(image: ImageOfData, spectra: Spectra, channels: Channels) -> Member:
     """The data set as it counts for densities: on an axis with more channels, which may be interpolated to."""
-    axis = image.densities
-    if image.interpolation == "nearest" or len(channels.frequency) < 2:
+    axis, places = image.densities, channels.sampling.densities
+    if places.samples == 0:
         return Direct(spectra, channels.first, axis, axis)
-    if channels.sampling.samples == 0:  # of an image of one channel
-        samples = int(samples_per_channel(axis, channels.frequency, spectra.shift, channels.exact).max())
-        channels = dataclasses.replace(channels, sampling=Sampling(samples))
-    regridding = _regridding(axis, channels, spectra.shift, channels.exact, channels.sampling.of_densities)
+    regridding = _regridding(axis, channels.frequency, spectra.shift, places, channels.exact)
     return Interpolated(spectra, channels.first, regridding, axis)
 
 
@@ -156,10 +153,10 @@ def _reach(image: ImageOfData, spectra: Spectra, channels: Channels) -> range:
     assert image.axis is not None
     times = telling(spectra.shift, channels.exact)
     shift, exact = spectra.shift[times], channels.exact.at(times)
-    if channels.sampling.samples == 0:
+    if channels.sampling.image.samples == 0:
         number = channel_map(image.axis, np.multiply.outer(shift, channels.frequency))
         found = np.unique(number[number >= 0])
     else:
-        found = _regridding(image.axis, channels, shift, exact, channels.sampling.places).reached()
+        found = _regridding(image.axis, channels.frequency, shift, channels.sampling.image, exact).reached()
     found = found[(found >= image.channels.start) & (found < image.channels.stop)]
     return range(int(found[0]), int(found[-1]) + 1) if len(found) else range(0)

@@ -43,7 +43,7 @@ NODE_S = 60.0  # shifts are found this often and interpolated where integrations
 FEW = 16  # integrations that are not worth it
 
 
-def spectral_axis(csys: Record, nchan: int) -> SpectralAxis:
+def spectral_axis(csys: Record, nchan: int, pad: int = 0) -> SpectralAxis:
     """The channels of an image with this coordinate system, in the frame in which data are gridded.
 
     CASA converts an axis in another frame than LSRK at one time, that of the image's coordinates.
@@ -53,6 +53,8 @@ def spectral_axis(csys: Record, nchan: int) -> SpectralAxis:
     csys : dict
         As `image_coordinates` or an image's `coordsys` gives it.
     nchan : int
+    pad : int
+        Channels beyond each end.
 
     Raises
     ------
@@ -62,8 +64,8 @@ def spectral_axis(csys: Record, nchan: int) -> SpectralAxis:
     with casa.tool("coordsys") as tool:
         tool.fromrecord(csys)
         axis = tool.findcoordinate("spectral")["world"][0]
-        place = np.repeat(tool.referencepixel()["numeric"][:, np.newaxis], nchan + 1, axis=1)
-        place[axis] = np.arange(nchan + 1)
+        place = np.repeat(tool.referencepixel()["numeric"][:, np.newaxis], nchan + 2 * pad + 1, axis=1)
+        place[axis] = np.arange(-pad, nchan + pad + 1)
         frequency = tool.toworldmany(place)["numeric"][axis]
     system = csys[coordinate_key(csys, "spectral")]["system"]
     if system not in (*UNMOVED, GRIDDING_FRAME):
@@ -77,7 +79,7 @@ def spectral_axis(csys: Record, nchan: int) -> SpectralAxis:
             "the image's channel has no width, as CASA makes a single one of optical velocities, and tclean can't grid "
             "it; use veltype='radio', or two channels"
         )
-    return SpectralAxis(frequency[:nchan], float(frequency[1] - frequency[0]))
+    return SpectralAxis(frequency[:-1], float(frequency[1] - frequency[0]))
 
 
 def is_moving(csys: Record) -> bool:

@@ -26,6 +26,8 @@ class ImageOfData:
     ----------
     axis : SpectralAxis, optional
         The whole cube's; None for a continuum image.
+    padded : SpectralAxis, optional
+        The same with the channels at its ends that count for densities alone.
     channels : range
         Of the cube, those that are imaged here.
     interpolation : str
@@ -35,6 +37,7 @@ class ImageOfData:
     """
 
     axis: SpectralAxis | None
+    padded: SpectralAxis | None
     channels: range
     interpolation: str
     scheme: Scheme
@@ -69,6 +72,7 @@ class ImageOfData:
         )
         return cls(
             axis=axis,
+            padded=spectral_axis(csys, nchan, padding(nchan)) if field.is_cube else None,
             channels=range(nchan) if channels is None else channels,
             interpolation=interpolation,
             scheme=weighting_scheme(config.weighting, axis),
@@ -79,8 +83,8 @@ class ImageOfData:
     @property
     def densities(self) -> SpectralAxis:
         """The cube's axis with the channels at its ends that count for densities alone."""
-        assert self.axis is not None
-        return self.axis.padded(self.pad)
+        assert self.padded is not None
+        return self.padded
 
     @property
     def pad(self) -> int:

@@ -48,12 +48,6 @@ class SpectralAxis:
         """Whether all channels are as far from the next; those of optical velocities are not."""
         return np.allclose(np.diff(self.frequency), self.width, rtol=1e-7, atol=0)
 
-    def padded(self, count: int) -> SpectralAxis:
-        """The axis with more channels at both ends, as far from each other as the first two."""
-        steps = self.width * np.arange(1, count + 1)
-        before, after = self.frequency[0] - steps[::-1], self.frequency[-1] + steps
-        return SpectralAxis(np.concatenate([before, self.frequency, after]), self.width)
-
     def pixel(self, frequency: Doubles) -> Doubles:
         """Where frequencies fall, in channels from the first; beyond the ends by the width there."""
         linear = (frequency - self.frequency[0]) / self.width

@@ -112,11 +112,3 @@ def test_an_uneven_axis_is_followed() -> None:
     assert axis.pixel(frequency) == pytest.approx(np.arange(5), abs=1e-9)
     assert axis.pixel((frequency[1:] + frequency[:-1]) / 2) == pytest.approx(np.arange(4) + 0.5, abs=1e-9)
     assert axis.pixel(np.array([frequency[0] - 1e6, frequency[-1] + 1.3e6])) == pytest.approx([-1, 5], abs=1e-9)
-
-
-def test_padding_goes_on_at_both_ends() -> None:
-    axis = AXES["falling"]
-    padded = axis.padded(2)
-    assert padded.nchan == axis.nchan + 4
-    assert (padded.frequency[2:-2] == axis.frequency).all()
-    assert np.diff(padded.frequency) == pytest.approx(-1e6)
