@@ -6,13 +6,14 @@ to one leaves the others as they were.
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from flagging import KINDS, Flagging, flag
-from simulate import LIGHT_SPEED, Source, simulate_ms
+from simulate import ARCSEC, LIGHT_SPEED, Source, simulate_ms
 
 from pcleantask import casa
 
@@ -310,7 +311,8 @@ def _weighting(seed: int, params: Params, band: Band) -> Params:
     if kind in ("uniform", "briggs", "superuniform"):
         chosen["npixels"] = r.choice([0, 0, 0, 2, 4])
     beam = 4 * band.cell_arcsec
-    taper = [f"{beam:.3g}arcsec"], [f"{beam:.3g}arcsec", f"{beam / 2:.3g}arcsec", "30deg"], ["3klambda"]
+    half = 2 * math.log(2) / math.pi / (beam * ARCSEC) / 1e3  # where the taper of such a beam is one half
+    taper = [f"{beam:.3g}arcsec"], [f"{beam:.3g}arcsec", f"{beam / 2:.3g}arcsec", "30deg"], [f"{half:.3g}klambda"]
     chosen["uvtaper"] = r.choice([[], [], [], [], [], [], *taper])
     return chosen
 

@@ -137,7 +137,8 @@ def _beams(suffix: str, one: Image, other: Image) -> Iterator[str]:
     ours = dict(_axes(other))
     for plane, theirs in _axes(one):
         alike = np.abs(one.pixels - other.pixels)[(..., *plane)].max() <= ALIKE
-        if plane in ours and alike and max(theirs) > NO_BEAM:
+        is_fitted = one.pixels[(..., *plane)].any()  # blank ones have the largest of the others'
+        if plane in ours and alike and is_fitted and max(theirs) > NO_BEAM:
             off = max(abs(b / a - 1) for a, b in zip(theirs, ours[plane], strict=True))
             if off > BEAM:
                 yield f"{suffix}: beam {off:.1e} of an axis off in plane {plane}"
