@@ -52,6 +52,13 @@ def make_primary_beam(records: ToolRecords, number: int, images: FieldImages) ->
             put_information(images.path("pb"), _of_all(information, images.shape[3] / len(channels)))
 
 
+def make_continuum_beams(records: ToolRecords) -> None:
+    """Write .pb of all fields of a continuum run, as `make_primary_beam` does of one."""
+    shown = _showing_little(records)
+    for number, impars in enumerate(records.impars):
+        _evaluate(shown, number, impars["imagename"], impars["csys"], impars["nchan"])
+
+
 def evaluate_on_threads(records: ToolRecords, number: int, imagename: str, threads: int) -> None:
     """Evaluate the .pb that CASA has made of a cube, not yet normalized, anew as a process with so many threads does.
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ..config import PcleanConfig
-from ..engines import DUCC
+from ..engines import DUCC, FLAT_GRIDDERS, WIDE_GRIDDERS
 from ..gridding.casa_gridder import CasaGridder
 from ..gridding.ducc_gridder import DuccGridder
+from ..gridding.primary_beam import make_continuum_beams
 from ..measurementsets import observatory_position
 from ..toolrecords import Record, tool_records
 
@@ -27,8 +28,6 @@ class RowPart:
         Each field's coordinate system.
     names : list of str
         Each field's partial image name.
-    makes_pb : bool
-        Whether this part is the one that is asked for .pb.
     """
 
     def __init__(
@@ -37,7 +36,6 @@ class RowPart:
         rows: list[str | None],
         coordinates: list[Record],
         names: list[str],
-        makes_pb: bool,
     ) -> None:
         Path(names[0]).parent.mkdir(exist_ok=True)
         parsed = PcleanConfig.from_dict(config)
@@ -51,9 +49,10 @@ class RowPart:
         impars = tuple(
             {**record, **changes, "csys": csys} for record, csys in zip(records.impars, coordinates, strict=True)
         )
-        own = dataclasses.replace(records, selpars=selpars, impars=impars)
+        self._whole = dataclasses.replace(records, impars=impars)
+        own = dataclasses.replace(self._whole, selpars=selpars)
         is_ducc = parsed.engine == DUCC
-        self._gridder = DuccGridder(parsed, own, makes_pb=makes_pb) if is_ducc else CasaGridder(own)
+        self._gridder = DuccGridder(parsed, own, makes_pb=False) if is_ducc else CasaGridder(own)
 
     def set_weighting(self) -> None:
         """Set the weights by these rows alone."""
@@ -71,7 +70,11 @@ class RowPart:
         self._gridder.make_psf()
 
     def make_pb(self) -> None:
-        self._gridder.make_pb()
+        """Write .pb, which doesn't depend on the rows but on the data sets and fields: these may not all be here."""
+        if all(record["gridder"] in (*FLAT_GRIDDERS, *WIDE_GRIDDERS) for record in self._whole.gridpars):
+            make_continuum_beams(self._whole)
+        else:
+            self._gridder.make_pb()
 
     def major_cycle(self, last: bool) -> None:
         self._gridder.major_cycle(last=last)
