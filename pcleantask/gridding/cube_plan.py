@@ -92,7 +92,8 @@ def needed_channels(
     times = telling(shift, exact)
     if len(frequency) > 1:
         assert image.axis is not None
-        for own, places, pad in ((axis, sampling.densities, 0), (image.axis, sampling.image, image.pad)):
+        interpolated = [(axis, sampling.densities, 0), (image.axis, sampling.image, image.pad)]
+        for own, places, pad in interpolated[: 2 if sampling.image.samples else 1]:
             regridding = _regridding(own, frequency, shift[times], places, exact.at(times))
             for channel in range(max(0, first - pad), min(own.nchan, last - pad)):
                 found = regridding.brackets(channel)

@@ -7,13 +7,13 @@ import multiprocessing
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from compare import compare_products, differences, listing, products
 from drawing import Drawn, Params
-from judging import FLAT, continuum_problems, ducc_problems, is_lost
+from judging import FLAT, continuum_problems, ducc_problems, have_less, may_be_lost
 from matrix import UNSPLIT
 from runner import Outcome, serve
 from shaking import shake
@@ -23,7 +23,7 @@ from pcleantask.engines import WIDE_GRIDDERS
 
 LIMIT_S = 180.0
 FORK = multiprocessing.get_context("fork")
-NAME, DIRTY = "img", "dirty"
+NAME, DIRTY, ALL = "img", "dirty", "all"
 OK, REFUSED, BEYOND, DIFFERS = "ok", "refused alike", "not done by ducc", "DIFFERS"
 MORE = "images what tclean fails at"
 CRASHED = "the process ended with exit code"  # in CASA's C++, as tclean does
@@ -78,13 +78,7 @@ def search(make: Callable[[], Drawn], folder: Path, kinds: tuple[str, ...]) -> d
     drawn = make()
     (folder / "data").mkdir()
     drawn.make(folder / "data")
-    # The first residual needs no outliers, whose images the second call would write over.
-    dirty = (
-        [{"imagename": DIRTY, "niter": 0, "outlierfile": ""}] if "ducc" in kinds and drawn.params["niter"] > 0 else []
-    )
-    flat = []
-    if "ducc" in kinds and drawn.params["gridder"] in WIDE_GRIDDERS:
-        flat = [{"imagename": FLAT, "niter": 0, "outlierfile": "", "gridder": "standard"}]
+    dirty, flat = _calls_for_ducc(drawn) if "ducc" in kinds else ([], [])
     expected = sides["tclean"].run(drawn, "tclean", [{}, *dirty, *flat])
     found = {}
     for kind in kinds:
@@ -97,6 +91,19 @@ def search(make: Callable[[], Drawn], folder: Path, kinds: tuple[str, ...]) -> d
             if not drawn.is_cube and _names(found[kind].problems) <= _names(varied):
                 found[kind] = Verdict(UNSTEADY, found[kind].problems)
     return found
+
+
+def _calls_for_ducc(drawn: Drawn) -> tuple[list[Params], list[Params]]:
+    """Calls beside the case's own by which engine='ducc' is judged: of both tasks, and of tclean alone.
+
+    Dirty images, without outliers, which such a call would write over; where tclean may lose data sets, those of all.
+    """
+    dirty: Params = {"niter": 0, "outlierfile": ""}
+    both = [{**dirty, "imagename": DIRTY}] if drawn.params["niter"] > 0 else []
+    if may_be_lost(drawn):
+        both.append({**dirty, "imagename": ALL, "gridder": "standard", "weighting": "natural"})
+    wide = drawn.params["gridder"] in WIDE_GRIDDERS
+    return both, [{**dirty, "imagename": FLAT, "gridder": "standard"}] if wide else []
 
 
 def _varied(drawn: Drawn, expected: Ran, side: Side) -> list[str]:
@@ -171,9 +178,12 @@ def verdict(drawn: Drawn, expected: Ran, found: Ran, judge: Callable[[Drawn, Ran
         return Verdict(MORE)
     if expected.refusal or found.refusal:
         return Verdict(DIFFERS, (f"tclean: {expected.refusal or 'images'}; pclean: {found.refusal or 'images'}",))
-    if judge is _ducc and is_lost(drawn, products(expected.folder, _judged(found))):
-        return Verdict(MORE)
     problems = judge(drawn, expected, found)
+    if problems and judge is _ducc and may_be_lost(drawn):
+        natural = replace(drawn, params={**drawn.params, "gridder": "standard", "weighting": "natural"})
+        of_all = ducc_problems(natural, expected.folder, *_both(expected, found, ALL))
+        if have_less(*_both(expected, found, _judged(drawn))) and not list(of_all):
+            return Verdict(MORE, tuple(problems))
     return Verdict(DIFFERS if problems else OK, tuple(problems))
 
 
@@ -193,12 +203,12 @@ def _parallel(drawn: Drawn, expected: Ran, found: Ran) -> list[str]:
 
 
 def _ducc(drawn: Drawn, expected: Ran, found: Ran) -> list[str]:
-    return list(ducc_problems(drawn, expected.folder, *_both(expected, found, _judged(found))))
+    return list(ducc_problems(drawn, expected.folder, *_both(expected, found, _judged(drawn))))
 
 
-def _judged(found: Ran) -> str:
+def _judged(drawn: Drawn) -> str:
     """The name of the images that engine='ducc' is judged by: dirty ones."""
-    return DIRTY if len(found.outcomes) > 1 else NAME
+    return DIRTY if drawn.params["niter"] > 0 else NAME
 
 
 def _images(drawn: Drawn) -> list[str]:
@@ -210,7 +220,7 @@ def _both(expected: Ran, found: Ran, name: str) -> Iterator[dict[str, Path]]:
 
 
 def _files(ran: Ran) -> list[str]:
-    return [name for name in listing(ran.folder) if not name.startswith((DIRTY, FLAT))]
+    return [name for name in listing(ran.folder) if not name.startswith((DIRTY, ALL, FLAT))]
 
 
 # Way of imaging -> parameters that only pclean has, and how it is judged.
