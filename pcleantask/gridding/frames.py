@@ -76,8 +76,8 @@ def spectral_axis(csys: Record, nchan: int, pad: int = 0) -> SpectralAxis:
             frequency = _multiplied(frequency, _factors(measures, system))
     if frequency[1] == frequency[0]:
         raise ParameterError(
-            "the image's channel has no width, as CASA makes a single one of optical velocities, and tclean can't grid "
-            "it; use veltype='radio', or two channels"
+            "engine='ducc' doesn't do the image's channel, which has no width, as CASA makes a single one of optical "
+            "velocities; use veltype='radio', two channels, or engine='casa'"
         )
     return SpectralAxis(frequency[:-1], float(frequency[1] - frequency[0]))
 
