@@ -93,6 +93,18 @@ def have_less(expected: dict[str, Path], found: dict[str, Path]) -> bool:
     return bool(less.max() < 1 + SINGLE and less.min() < 1 - SINGLE)
 
 
+def cleaned_difference(expected: dict[str, Path], found: dict[str, Path]) -> str:
+    """How far the restored images differ, of the peak, over the inner three quarters: a figure, not a judgement.
+
+    Near-equal peaks are taken in another order once dirty images differ in the fourth digit.
+    """
+    name = ".image" if ".image" in expected else ".image.tt0"
+    one, other = (read_image(images[name]).pixels for images in (expected, found))
+    x, y = (slice(size // 8, size - size // 8) for size in one.shape[:2])
+    off = np.nan_to_num(np.abs(one - other)[x, y]).max(initial=0.0)
+    return f"cleaned {off / (np.nan_to_num(np.abs(one)).max() or 1.0):.1e} off"
+
+
 def _flat(drawn: Drawn, path: Path, suffix: str) -> Path:
     """tclean's image without the term in w."""
     return path.parent / f"{FLAT}{suffix}" if drawn.params["gridder"] in WIDE_GRIDDERS else path

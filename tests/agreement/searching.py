@@ -13,7 +13,7 @@ from pathlib import Path
 
 from compare import compare_products, differences, listing, products
 from drawing import Drawn, Params
-from judging import FLAT, continuum_problems, ducc_problems, have_less, may_be_lost
+from judging import FLAT, cleaned_difference, continuum_problems, ducc_problems, have_less, may_be_lost
 from matrix import UNSPLIT
 from runner import Outcome, serve
 from shaking import shake
@@ -37,10 +37,11 @@ NOT_DUCC = ("engine='ducc' doesn't do", "isn't available with engine='ducc'")
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a way of imaging came to: one of the words above, and what differs, a line each."""
+    """What a way of imaging came to: one of the words above, what differs, a line each, and a figure to read."""
 
     word: str
     problems: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,8 @@ def verdict(drawn: Drawn, expected: Ran, found: Ran, judge: Callable[[Drawn, Ran
         of_all = ducc_problems(natural, expected.folder, *_both(expected, found, ALL))
         if have_less(*_both(expected, found, _judged(drawn))) and not list(of_all):
             return Verdict(MORE, tuple(problems))
-    return Verdict(DIFFERS if problems else OK, tuple(problems))
+    note = cleaned_difference(*_both(expected, found, NAME)) if judge is _ducc and drawn.params["niter"] > 0 else ""
+    return Verdict(DIFFERS if problems else OK, tuple(problems), note)
 
 
 def _bits(drawn: Drawn, expected: Ran, found: Ran) -> list[str]:
