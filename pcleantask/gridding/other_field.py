@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .block import Sampling, phasor
 from .cube_visibilities import CubeGroup, Member
+from .regridded import Mixture
 from .spectral import SpectralAxis
 
 Ints = NDArray[np.int64]
@@ -27,6 +28,9 @@ class _Rows:
 
     member: Ints
     row: Ints
+
+    def of(self, rows: Ints | slice) -> _Rows:
+        return _Rows(self.member[rows], self.row[rows])
 
 
 class OtherField:
@@ -65,36 +69,42 @@ class OtherField:
         return Sampling(np.concatenate([uvw for uvw, _ in pieces]), frequency), total
 
     def _at_member(self, seen: Member, channel: int, frequency: NDArray) -> tuple[NDArray[np.float64], Shares]:
-        mixture, everywhere = seen.mixture(channel), self._find(seen)
-        rows = _Rows(everywhere.member[mixture.rows], everywhere.row[mixture.rows])
-        uvw = seen.spectra.uvw[mixture.rows].copy()
+        mixture = seen.mixture(channel)
+        rows = self._find(seen).of(mixture.rows)
+        uvw, path = self._baselines(seen.spectra.uvw[mixture.rows].copy(), rows)
+        if mixture.stretch is not None:
+            uvw *= mixture.stretch[:, np.newaxis]
+        shares = {}
+        for number, share in self._shares(mixture, rows).items():
+            turned = phasor(path[:, np.newaxis], frequency - self._axis.frequency[number])
+            shares[number] = (share[mixture.place] * turned).astype(np.complex64)
+        return uvw, shares
+
+    def _baselines(self, uvw: NDArray, rows: _Rows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """uvw about this field's centre [row, 3], and the path by which its data are shifted there [row]."""
         path = np.zeros(len(uvw))
-        first = np.unique(mixture.place, return_index=True)  # a row of each place
-        shape = (len(mixture.low), len(frequency))
-        shares: dict[int, NDArray[np.float64]] = {}
         for number, member in enumerate(self._members):
             own = rows.member == number
-            if not own.any():
-                continue
             uvw[own] = member.spectra.uvw[rows.row[own]]
             if member.spectra.path is not None:
                 path[own] = member.spectra.path[rows.row[own]]
-            places, there = (array[own[first[1]]] for array in first)
-            times = member.spectra.time[rows.row[there]]
-            inside = ~mixture.outside[places]
+        return uvw, path
+
+    def _shares(self, mixture: Mixture, rows: _Rows) -> dict[int, NDArray[np.float64]]:
+        """How much of each channel of this cube is in the data channels that are mixed, [place, sample]."""
+        found: dict[int, NDArray[np.float64]] = {}
+        places, first = np.unique(mixture.place, return_index=True)
+        a_row = rows.of(first)  # of each place: all of them are of one integration
+        for number, member in enumerate(self._members):
+            own = places[a_row.member == number]
+            times = member.spectra.time[a_row.row[a_row.member == number]]
             for data, part in ((mixture.low, 1 - mixture.fraction), (mixture.high, mixture.fraction)):
-                for source, share in member.predicted(times, data[places]):
+                for source, share in member.predicted(times, data[own]):
                     for image in np.unique(source).tolist():
-                        piece = np.where(source == image, share * part[places], 0) * inside
+                        piece = np.where(source == image, share * part[own], 0) * ~mixture.outside[own]
                         if piece.any():
-                            shares.setdefault(image, np.zeros(shape))[places] += piece
-        if mixture.stretch is not None:
-            uvw *= mixture.stretch[:, np.newaxis]
-        centres = self._axis.frequency
-        return uvw, {
-            image: (share[mixture.place] * phasor(path[:, np.newaxis], frequency - centres[image])).astype(np.complex64)
-            for image, share in shares.items()
-        }
+                            found.setdefault(image, np.zeros(mixture.low.shape))[own] += piece
+        return found
 
     def _found(self, seen: Member) -> _Rows:
         """Where the rows of a member of the other field are here."""
