@@ -96,10 +96,13 @@ def have_less(expected: dict[str, Path], found: dict[str, Path]) -> bool:
 def cleaned_difference(expected: dict[str, Path], found: dict[str, Path]) -> str:
     """How far the restored images differ, of the peak, over the inner three quarters: a figure, not a judgement.
 
-    Near-equal peaks are taken in another order once dirty images differ in the fourth digit.
+    Near-equal peaks are taken in another order once dirty images differ in the fourth digit. None for odd sizes, where
+    tclean's restored sources lie a pixel off.
     """
     name = ".image" if ".image" in expected else ".image.tt0"
     one, other = (read_image(images[name]).pixels for images in (expected, found))
+    if one.shape[0] % 2 or one.shape[1] % 2:
+        return ""
     x, y = (slice(size // 8, size - size // 8) for size in one.shape[:2])
     off = np.nan_to_num(np.abs(one - other)[x, y]).max(initial=0.0)
     return f"cleaned {off / (np.nan_to_num(np.abs(one)).max() or 1.0):.1e} off"
