@@ -104,8 +104,10 @@ def test_blank_images_are_tcleans_and_the_warning_says_why(
 ) -> None:
     changes, reason = WHYS[why]
     parameters = {**KINDS[kind], **changes}
-    expected, error, _ = tasks["tclean"].call("tclean", place(data, tmp_path / "tclean"), parameters)
-    assert error == ""
+    expected, failure, _ = tasks["tclean"].call("tclean", place(data, tmp_path / "tclean"), parameters)
+    if failure:  # casatools 6.7.6 smooths with the beam that blank images haven't
+        assert kind == "automask"
+        assert "convolution" in failure
     blank = products(tmp_path / "tclean", "img")
     for name, changes_of_run in RUNS.items():
         if (kind, name) == ("mosaic", "ducc"):
@@ -114,6 +116,12 @@ def test_blank_images_are_tcleans_and_the_warning_says_why(
             "pclean", place(data, tmp_path / name), {**parameters, **changes_of_run}
         )
         assert error == "", name
+        told = [line for line in warnings if "Nothing was gridded on 'img'" in line]
+        assert len(told) == 1, warnings
+        assert reason in told[0]
+        assert not [line for line in tasks["pclean"].lines if "stopping criterion: threshold" in line]
+        if failure:
+            continue
         assert list(differences(expected, {key: found[key] for key in expected})) == []
         made = products(tmp_path / name, "img")
         if name == "casa" or (name == "workers" and "cube" in parameters["specmode"]):
@@ -121,10 +129,6 @@ def test_blank_images_are_tcleans_and_the_warning_says_why(
         assert made.keys() == blank.keys()
         for suffix, path in made.items():
             assert np.array_equal(read_image(path).pixels == 0, read_image(blank[suffix]).pixels == 0), suffix
-        told = [line for line in warnings if "Nothing was gridded on 'img'" in line]
-        assert len(told) == 1, warnings
-        assert reason in told[0]
-        assert not [line for line in tasks["pclean"].lines if "stopping criterion: threshold" in line]
 
 
 @pytest.mark.parametrize("run", RUNS)
