@@ -76,11 +76,13 @@ def lattices(axis: SpectralAxis, frequency: Doubles, shift: Doubles, samples: In
     The places in the list of one integration are the same in all channels of an even axis alone.
     """
     lists = np.full(len(shift), -1)
-    for count in np.unique(samples) if not axis.is_even else ():
-        own = np.flatnonzero((samples == count) & (_relative_width(axis, frequency, shift, None) > 1))
-        if count > 0 and len(own):
-            begin = LinearRegridding(axis, frequency, shift[own], int(count), listed=True).begin
-            lists[own] = np.unique(begin, return_inverse=True)[1]
+    if axis.is_even or not samples.any():
+        return lists
+    is_wider = _relative_width(axis, frequency, shift, None) > 1
+    for count in np.unique(samples[is_wider]):
+        own = np.flatnonzero((samples == count) & is_wider)
+        begin = LinearRegridding(axis, frequency, shift[own], int(count), listed=True).begin
+        lists[own] = np.unique(begin, return_inverse=True)[1]
     return lists
 
 

@@ -112,3 +112,26 @@ def test_an_uneven_axis_is_followed() -> None:
     assert axis.pixel(frequency) == pytest.approx(np.arange(5), abs=1e-9)
     assert axis.pixel((frequency[1:] + frequency[:-1]) / 2) == pytest.approx(np.arange(4) + 0.5, abs=1e-9)
     assert axis.pixel(np.array([frequency[0] - 1e6, frequency[-1] + 1.3e6])) == pytest.approx([-1, 5], abs=1e-9)
+
+
+def test_an_uneven_axis_is_sampled_at_one_even_list() -> None:
+    """Channels of 2.2 and more of the data's: each place is in one channel, and all are as far from the next."""
+    axis = SpectralAxis(230e9 + np.array([0.0, 2.2, 4.5, 6.9, 9.4]) * 1e6, 2.2e6)
+    data, shift = 229.998e9 + 1e6 * np.arange(16), np.ones(3)
+    samples = spectral.samples_per_channel(axis, data, shift)
+    assert spectral.lattices(axis, data, shift, samples).tolist() == [0, 0, 0]
+    regridding = LinearRegridding(axis, data, shift, 2, listed=True)
+    places = np.concatenate([regridding.sampled(channel) for channel in range(5)])
+    gaps = np.diff(places) / 1.1e6
+    assert gaps == pytest.approx(np.rint(gaps), abs=1e-6)
+    assert len(np.unique(places)) == len(places) >= 10
+    assert places[0] == pytest.approx(axis.frequency[0] - 0.55e6)
+
+
+@pytest.mark.parametrize(
+    ("frequency", "data"), [([230e9, 230.001e9, 230.003e9], [230e9]), ([230e9], [230e9, 230.001e9])]
+)
+def test_what_is_not_interpolated_has_no_list(frequency: list[float], data: list[float]) -> None:
+    axis, shift = SpectralAxis(np.array(frequency), 1e6), np.ones(2)
+    samples = spectral.samples_per_channel(axis, np.array(data), shift)
+    assert spectral.lattices(axis, np.array(data), shift, samples).tolist() == [-1, -1]
