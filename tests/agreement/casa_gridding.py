@@ -70,7 +70,8 @@ def _spread(baseline, freq, size: int, step: float) -> tuple[np.ndarray, np.ndar
 
 def sum_of_weights(blocks: Iterable, shape: tuple[int, int], cell: tuple[float, float]) -> float:
     """What CASA takes for the sum of an image channel's weights."""
-    return float(_grid(list(blocks), None, shape, cell).real.sum())
+    found = list(blocks)
+    return float(_grid(found, None, shape, cell).real.sum()) if found else 0.0
 
 
 def images(blocks: Iterable, shape: tuple[int, int], cell: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
