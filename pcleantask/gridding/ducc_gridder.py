@@ -246,6 +246,8 @@ class DuccGridder:
         Whether the visibilities are read; not where the gridder is only to save models.
     makes_pb : bool
         Whether .pb is made; not where another gridder of the same image does.
+    beam_selpars : tuple of dict, optional
+        The selections of which .pb is made, where the records have a part of them.
     """
 
     def __init__(
@@ -256,8 +258,10 @@ class DuccGridder:
         *,
         reads: bool = True,
         makes_pb: bool = True,
+        beam_selpars: tuple[Record, ...] | None = None,
     ) -> None:
         self._config, self._records = config, records
+        self._beam_records = dataclasses.replace(records, selpars=beam_selpars or records.selpars)
         self._makes_residuals, self._makes_pb = config.run.calcres, makes_pb
         self._ahead: ResidualsAhead | None = None
         self._saves_model = config.run.savemodel != "none" and not config.saves_model_late
@@ -346,7 +350,7 @@ class DuccGridder:
         """Nothing to do: `make_psf` has."""
 
     def _make_pb(self, number: int) -> None:
-        make_primary_beam(self._records, number, self._fields[number].images)
+        make_primary_beam(self._beam_records, number, self._fields[number].images)
 
     def check_pb(self) -> None:
         """Nothing to do: the primary beam is evaluated, not gridded, so that nothing aliases."""

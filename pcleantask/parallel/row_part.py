@@ -28,6 +28,8 @@ class RowPart:
         Each field's coordinate system.
     names : list of str
         Each field's partial image name.
+    makes_pb : bool
+        Whether this part is the one that is asked for .pb.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class RowPart:
         rows: list[str | None],
         coordinates: list[Record],
         names: list[str],
+        makes_pb: bool,
     ) -> None:
         Path(names[0]).parent.mkdir(exist_ok=True)
         parsed = PcleanConfig.from_dict(config)
@@ -51,8 +54,11 @@ class RowPart:
         )
         self._whole = dataclasses.replace(records, impars=impars)
         own = dataclasses.replace(self._whole, selpars=selpars)
-        is_ducc = parsed.engine == DUCC
-        self._gridder = DuccGridder(parsed, own, makes_pb=False) if is_ducc else CasaGridder(own)
+        self._gridder = (
+            DuccGridder(parsed, own, makes_pb=makes_pb, beam_selpars=records.selpars)
+            if parsed.engine == DUCC
+            else CasaGridder(own)
+        )
 
     def set_weighting(self) -> None:
         """Set the weights by these rows alone."""
@@ -71,7 +77,9 @@ class RowPart:
 
     def make_pb(self) -> None:
         """Write .pb, which doesn't depend on the rows but on the data sets and fields: these may not all be here."""
-        if all(record["gridder"] in (*FLAT_GRIDDERS, *WIDE_GRIDDERS) for record in self._whole.gridpars):
+        if isinstance(self._gridder, CasaGridder) and all(
+            record["gridder"] in (*FLAT_GRIDDERS, *WIDE_GRIDDERS) for record in self._whole.gridpars
+        ):
             make_continuum_beams(self._whole)
         else:
             self._gridder.make_pb()
