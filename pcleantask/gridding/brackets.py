@@ -94,6 +94,21 @@ class Exact:
         own = (self.kind >= 0).reshape(-1, *[1] * (values.ndim - 1))
         return np.where(own, exact[self.kind], values)
 
+    def at_all(self, frequency: Doubles, shift: Doubles) -> Doubles:
+        """Frequencies [chan] of data at all integrations, shape (time, chan), exact where that matters."""
+        return self.put(np.multiply.outer(shift, frequency), self.frequency)
+
+    def at_own(self, frequency: Doubles, channel: Ints, times: Ints | slice) -> Doubles:
+        """Frequencies of data channels [time, any] at some integrations, exact where that matters."""
+        if not len(self.frequency):
+            return frequency
+        kind = self.kind[times, np.newaxis]
+        return np.where(kind >= 0, self.frequency[kind, channel], frequency)
+
+    def of_channels(self, channels: slice | Ints) -> Exact:
+        """Those of some of the data channels."""
+        return Exact(self.frequency[:, channels], self.kind)
+
     def settle(self, found: Brackets, places: Doubles) -> Brackets:
         """Brackets that are right but for rounding, made right; places have shape (kind, place)."""
         if not len(self.frequency):

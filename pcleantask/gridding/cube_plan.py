@@ -48,7 +48,7 @@ class Channels:
 
 def exact_frequencies(image: ImageOfData, frequency: NDArray, integrations: Integrations) -> Exact:
     """The data channels' frequencies at integrations where their last bits matter."""
-    if image.axis is None or image.interpolation == "nearest":
+    if image.axis is None:
         return Exact.nowhere(len(integrations.shift))
     return integrations.exact(frequency, meetings(image.densities, frequency, integrations.shift))
 
@@ -99,7 +99,7 @@ def needed_channels(
                 found = regridding.brackets(channel)
                 needed[found.low[~found.outside]] = True
                 needed[found.high[~found.outside]] = True
-    number = channel_map(axis, np.multiply.outer(shift[times], frequency))
+    number = channel_map(axis, exact.at(times).at_all(frequency, shift[times]))
     needed |= ((number >= first) & (number < last)).any(axis=0)
     there = np.flatnonzero(needed)
     return np.arange(there[0], there[-1] + 1) if len(there) else there
@@ -135,16 +135,22 @@ def _member(image: ImageOfData, spectra: Spectra, channels: Channels) -> Member:
     assert image.axis is not None
     places = channels.sampling.image
     if places.samples == 0:
-        return Direct(spectra, channels.first, image.axis, image.densities)
+        return _direct(spectra, channels, image.axis, image.densities)
     regridding = _regridding(image.axis, channels.frequency, spectra.shift, places, channels.exact)
     return Interpolated(spectra, channels.first, regridding, image.densities)
+
+
+def _direct(spectra: Spectra, channels: Channels, axis: SpectralAxis, densities: SpectralAxis) -> Direct:
+    own = slice(channels.first, channels.first + len(spectra.source.frequency))
+    frequency = channels.exact.of_channels(own).at_all(spectra.source.frequency, spectra.shift)
+    return Direct(spectra, channels.first, frequency, axis, densities)
 
 
 def _density_source(image: ImageOfData, spectra: Spectra, channels: Channels) -> Member:
     """The data set as it counts for densities: on an axis with more channels, which may be interpolated to."""
     axis, places = image.densities, channels.sampling.densities
     if places.samples == 0:
-        return Direct(spectra, channels.first, axis, axis)
+        return _direct(spectra, channels, axis, axis)
     regridding = _regridding(axis, channels.frequency, spectra.shift, places, channels.exact)
     return Interpolated(spectra, channels.first, regridding, axis)
 
@@ -155,7 +161,7 @@ def _reach(image: ImageOfData, spectra: Spectra, channels: Channels) -> range:
     times = telling(spectra.shift, channels.exact)
     shift, exact = spectra.shift[times], channels.exact.at(times)
     if channels.sampling.image.samples == 0:
-        number = channel_map(image.axis, np.multiply.outer(shift, channels.frequency))
+        number = channel_map(image.axis, exact.at_all(channels.frequency, shift))
         found = np.unique(number[number >= 0])
     else:
         found = _regridding(image.axis, channels.frequency, shift, channels.sampling.image, exact).reached()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from ..measurementsets import observatory_position
 from ..toolrecords import Record
 from .coordinates import coordinate_key
 from .history import LONG_AGO_S, Moment, forget
-from .spectral import SpectralAxis
+from .spectral import OwnFrame, SpectralAxis, multiplied
 
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -67,19 +68,25 @@ def spectral_axis(csys: Record, nchan: int, pad: int = 0) -> SpectralAxis:
         place = np.repeat(tool.referencepixel()["numeric"][:, np.newaxis], nchan + 2 * pad + 1, axis=1)
         place[axis] = np.arange(-pad, nchan + pad + 1)
         frequency = tool.toworldmany(place)["numeric"][axis]
-    system = csys[coordinate_key(csys, "spectral")]["system"]
+    coordinate = csys[coordinate_key(csys, "spectral")]
+    system, back = coordinate["system"], []
     if system not in (*UNMOVED, GRIDDING_FRAME):
         forget()
         with casa.tool("measures") as measures:
             _do_frame(measures, csys["telescopeposition"], image_centre(csys, None))
             measures.doframe(csys["obsdate"])
-            frequency = _multiplied(frequency, _factors(measures, system))
+            frequency = multiplied(frequency, _factors(measures, system))
+            back = _factors_back(measures, system)
     if frequency[1] == frequency[0]:
         raise ParameterError(
             "engine='ducc' doesn't do the image's channel, which has no width, as CASA makes a single one of optical "
             "velocities; use veltype='radio', two channels, or engine='casa'"
         )
-    return SpectralAxis(frequency[:-1], float(frequency[1] - frequency[0]))
+    own = None
+    if "wcs" in coordinate:  # else it is uneven
+        wcs = coordinate["wcs"]
+        own = OwnFrame(tuple(back), float(wcs["crval"]), float(wcs["cdelt"]), float(wcs["crpix"]) + pad)
+    return SpectralAxis(frequency[:-1], float(frequency[1] - frequency[0]), own)
 
 
 def is_moving(csys: Record) -> bool:
@@ -248,7 +255,7 @@ class Observation:
                 self._remember(field, *remembered)
             with self._looking_at(field) as measures:
                 measures.doframe(_epoch(self._clock, moment.time))
-                found[row] = _multiplied(frequency, _factors(measures, frame))
+                found[row] = multiplied(frequency, _factors(measures, frame))
         return found
 
     def _remember(self, field: int, coefficients: float, rotation: float) -> None:
@@ -337,15 +344,17 @@ def _shift(measures: Any, frame: str, to: str = GRIDDING_FRAME) -> float:
 
 def _factors(measures: Any, frame: str) -> list[float]:
     """What a frequency is multiplied with, one by one, on its way to LSRK."""
-    found = []
-    while frame != GRIDDING_FRAME:
-        found.append(_shift(measures, frame, NEXT[frame]))
-        frame = NEXT[frame]
+    return [_shift(measures, *step) for step in itertools.pairwise(_way(frame))]
+
+
+def _factors_back(measures: Any, frame: str) -> list[float]:
+    """The same on the way from LSRK."""
+    return [_shift(measures, *step) for step in itertools.pairwise(reversed(_way(frame)))]
+
+
+def _way(frame: str) -> list[str]:
+    """The frames from one to LSRK."""
+    found = [frame]
+    while found[-1] != GRIDDING_FRAME:
+        found.append(NEXT[found[-1]])
     return found
-
-
-def _multiplied(frequency: Doubles, factors: Sequence[float]) -> Doubles:
-    """Rounded after each factor, as MCFrequency::doConvert does it."""
-    for factor in factors:
-        frequency = frequency * factor
-    return frequency

@@ -156,7 +156,7 @@ class FieldModel:
     def _add_direct(self, total: Visibilities, tracks: Tracks, _: int) -> None:
         """Add to each data channel what the image channel predicts into which it falls."""
         assert self.image.axis is not None
-        all_frequencies = np.multiply.outer(tracks.shift, tracks.frequency)
+        all_frequencies = tracks.exact.at_all(tracks.frequency, tracks.shift)
         number = channel_map(self.image.axis, all_frequencies)
         for channel in self._held_channels():
             rows, data = falling(number, channel, tracks.time)

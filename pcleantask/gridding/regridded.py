@@ -173,9 +173,9 @@ class Interpolated:
         return self._regridding.prediction(data, times)
 
     def _nearest(self, found: Brackets, sample: int) -> Nearest:
-        spectra, time = self.spectra, self.spectra.time
+        time = self.spectra.time
         data = found.nearest[:, sample]
-        frequency = self._regridding.frequency[data] * spectra.shift
+        frequency = self._regridding.data_frequency(data[:, np.newaxis])[:, 0]
         channel = channel_map(self._axis, frequency)
         weight = np.where(found.outside[:, sample][time], FLAGGED, _take(self._weight, data - self._first, time))
         return Nearest(slice(None), frequency[time], weight, channel[time])
@@ -219,6 +219,8 @@ class Direct:
     spectra : Spectra
     first : int
         Number, among the selected channels, of the first that was read.
+    frequency : ndarray of float64, shape (time, chan)
+        Of the channels that were read, in the image's frame [Hz].
     axis : SpectralAxis
         The image's, or that of densities.
     densities : SpectralAxis
@@ -227,10 +229,12 @@ class Direct:
 
     places = (0, 0.0)
 
-    def __init__(self, spectra: Spectra, first: int, axis: SpectralAxis, densities: SpectralAxis) -> None:
-        self.spectra, self._first, self._axis, self._densities = spectra, first, axis, densities
-        self._frequency = np.multiply.outer(spectra.shift, spectra.source.frequency)
-        self._map = channel_map(axis, self._frequency)
+    def __init__(
+        self, spectra: Spectra, first: int, frequency: Doubles, axis: SpectralAxis, densities: SpectralAxis
+    ) -> None:
+        self.spectra, self._first, self._frequency = spectra, first, frequency
+        self._axis, self._densities = axis, densities
+        self._map = channel_map(axis, frequency)
 
     def frequency(self, channel: int) -> Doubles:
         return self._axis.frequency[channel : channel + 1]

@@ -8,6 +8,7 @@ Follows FTMachine::matchChannel, interpolateFrequencyTogrid, getInterpolateArray
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +26,28 @@ FAR, NEAR = 2.0, 0.5  # widths of a data channel: how far outside, and inside, a
 
 
 @dataclass(frozen=True)
+class OwnFrame:
+    """A linear axis as its coordinate system has it, by which CASA says which channel a frequency falls into.
+
+    Attributes
+    ----------
+    factors : tuple of float
+        What a frequency is multiplied with, one by one, to be in the axis's frame.
+    crval, cdelt, crpix : float
+        As in FITS, but channels are counted from 0.
+    """
+
+    factors: tuple[float, ...]
+    crval: float
+    cdelt: float
+    crpix: float
+
+    def pixel(self, frequency: Doubles) -> Doubles:
+        """The same rounding as in SpectralCoordinate::toPixel (casacore's SpectralCoordinate.cc)."""
+        return (multiplied(frequency, self.factors) - self.crval) / self.cdelt + self.crpix
+
+
+@dataclass(frozen=True)
 class SpectralAxis:
     """Channels of a cube.
 
@@ -34,10 +57,13 @@ class SpectralAxis:
         Centres [Hz], in the frame in which data are gridded, evenly spaced or nearly so.
     width : float
         Distance of the first two with its sign [Hz], also where there is one channel.
+    own : OwnFrame, optional
+        Where the last bits matter; by default a frame as that of the data.
     """
 
     frequency: Doubles
     width: float
+    own: OwnFrame | None = None
 
     @property
     def nchan(self) -> int:
@@ -50,6 +76,8 @@ class SpectralAxis:
 
     def pixel(self, frequency: Doubles) -> Doubles:
         """Where frequencies fall, in channels from the first; beyond the ends by the width there."""
+        if self.own is not None:
+            return self.own.pixel(frequency)
         linear = (frequency - self.frequency[0]) / self.width
         if self.is_even:
             return linear
@@ -95,7 +123,7 @@ def _relative_width(axis: SpectralAxis, frequency: Doubles, shift: Doubles, exac
 
 
 def meetings(axis: SpectralAxis, frequency: Doubles, shift: Doubles) -> Ints:
-    """Integrations where data channels are at places in image channels, or are as wide, but for rounding.
+    """Integrations where data channels are at places or ends of image channels, or are as wide, but for rounding.
 
     Parameters
     ----------
@@ -103,10 +131,8 @@ def meetings(axis: SpectralAxis, frequency: Doubles, shift: Doubles) -> Ints:
     frequency : ndarray of float64, shape (chan,)
     shift : ndarray of float64, shape (time,)
     """
-    if axis.nchan < 2 or len(frequency) < 2:
-        return np.empty(0, int)
     shifts, number = np.unique(shift, return_inverse=True)
-    width = _relative_width(axis, frequency, shifts, None)
+    width = _relative_width(axis, frequency, shifts, None) if len(frequency) > 1 else np.ones(len(shifts))
     found = np.abs(width - np.rint(width)) < ROUNDED * np.abs(frequency).max() / abs(axis.width) * width**2
     parts = 2 * np.maximum(1, np.floor(width))[:, np.newaxis]  # between places as well, where channels end
     step = max(1, CHUNK // len(frequency))
@@ -222,7 +248,7 @@ class LinearRegridding:
         """
         step = self.axis.width / self.samples
         first = self.axis.frequency[0] - (self.axis.width - step) / 2
-        frequency = self.frequency[channel] * self.shift[times, np.newaxis]
+        frequency = self.data_frequency(channel, times)
         place = (frequency - first) / step if self.samples > 1 else self.axis.pixel(frequency)
         low = np.clip(np.ceil(place - 1e-9).astype(int) - 1, 0, self.samples * self.axis.nchan - 2)
         fraction = place - low
@@ -234,6 +260,10 @@ class LinearRegridding:
             seen = (number >= lowest[:, np.newaxis]) & (number <= highest[:, np.newaxis]) & mapped
             found.append((number, share * seen))
         return found
+
+    def data_frequency(self, channel: Ints, times: Ints | slice = slice(None)) -> Doubles:
+        """Frequencies of data channels [time, any] in the frame of the axis [Hz]; `times` as in `prediction`."""
+        return self._exact.at_own(self.frequency[channel] * self.shift[times, np.newaxis], channel, times)
 
     def _list(self) -> tuple[Doubles, Ints]:
         """Where CASA's list of places begins that are sampled in image channels wider than the data's, and its length.
@@ -285,7 +315,7 @@ class LinearRegridding:
         channel = np.clip(
             np.append(around.reshape(len(self.shift), -1), [[0, last]] * len(self.shift), axis=1), 0, last
         )
-        frequency = self.frequency[channel] * self.shift[:, np.newaxis]
+        frequency = self.data_frequency(channel)
         number = channel_map(self.axis, frequency)
         inside = number >= 0
         near = ~inside & self._is_near(frequency)
@@ -302,6 +332,13 @@ class LinearRegridding:
         above = (frequency < high + FAR * width) & (frequency > high - NEAR * width)
         below = (frequency < low + NEAR * width) & (frequency > low - FAR * width)
         return above | below
+
+
+def multiplied(frequency: Doubles, factors: Sequence[float]) -> Doubles:
+    """Frequencies in another frame, rounded after each factor, as MCFrequency::doConvert does it."""
+    for factor in factors:
+        frequency = frequency * factor
+    return frequency
 
 
 def channel_map(axis: SpectralAxis, frequency: Doubles) -> Ints:

@@ -61,6 +61,15 @@ def test_some_integrations_have_their_own_exact_frequencies() -> None:
     assert exact.put(np.zeros(6), np.array([7.0, 8.0, 9.0])).tolist() == [0, 9, 7, 0, 8, 9]
 
 
+def test_exact_frequencies_take_the_place_of_others() -> None:
+    exact = Exact(np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), np.array([-1, 1, 0]))
+    shift = np.array([1.0, 2.0, 3.0])
+    assert exact.at_all(np.array([10.0, 20.0, 30.0]), shift).tolist() == [[10, 20, 30], [4, 5, 6], [1, 2, 3]]
+    assert exact.of_channels(slice(1, 3)).at_all(np.array([20.0, 30.0]), shift).tolist() == [[20, 30], [5, 6], [2, 3]]
+    channel = np.array([[2, 0], [1, 1]])
+    assert exact.at_own(np.zeros((2, 2)), channel, np.array([1, 0])).tolist() == [[6, 4], [0, 0]]
+
+
 def test_where_rounding_matters_nowhere_nothing_is_changed() -> None:
     exact = Exact.nowhere(3)
     values = np.arange(3.0)

@@ -13,12 +13,14 @@ import pytest
 from cases.furnish import sessions
 from compare import is_image, products
 from dirty import CUBE, MFS, NAME, PIXELS, Imaged, blocks_of, psf_at, sky_at, total_weight
+from drawing import in_frame
 from fourier import dirty_at
 from runner import Call, TaskProcess
 from simulate import Source, simulate_ms
 
 from pcleantask import casa, pclean
 from pcleantask.gridding import memory
+from pcleantask.gridding.frames import Observation
 from pcleantask.images import planes
 
 OF_PEAK = 1e-5  # the largest error of ducc's images
@@ -181,6 +183,9 @@ BORDERS = (
 )
 
 
+MOVING = {"telescope": "ALMA", "direction": "J2000 10h00m00.0s -25d00m00.0s"}
+
+
 def flag_by_channel(vis: str) -> None:
     """Flag other numbers of rows in each channel, so that weights tell which channels they are of."""
     with casa.opened_table(vis, writable=True) as table:
@@ -209,6 +214,37 @@ def test_data_on_the_border_of_two_channels_go_where_tclean_puts_them(
     axis = tclean.read().axis
     distance = abs(np.abs(np.subtract.outer(data, axis.frequency)) / abs(count * channel) - 0.5)
     assert distance.min() < 1e-6
+    theirs = tclean.images["sumwt"].ravel()
+    run_ducc(parameters)
+    ours = pixels(f"ducc/{NAME}.sumwt").ravel()
+    assert theirs.max() > 0
+    np.testing.assert_allclose(ours, theirs, rtol=SUMWT)
+
+
+@pytest.mark.parametrize("nchan", [1, 6])
+@pytest.mark.parametrize("outframe", ["LSRK", "GEO", "CMB", "LSRD", "GALACTO"])
+def test_moving_data_on_the_border_go_where_tclean_puts_them(
+    outframe: str, nchan: int, imaged: Callable[..., Imaged]
+) -> None:
+    """Image channels begin in the middle of the data's as they are in the first integration.
+
+    CASA takes frequencies to the image's frame and back again; single channels and 'nearest' are gridded as they are.
+    """
+    simulate_ms("moving.ms", antennas=22, nintegrations=3, nchannels=10, channel_hz=1e6, start_hz=230.0123456e9)
+    flag_by_channel("moving.ms")
+    with casa.opened_table("moving.ms/SPECTRAL_WINDOW") as table:
+        data = table.getcell("CHAN_FREQ", 0)
+    with casa.opened_table("moving.ms") as table:
+        first = table.getcol("TIME").min()
+    middle, edge = (in_frame(value, outframe, MOVING, first) for value in ((data[2] + data[3]) / 2, data[3]))
+    parameters = {
+        **CUBE, "vis": "moving.ms", "outframe": outframe, "nchan": nchan, "start": f"{middle!r}Hz",
+        "width": f"{2 * (edge - middle)!r}Hz", "interpolation": "nearest" if nchan > 1 else "linear",
+    }  # fmt: skip
+    tclean = imaged(parameters)
+    axis = tclean.read().axis
+    pixel = axis.pixel(data * Observation("moving.ms").shifts(0, np.array([first]), "TOPO"))
+    assert np.abs(np.abs(pixel[2:4]) - 0.5).max() < 1e-7
     theirs = tclean.images["sumwt"].ravel()
     run_ducc(parameters)
     ours = pixels(f"ducc/{NAME}.sumwt").ravel()
