@@ -47,7 +47,9 @@ FEW = 16  # integrations that are not worth it
 def spectral_axis(csys: Record, nchan: int, pad: int = 0) -> SpectralAxis:
     """The channels of an image with this coordinate system, in the frame in which data are gridded.
 
-    CASA converts an axis in another frame than LSRK at one time, that of the image's coordinates.
+    CASA converts an axis in another frame than LSRK at one time, that of the image's coordinates. It pads an axis by
+    its reference pixel, which moves the unevenness of one of optical velocities along it
+    (BriggsCubeWeightor::fillImgWeightCol; casacore's TabularCoordinate::toWorld).
 
     Parameters
     ----------
@@ -65,8 +67,11 @@ def spectral_axis(csys: Record, nchan: int, pad: int = 0) -> SpectralAxis:
     with casa.tool("coordsys") as tool:
         tool.fromrecord(csys)
         axis = tool.findcoordinate("spectral")["world"][0]
-        place = np.repeat(tool.referencepixel()["numeric"][:, np.newaxis], nchan + 2 * pad + 1, axis=1)
-        place[axis] = np.arange(-pad, nchan + pad + 1)
+        reference = tool.referencepixel()["numeric"]
+        reference[axis] += pad
+        tool.setreferencepixel(reference)
+        place = np.repeat(reference[:, np.newaxis], nchan + 2 * pad + 1, axis=1)
+        place[axis] = np.arange(nchan + 2 * pad + 1)
         frequency = tool.toworldmany(place)["numeric"][axis]
     coordinate = csys[coordinate_key(csys, "spectral")]
     system, back = coordinate["system"], []
