@@ -193,7 +193,7 @@ class PcleanConfig:
     Made by `from_parameters` from the task's parameters, by `from_dict` from plain data, and changed only by
     `dataclasses.replace`. `fields[0]` is the main field, the rest are the outliers. `emptied` are those of the
     selections that leave no row, and `data_need` is what the data have that engine='ducc' doesn't do, in the user's
-    words; both are None until `gridding.data_need` has looked at the data.
+    words; both are None until `gridding.ducc.support` has looked at the data.
     """
 
     selections: tuple[Selection, ...]

@@ -12,7 +12,7 @@ from cases.furnish import ephemeris_table, tracked_field
 
 from pcleantask import PcleanConfig, SerialImager, casa, pclean
 from pcleantask.errors import ParameterError
-from pcleantask.gridding.data_need import with_data_seen
+from pcleantask.gridding.ducc.support import with_data_seen
 
 BASE = {"imagename": "x", "cell": "1arcsec", "imsize": 40}
 DIRTY = {"datacolumn": "data", "specmode": "mfs", "restoration": False}

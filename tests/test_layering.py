@@ -44,7 +44,7 @@ DOORS = {
     "casaconfig": {"casa"},
     "casashell": {"shell"},
     "mpi4py": {"parallel.mpi"},
-    "ducc0": {"gridding.ducc_gridder"},
+    "ducc0": {"gridding.ducc.transform"},
 }
 HEAVY = ("casatools", "casatasks", "casaconfig", "casadata", "mpi4py", "numpy", "scipy")
 

@@ -8,8 +8,8 @@ from ..config import PcleanConfig
 from ..engines import CASA, DUCC
 from ..toolrecords import Record, ToolRecords
 from .base import Gridder
-from .casa_gridder import CasaGridder
-from .ducc_gridder import DuccGridder, for_saving
+from .casa import CasaGridder
+from .ducc.gridder import DuccGridder, for_saving
 
 Maker = Callable[[PcleanConfig, ToolRecords], Gridder]
 GRIDDERS: dict[str, Maker] = {CASA: lambda _, records: CasaGridder(records), DUCC: DuccGridder}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import casa, measurementsets
 from ..config import PcleanConfig
 from ..engines import AUTO, beyond_ducc
-from ..gridding.casa_gridder import check_known
+from ..gridding.casa import check_known
 from .workshop import Parts
 
 

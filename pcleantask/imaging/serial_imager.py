@@ -10,7 +10,7 @@ from .. import casa, report
 from ..config import PcleanConfig
 from ..engines import CASA
 from ..errors import ParameterError, StepError
-from ..gridding.data_need import with_data_seen
+from ..gridding.ducc.support import with_data_seen
 from ..progress import NullProgress, Progress
 from ..toolrecords import Record
 from .cautions import tell_of_beams, tell_of_blanks

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from .. import casa
 from ..errors import ImagingError
-from ..gridding.casa_gridder import CasaGridder
+from ..gridding.casa import CasaGridder
 from ..toolrecords import Record, ToolRecords
 
 COMPLAINTS = ("Error in setting up FTMachine()", "is not an efficient imagesize")

@@ -20,9 +20,9 @@ from ..config import PcleanConfig
 from ..cores import usable_threads
 from ..engines import DUCC
 from ..errors import ParameterError
-from ..gridding import history
-from ..gridding.coordinates import image_coordinates
-from ..gridding.frames import is_moving
+from ..gridding.data import casacore_memory
+from ..gridding.data.coordinates import image_coordinates
+from ..gridding.data.frames import is_moving
 from ..images import planes
 from ..images.assemble import Part
 from ..images.products import check_shapes
@@ -140,7 +140,7 @@ class CubeWorkshop(TeamWorkshop):
     def _grid_whole(self, reason: str) -> WholeCubeGridder:
         """The gridder of the whole cube in this process."""
         casa.post(f"Gridded in one process, cleaned by {len(self.slabs)} workers: {reason}", "WARN")
-        history.forget()  # the times at which `_cut` has looked
+        casacore_memory.forget()  # the times at which `_cut` has looked
         run = self._config.run
         for folder in self._folders if run.restart else []:
             folder.carry_over(calcpsf=run.calcpsf, calcres=run.calcres)
@@ -283,5 +283,5 @@ def _channel_counts(config: PcleanConfig) -> set[int | None]:
     counts = {config.image_shape(field)[3] for field in config.fields}
     if len(config.fields) > 1 and None in counts:
         counts = {count for _, count in image_coordinates(tool_records(config))}
-        history.forget()  # the times at which the data were looked at
+        casacore_memory.forget()  # the times at which the data were looked at
     return counts

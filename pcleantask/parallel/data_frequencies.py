@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from .. import casa
-from ..gridding import frames
-from ..gridding.reading import selected_rows
-from ..gridding.selection import DataSet, find_data
+from ..gridding.data import frames
+from ..gridding.data.reading import selected_rows
+from ..gridding.data.selection import DataSet, find_data
 from ..toolrecords import Record, ToolRecords
 from .exactness import Coverage, Doubles
 

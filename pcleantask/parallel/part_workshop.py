@@ -16,8 +16,8 @@ from ..config import PcleanConfig
 from ..engines import DUCC
 from ..gridding.base import Gridder
 from ..gridding.beam_bands import with_beam_of_cube
-from ..gridding.ducc_gridder import DuccGridder, WholeCube
-from ..gridding.primary_beam import evaluate_on_threads
+from ..gridding.ducc.gridder import DuccGridder, WholeCube
+from ..gridding.ducc.products.primary_beam import evaluate_on_threads
 from ..images import planes
 from ..images.assemble import cut_out
 from ..images.products import PRODUCTS, carried_over, products

@@ -20,7 +20,7 @@ def pclean(**parameters: Any) -> dict[str, Any]:
     """
     from .. import casa, rules
     from ..config import PcleanConfig
-    from ..gridding.data_need import with_data_seen
+    from ..gridding.ducc.support import with_data_seen
     from ..imaging.cautions import start_cautions, start_model_cautions
     from ..imaging.serial_imager import SerialImager
     from ..parallel import mpi_team

@@ -16,9 +16,9 @@ from drawing import Drawn
 
 from pcleantask.config import PcleanConfig
 from pcleantask.engines import WIDE_GRIDDERS
-from pcleantask.gridding.block import Block
-from pcleantask.gridding.coordinates import image_coordinates
-from pcleantask.gridding.visibilities import read_visibilities
+from pcleantask.gridding.data.coordinates import image_coordinates
+from pcleantask.gridding.ducc.channels.block import Block
+from pcleantask.gridding.ducc.channels.visibilities import read_visibilities
 from pcleantask.toolrecords import to_casa_selpars, tool_records
 
 LIGHT_SPEED = 299792458.0

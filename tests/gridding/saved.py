@@ -12,7 +12,7 @@ from fourier import offsets, visibilities
 from simulate import CORRELATIONS
 
 from pcleantask import casa
-from pcleantask.gridding.frames import Observation
+from pcleantask.gridding.data.frames import Observation
 
 STOKES_TYPES = {5: "RR", 6: "RL", 7: "LR", 8: "LL", 9: "XX", 10: "XY", 11: "YX", 12: "YY"}
 

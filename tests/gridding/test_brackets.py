@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pcleantask.gridding.brackets import Exact, bracket
+from pcleantask.gridding.spectral.interpolation import Exact, bracket
 
 POINTS = np.cumsum(np.full(9, 999989.1641235352)) + 230e9
 SHIFT = np.array([1 - 1.1e-5, 1 - 1.2e-5, 1 - 1.3e-5])

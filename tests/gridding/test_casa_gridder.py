@@ -11,13 +11,13 @@ from cases.installed import has_gridder
 
 from pcleantask import casa, pclean
 from pcleantask.errors import ParameterError
-from pcleantask.gridding import casa_gridder
+from pcleantask.gridding.casa import NEWEST
 
 AWP2 = {**WIDE, "gridder": "awp2", "specmode": "mfs", "niter": 0, "imagename": "img"}
 
 
 def test_installed_tclean_has_the_gridders_that_are_let_through() -> None:
-    for gridder, first in casa_gridder.NEWEST.items():
+    for gridder, first in NEWEST.items():
         assert has_gridder({"gridder": gridder}) == (casa.version() >= first)
 
 
@@ -25,7 +25,7 @@ def test_installed_tclean_has_the_gridders_that_are_let_through() -> None:
 def test_a_gridder_of_a_newer_casatools_is_refused_by_name(
     team: dict[str, Any], dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if casa.version() >= casa_gridder.NEWEST["awp2"]:
+    if casa.version() >= NEWEST["awp2"]:
         pytest.skip("this casatools has them all")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ParameterError, match=r"gridder='awp2' needs casatools 6\.7\.0 or newer, and here is 6\.6"):

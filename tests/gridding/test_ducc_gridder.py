@@ -7,7 +7,7 @@ import pytest
 from fourier import ARCSEC, dirty_at, predicted
 
 from pcleantask.errors import ImagingError
-from pcleantask.gridding.ducc_gridder import Transform
+from pcleantask.gridding.ducc.transform import Transform
 
 OF_PEAK = 1e-5  # the largest error of an image or of a prediction in single precision
 OF_ADJOINT = 1e-10  # in double precision, of the scalar products

@@ -19,8 +19,8 @@ from runner import Call, TaskProcess
 from simulate import Source, simulate_ms
 
 from pcleantask import casa, pclean
-from pcleantask.gridding import memory
-from pcleantask.gridding.frames import Observation
+from pcleantask.gridding.data import memory
+from pcleantask.gridding.data.frames import Observation
 from pcleantask.images import planes
 
 OF_PEAK = 1e-5  # the largest error of ducc's images

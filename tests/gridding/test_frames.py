@@ -9,8 +9,8 @@ import pytest
 
 from pcleantask import casa, pclean
 from pcleantask.errors import ParameterError
-from pcleantask.gridding.frames import Observation
-from pcleantask.gridding.history import Moment, forget
+from pcleantask.gridding.data.casacore_memory import Moment, forget
+from pcleantask.gridding.data.frames import Observation
 from pcleantask.measurementsets import observatory_position
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pcleantask.gridding.history import COEFFICIENTS_S, KEPT, ROTATION_S, Memory, Moment, Visit, moments
+from pcleantask.gridding.data.casacore_memory import COEFFICIENTS_S, KEPT, ROTATION_S, Memory, Moment, Visit, moments
 
 HOUR = 3600.0
 

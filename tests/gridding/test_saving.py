@@ -15,7 +15,7 @@ from runner import Call, TaskProcess
 from saved import Model, Saved, saved_in
 
 from pcleantask import casa, pclean
-from pcleantask.gridding import ducc_gridder
+from pcleantask.gridding.ducc import gridder
 
 OF_PEAK = 1e-5  # the largest error of a prediction
 GRIDDED = 1e-2  # of the peak, that CASA's may be off, where most are by some 2e-3: its degridding
@@ -291,7 +291,7 @@ def test_saved_model_does_not_depend_on_how_many_rows_are_worked_on_at_once(
     pclean(**call)
     whole = all_saved(CASES[case])
     fill(CASES[case]["vis"], 9)
-    monkeypatch.setattr(ducc_gridder, "values_at_once", lambda: 300)
+    monkeypatch.setattr(gridder, "values_at_once", lambda: 300)
     pclean(**call)
     for one, other in zip(whole, all_saved(CASES[case]), strict=True):
         assert abs(one.model).max() > 0.3

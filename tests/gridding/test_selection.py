@@ -11,7 +11,7 @@ import pytest
 
 from pcleantask import casa
 from pcleantask.errors import SelectionError
-from pcleantask.gridding.selection import find_data
+from pcleantask.gridding.data.selection import find_data
 
 
 def record(vis: Path, **changes: Any) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pcleantask.gridding import spectral
-from pcleantask.gridding.brackets import Exact
-from pcleantask.gridding.spectral import LinearRegridding, SpectralAxis
+from pcleantask.gridding.spectral import axis as spectral
+from pcleantask.gridding.spectral.axis import LinearRegridding, SpectralAxis
+from pcleantask.gridding.spectral.interpolation import Exact
 
 SHIFT = np.array([1 - 1.2e-5, 1 - 1.19e-5, 1 - 1.15e-5])
 DATA = 230e9 + 1e6 * np.arange(12)

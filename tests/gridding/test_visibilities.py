@@ -20,9 +20,9 @@ from simulate import simulate_ms
 
 from pcleantask import casa
 from pcleantask.errors import ParameterError, SelectionError
-from pcleantask.gridding.block import Block
-from pcleantask.gridding.memory import is_mapped
-from pcleantask.gridding.visibilities import Visibilities
+from pcleantask.gridding.data.memory import is_mapped
+from pcleantask.gridding.ducc.channels.block import Block
+from pcleantask.gridding.ducc.channels.visibilities import Visibilities
 
 SUMWT = 1e-5  # CASA sums in single precision
 ROUNDED = 1e-5  # of the peak: what is left when these visibilities are gridded as CASA grids them

@@ -8,8 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from pcleantask.gridding.extent import padded_size
-from pcleantask.gridding.weighting import (
+from pcleantask.gridding.ducc.weights.density import (
     ChannelDensity,
     Coverage,
     Density,
@@ -19,6 +18,7 @@ from pcleantask.gridding.weighting import (
     UvGrid,
     fractional_bandwidth,
 )
+from pcleantask.gridding.ducc.weights.uv_extent import padded_size
 
 LIGHT_SPEED = 299792458.0
 GRID = UvGrid(36, 30, -2e-6, 2.5e-6)

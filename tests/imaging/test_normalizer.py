@@ -13,7 +13,7 @@ from compare import compare_images, read_image
 
 from pcleantask import Deconvolver, Normalizer, PcleanConfig, SerialImager
 from pcleantask.errors import ImagingError, ParameterError
-from pcleantask.gridding.casa_gridder import CasaGridder
+from pcleantask.gridding.casa import CasaGridder
 from pcleantask.imaging.iteration import IterationControl
 from pcleantask.toolrecords import to_casa_decpars, to_casa_iterpars, to_casa_normpars, tool_records
 
