@@ -24,7 +24,7 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a task: 'pclean', one of casatasks', or 'forget' (see data/casacore_memory.py), and its parameters."""
+    """One call of a task: 'pclean', one of casatasks', or 'forget' (data/casacore_memory.py), and its parameters."""
 
     task: str
     params: dict[str, Any]
