@@ -21,7 +21,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("config",),
     ("casa",),
     ("measurementsets",),
-    ("toolrecords",),
+    ("toolrecords", "processes"),
     ("images",),
     ("imaging.beam", "imaging.regions", "imaging.robust"),
     ("imaging.automask",),
@@ -49,7 +49,7 @@ DOORS = {
     "casatasks": {"casa", "pclean", "shell"},
     "casaconfig": {"casa"},
     "casashell": {"shell"},
-    "mpi4py": {"parallel.mpi"},
+    "mpi4py": {"processes.mpi"},
     "ducc0": {"gridding.ducc.transform"},
 }
 HEAVY = ("casatools", "casatasks", "casaconfig", "casadata", "mpi4py", "numpy", "scipy")

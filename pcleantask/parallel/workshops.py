@@ -8,12 +8,12 @@ from .. import casa
 from ..config import PcleanConfig
 from ..cores import limit_threads, usable_cores
 from ..imaging.workshop import Workshop
-from . import mpi_team
-from .continuum import RowsWorkshop
-from .cube import CubeWorkshop
+from ..processes import mpi_team
+from ..processes.team import dismiss_team_ahead, local_team
+from .cube.workshop import CubeWorkshop
 from .defaults import are_threads_enough, asked_workers, is_parallel
 from .partition import NotSplittableError, refuse_to_split
-from .team import dismiss_team_ahead, local_team
+from .rows.workshop import RowsWorkshop
 from .team_workshop import TeamMaker
 
 

@@ -23,9 +23,9 @@ def pclean(**parameters: Any) -> dict[str, Any]:
     from ..gridding.ducc.support import with_data_seen
     from ..imaging.cautions import start_cautions, start_model_cautions
     from ..imaging.serial_imager import SerialImager
-    from ..parallel import mpi_team
     from ..parallel.defaults import is_parallel
     from ..parallel.workshops import make_workshop
+    from ..processes import mpi_team
     from ..progress import ScreenProgress
 
     config = with_data_seen(PcleanConfig.from_parameters(**parameters))

@@ -13,7 +13,7 @@ from cases import CASES, CUBE, MFS, Case
 from compare import compare_products, compare_saved_models, differences, is_image, listing, peak, products
 from runner import ONE_THREAD, Call, Outcome, TaskProcess
 
-from pcleantask.parallel.environment import MALLOC
+from pcleantask.processes.environment import MALLOC
 
 LIMIT_S = 180.0
 

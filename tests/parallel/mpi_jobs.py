@@ -139,7 +139,7 @@ class Job:
     def worker(self, number: int, command: str) -> int:
         """The worker of that rank."""
         hub = self.rank(number, command)
-        for pid in self.processes("casa_process"):
+        for pid in self.processes("parallel.worker"):
             if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1] == str(hub):
                 return pid
         raise AssertionError(f"rank {number} has no worker among {self.processes()}")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pcleantask.parallel.exactness import Coverage, data_frequencies, model_frequencies, why_inexact, widest_gap
+from pcleantask.parallel.cube.exactness import Coverage, data_frequencies, model_frequencies, why_inexact, widest_gap
 from pcleantask.parallel.partition import slabs
 
 START, WIDTH, NCHAN = 230e9, 2e6, 40

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from pcleantask.errors import ImagingError, ParameterError, PcleanError, RankMismatchError, WorkerError
-from pcleantask.parallel import environment, mpi_team
-from pcleantask.parallel.packing import pack_error, unpack_error
 from pcleantask.parallel.worker import Worker
+from pcleantask.processes import environment, mpi_team
+from pcleantask.processes.packing import pack_error, unpack_error
 
 LAUNCHERS = [
     ({}, 0),
@@ -169,7 +169,7 @@ def test_folder_that_a_rank_does_not_see_is_told(tmp_path: Path) -> None:
 
 DIFFERENCES = """
 import numpy as np
-from pcleantask.parallel.hub import _plain, first_difference
+from pcleantask.processes.hub import _plain, first_difference
 texts = lambda **values: {name: repr(_plain(value)) for name, value in values.items()}
 one, two = texts(imsize=np.array([512] * 2000), niter=np.int64(5)), texts(imsize=[512] * 2000, niter=5)
 same = {0: ("call", one), 1: ("call", two)}

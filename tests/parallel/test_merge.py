@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pcleantask import report
-from pcleantask.parallel.merge import UNCHANGED, merged_exec_record, merged_init_record
+from pcleantask.parallel.cube.merge import UNCHANGED, merged_exec_record, merged_init_record
 
 
 def init(peak: float, masksum: float | None, *, nsigma: float = 0.0, rms: float = 0.0) -> dict[str, Any]:

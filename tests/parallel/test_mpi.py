@@ -180,7 +180,7 @@ SCRIPT = """
 import json, os, sys
 from casatasks import imstat
 from pcleantask import pclean
-from pcleantask.parallel.mpi_team import MpiTeam
+from pcleantask.processes.mpi_team import MpiTeam
 used = []
 call_each = MpiTeam.call_each
 MpiTeam.call_each = lambda self, method, arguments: used.append(len(arguments)) or call_each(self, method, arguments)
@@ -421,7 +421,7 @@ def digests(folder: Path) -> dict[str, str]:
 CATCHING = """
 import json, os, signal, sys
 from pcleantask import pclean, errors
-from pcleantask.parallel.cube import TeamGridder
+from pcleantask.parallel.cube.workshop import TeamGridder
 cube = json.loads(sys.argv[1])
 major_cycle, count = TeamGridder.major_cycle, []
 def killing(self, *, last):
@@ -462,7 +462,7 @@ def test_waiting_ranks_use_hardly_any_of_a_core(mpi: Mpi, folder: Path) -> None:
     with Job(script_job(mpi, 2, folder, text, once=True), folder) as job:
         job.wait_for("waiting")
         time.sleep(3)  # until the workers have started
-        waiting = [*(job.rank(rank, "pcleantask run") for rank in (0, 1)), *job.processes("casa_process")]
+        waiting = [*(job.rank(rank, "pcleantask run") for rank in (0, 1)), *job.processes("parallel.worker")]
         assert len(waiting) == 4
         before = {pid: cpu_seconds(pid) for pid in waiting}
         time.sleep(4)

@@ -19,9 +19,9 @@ from cases import CUBE
 
 from pcleantask.cores import usable_cores
 from pcleantask.errors import ImagingError, WorkerError
-from pcleantask.parallel.casa_process import answer
-from pcleantask.parallel.team import LocalTeam, call_all, local_team, team_ahead
 from pcleantask.parallel.worker import Worker
+from pcleantask.processes.team import LocalTeam, call_all, local_team, team_ahead
+from pcleantask.processes.worker_process import answer
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 60.0
@@ -310,7 +310,7 @@ def test_worker_that_does_not_start_leaves_no_descriptor(monkeypatch: pytest.Mon
 
 LEAD = """
 import sys
-from pcleantask.parallel.team import LocalTeam, call_all
+from pcleantask.processes.team import LocalTeam, call_all
 team = LocalTeam(1)
 print(call_all(team, "hello")[0]["pid"], flush=True)
 sys.stdin.read()

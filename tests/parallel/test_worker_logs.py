@@ -15,8 +15,8 @@ from compare import compare_products, peak, products
 from test_failures import SMALL_CUBE, SMALL_MFS, config_of
 
 from pcleantask import SerialImager
-from pcleantask.parallel.worker_logs import warnings
 from pcleantask.parallel.workshops import make_workshop
+from pcleantask.processes.worker_logs import warnings
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 120.0

@@ -7,20 +7,20 @@ import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from .. import casa
-from ..config import PcleanConfig
-from ..engines import DUCC
-from ..images import planes
-from ..images.assemble import beams_image
-from ..imaging.beam import mask_blocks
-from ..imaging.cleaners import deconvolver_kind
-from ..imaging.deconvolver import Deconvolver
-from ..imaging.psf_beams import area, plane_beams
-from ..toolrecords import Record
+from ... import casa
+from ...config import PcleanConfig
+from ...engines import DUCC
+from ...images import planes
+from ...images.assemble import beams_image
+from ...imaging.beam import mask_blocks
+from ...imaging.cleaners import deconvolver_kind
+from ...imaging.deconvolver import Deconvolver
+from ...imaging.psf_beams import area, plane_beams
+from ...toolrecords import Record
 from .merge import merged_exec_record, merged_init_record
 
 if TYPE_CHECKING:
-    from .cube import CubeWorkshop
+    from .workshop import CubeWorkshop
 
 # Changes to a deconvolver's record for images that have beams but no data.
 ONLY_BEAMS: Record = {"usemask": "user", "mask": "", "startmodel": "", "noRequireSumwt": True}

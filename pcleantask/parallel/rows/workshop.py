@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from .. import casa, measurementsets
-from ..config import PcleanConfig
-from ..engines import DUCC
-from ..images.products import products
-from ..imaging.normalizer import Normalizer
-from ..imaging.workshop import Parts
-from ..toolrecords import Record, ToolRecords, tool_records
-from .defaults import asked_workers
-from .partition import field_shares, refuse_to_split, row_shares, useful_parts
-from .team_workshop import TeamGridder, TeamMaker, TeamWorkshop
+from ... import casa, measurementsets
+from ...config import PcleanConfig
+from ...engines import DUCC
+from ...images.products import products
+from ...imaging.normalizer import Normalizer
+from ...imaging.workshop import Parts
+from ...toolrecords import Record, ToolRecords, tool_records
+from ..defaults import asked_workers
+from ..partition import field_shares, refuse_to_split, row_shares, useful_parts
+from ..team_workshop import TeamGridder, TeamMaker, TeamWorkshop
 
 WITHOUT_DENSITY = ("natural", "radial")  # weighting types
 

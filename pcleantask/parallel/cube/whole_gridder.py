@@ -10,14 +10,14 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..gridding.base import Gridder
-from ..images.cached import note_change
-from ..images.planes import image_geometry, is_image
-from ..images.products import is_gridded, products
-from ..images.writing import channel_groups, make_image, read_channels, write_channels
+from ...gridding.base import Gridder
+from ...images.cached import note_change
+from ...images.planes import image_geometry, is_image
+from ...images.products import is_gridded, products
+from ...images.writing import channel_groups, make_image, read_channels, write_channels
 
 if TYPE_CHECKING:
-    from .cube import CubeWorkshop
+    from .workshop import CubeWorkshop
 
 CLEANED = ("residual", "model", "mask")  # what deconvolvers write to, besides what only they make
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import casa
-from ..images import planes
-from ..images.assemble import cut_out
-from ..inputs import RECORD, VIRTUAL
-from .partition import Slab, spectral_axis
+from ... import casa
+from ...images import planes
+from ...images.assemble import cut_out
+from ...inputs import RECORD, VIRTUAL
+from ..partition import Slab, spectral_axis
 
 RANGE = re.compile(r"range\s*=\s*\[\s*([\d.]+)\s*(chan|pix)\s*,\s*([\d.]+)\s*(?:chan|pix)\s*\]", re.IGNORECASE)
 UNSHIFTED = ("#", "global")  # how lines of a region file begin that are no regions

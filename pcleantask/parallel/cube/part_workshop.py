@@ -11,24 +11,24 @@ from typing import Any
 
 import numpy as np
 
-from .. import measurementsets
-from ..config import PcleanConfig
-from ..engines import DUCC
-from ..gridding.base import Gridder
-from ..gridding.beam_bands import with_beam_of_cube
-from ..gridding.ducc.gridder import DuccGridder, WholeCube
-from ..gridding.ducc.products.primary_beam import evaluate_on_threads
-from ..images import planes
-from ..images.assemble import cut_out
-from ..images.products import PRODUCTS, carried_over, products
-from ..imaging import psf_beams
-from ..imaging.cleaners import AnyDeconvolver
-from ..imaging.masking import NumpyAutoMask
-from ..imaging.memory_deconvolver import MemoryDeconvolver
-from ..imaging.workshop import Parts, SerialWorkshop
-from ..toolrecords import Record, ToolRecords
+from ... import measurementsets
+from ...config import PcleanConfig
+from ...engines import DUCC
+from ...gridding.base import Gridder
+from ...gridding.beam_bands import with_beam_of_cube
+from ...gridding.ducc.gridder import DuccGridder, WholeCube
+from ...gridding.ducc.products.primary_beam import evaluate_on_threads
+from ...images import planes
+from ...images.assemble import cut_out
+from ...images.products import PRODUCTS, carried_over, products
+from ...imaging import psf_beams
+from ...imaging.cleaners import AnyDeconvolver
+from ...imaging.masking import NumpyAutoMask
+from ...imaging.memory_deconvolver import MemoryDeconvolver
+from ...imaging.workshop import Parts, SerialWorkshop
+from ...toolrecords import Record, ToolRecords
+from ..partition import Slab, shifted
 from .bandwidth import WholeBandGridder, is_needed
-from .partition import Slab, shifted
 from .regions import part_of_image, part_of_mask
 from .whole_gridder import NoGridder, copy_channels, is_taken_over
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import report
+from ... import report
 
 Record = dict[str, Any]
 UNCHANGED = -1.0  # a mask sum that is as it was, or isn't there

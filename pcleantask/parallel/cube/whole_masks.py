@@ -8,10 +8,10 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .. import casa
-from ..config import ImageField, PcleanConfig
-from ..imaging.deconvolver import Deconvolver
-from ..toolrecords import Record
+from ... import casa
+from ...config import ImageField, PcleanConfig
+from ...imaging.deconvolver import Deconvolver
+from ...toolrecords import Record
 from .regions import needs_whole
 
 

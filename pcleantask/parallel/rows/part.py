@@ -6,13 +6,13 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from ..config import PcleanConfig
-from ..engines import DUCC, FLAT_GRIDDERS, WIDE_GRIDDERS
-from ..gridding.casa import CasaGridder
-from ..gridding.ducc.gridder import DuccGridder
-from ..gridding.ducc.products.primary_beam import make_continuum_beams
-from ..measurementsets import observatory_position
-from ..toolrecords import Record, tool_records
+from ...config import PcleanConfig
+from ...engines import DUCC, FLAT_GRIDDERS, WIDE_GRIDDERS
+from ...gridding.casa import CasaGridder
+from ...gridding.ducc.gridder import DuccGridder
+from ...gridding.ducc.products.primary_beam import make_continuum_beams
+from ...measurementsets import observatory_position
+from ...toolrecords import Record, tool_records
 
 
 class RowPart:

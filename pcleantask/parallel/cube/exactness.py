@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .partition import Slab
+from ..partition import Slab
 
 Doubles = NDArray[np.float64]
 

@@ -1,7 +1,7 @@
-"""A CASA process: `python -m pcleantask.parallel.casa_process FD LIFELINE`. It computes what its parent calls for.
+"""A worker as a process, `python -m MODULE FD LIFELINE`: it answers the calls of its parent.
 
-A call names a method of `Worker` and carries plain data; it is never a program. The process ends when its parent does,
-however that ends.
+MODULE calls `main`. A call names a method and carries plain data; it is never a program. The process ends when its
+parent does, however that ends.
 """
 
 from __future__ import annotations
@@ -11,30 +11,37 @@ import os
 import signal
 import socket
 import stat
-import sys
 import traceback
+from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NoReturn
 
 from .. import casa
 from .lifeline import watch
-from .worker import Worker
 
 
-def main(arguments: list[str]) -> int:
-    """Answer calls until the parent closes the connection."""
+def main(arguments: list[str], make_worker: Callable[[], Any]) -> NoReturn:
+    """Answer calls until the parent closes the connection, and end the process.
+
+    Parameters
+    ----------
+    arguments : list of str
+        Descriptors of the connection and of the lifeline.
+    make_worker : callable
+        Makes the object whose public methods are called.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's affair
     descriptor, lifeline = (int(word) for word in arguments)
     watch(lifeline)
     connection = Connection(descriptor)
     casa.use_log(os.devnull)
     close_ports()
-    worker = Worker()
+    worker = make_worker()
     while True:
         try:
             method, values = connection.recv()
         except EOFError:
-            return 0
+            os._exit(0)  # at once: casatools takes seconds to shut down, and nothing of it is in use any more
         connection.send(answer(worker, method, values))
 
 
@@ -61,7 +68,7 @@ def _listens(descriptor: int) -> bool:
         return is_inet and bool(entry.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
 
 
-def answer(worker: Worker, method: str, values: tuple[Any, ...]) -> tuple[str, Any]:
+def answer(worker: Any, method: str, values: tuple[Any, ...]) -> tuple[str, Any]:
     """('result', value) or ('error', (class name, message, traceback)) of one call."""
     try:
         if method.startswith("_"):
@@ -69,7 +76,3 @@ def answer(worker: Worker, method: str, values: tuple[Any, ...]) -> tuple[str, A
         return "result", getattr(worker, method)(*values)
     except Exception as error:  # noqa: BLE001  the caller raises it again
         return "error", (type(error).__name__, str(error), traceback.format_exc())
-
-
-if __name__ == "__main__":
-    os._exit(main(sys.argv[1:]))  # at once: casatools takes seconds to shut down, and nothing of it is in use any more

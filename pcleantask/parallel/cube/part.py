@@ -10,21 +10,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import casa, report
-from ..config import PcleanConfig
-from ..engines import DUCC
-from ..images import planes
-from ..images.cached import note_change, settle
-from ..images.products import products
-from ..imaging.beam import Beam
-from ..imaging.cleaners import AnyDeconvolver
-from ..imaging.masking import ChannelBlock, NumpyAutoMask
-from ..imaging.robust import robust_rms
-from ..imaging.serial_imager import SerialImager
-from ..toolrecords import Record
+from ... import casa, report
+from ...config import PcleanConfig
+from ...engines import DUCC
+from ...images import planes
+from ...images.cached import note_change, settle
+from ...images.products import products
+from ...imaging.beam import Beam
+from ...imaging.cleaners import AnyDeconvolver
+from ...imaging.masking import ChannelBlock, NumpyAutoMask
+from ...imaging.robust import robust_rms
+from ...imaging.serial_imager import SerialImager
+from ...toolrecords import Record
+from ..partition import Slab
 from .part_beams import PartBeams
 from .part_workshop import PartWorkshop, clear
-from .partition import Slab
 
 FIELD_PATHS = ("mask", "startmodel", "phasecenter")  # what may be a path; a phase centre that of an ephemeris table
 NO_MASK_SUM = -1.0  # what CASA's records say where the mask is as it was, or isn't there

@@ -15,27 +15,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import casa, report
-from ..config import PcleanConfig
-from ..cores import usable_threads
-from ..engines import DUCC
-from ..errors import ParameterError
-from ..gridding.data import casacore_memory
-from ..gridding.data.coordinates import image_coordinates
-from ..gridding.data.frames import is_moving
-from ..images import planes
-from ..images.assemble import Part
-from ..images.products import check_shapes
-from ..images.space import check_space
-from ..imaging.psf_beams import largest_beam
-from ..imaging.workshop import Parts
-from ..toolrecords import Record, tool_records
-from .continuum import has_density
+from ... import casa, report
+from ...config import PcleanConfig
+from ...cores import usable_threads
+from ...engines import DUCC
+from ...errors import ParameterError
+from ...gridding.data import casacore_memory
+from ...gridding.data.coordinates import image_coordinates
+from ...gridding.data.frames import is_moving
+from ...images import planes
+from ...images.assemble import Part
+from ...images.products import check_shapes
+from ...images.space import check_space
+from ...imaging.psf_beams import largest_beam
+from ...imaging.workshop import Parts
+from ...toolrecords import Record, tool_records
+from ..partition import Slab, guards_needed, refuse_to_split, slabs, spectral_axis
+from ..rows.workshop import has_density
+from ..team_workshop import TeamGridder, TeamMaker, TeamWorkshop
 from .data_frequencies import cube_frequencies, find_coverage
 from .exactness import why_inexact, widest_gap
-from .partition import Slab, guards_needed, refuse_to_split, slabs, spectral_axis
 from .team_cleaners import TeamDeconvolver, TeamMask
-from .team_workshop import TeamGridder, TeamMaker, TeamWorkshop
 from .whole_gridder import WholeCubeGridder, drop_cleaned
 from .whole_masks import with_whole_masks
 

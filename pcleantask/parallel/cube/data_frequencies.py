@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import casa
-from ..gridding.data import frames
-from ..gridding.data.reading import selected_rows
-from ..gridding.data.selection import DataSet, find_data
-from ..toolrecords import Record, ToolRecords
+from ... import casa
+from ...gridding.data import frames
+from ...gridding.data.reading import selected_rows
+from ...gridding.data.selection import DataSet, find_data
+from ...toolrecords import Record, ToolRecords
 from .exactness import Coverage, Doubles
 
 TIMES = 16  # of an observation of one field at which shifts are looked at, besides its ends

@@ -6,12 +6,12 @@ import contextlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
-from ..config import PcleanConfig
-from ..engines import DUCC
-from ..imaging.field_planes import PSF_CUTOFF
-from ..imaging.psf_beams import fitted_beams, largest_beam, plane_beams, refitted_beams, replace_beams
-from ..toolrecords import Record
-from .partition import Slab
+from ...config import PcleanConfig
+from ...engines import DUCC
+from ...imaging.field_planes import PSF_CUTOFF
+from ...imaging.psf_beams import fitted_beams, largest_beam, plane_beams, refitted_beams, replace_beams
+from ...toolrecords import Record
+from ..partition import Slab
 
 
 class PartBeams:

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .. import casa
-from ..errors import ImagingError
-from ..gridding.casa import CasaGridder
-from ..toolrecords import Record, ToolRecords
+from ... import casa
+from ...errors import ImagingError
+from ...gridding.casa import CasaGridder
+from ...toolrecords import Record, ToolRecords
 
 COMPLAINTS = ("Error in setting up FTMachine()", "is not an efficient imagesize")
 NO_MACHINE: Record = {"deconvolver": "mtmfs"}  # a gridding machine of taylor terms...

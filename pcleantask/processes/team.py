@@ -20,7 +20,7 @@ from ..cores import MEMORY, usable_cores
 from ..errors import ImagingError, WorkerError
 from .environment import importable, worker_environment
 
-MODULE = "pcleantask.parallel.casa_process"
+MODULE = "pcleantask.parallel.worker"  # what a worker runs: the name alone, as a worker images
 PATIENCE = 5.0  # seconds that a worker has to end by itself
 TAIL = 2000  # characters of a dead worker's last words that go into the error
 
@@ -33,7 +33,7 @@ class Team(Protocol):
         """How many workers there are."""
 
     def call_each(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Call a method of `worker.Worker` on each of the first len(arguments) workers, each with its own arguments.
+        """Call a method of `parallel.worker.Worker` on the first len(arguments) workers, each with its own arguments.
 
         Returns
         -------
