@@ -9,16 +9,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import inputs
 from .errors import MissingInputError, OutputError, ParameterError, ParameterTypeError, UnknownParameterError
 from .inputs import BARE_NUMBER
 from .outliers import ignored_names
 from .parameters import Parameter, definitions
-
-if TYPE_CHECKING:
-    from .config import ImageField
+from .sections import ImageField
+from .traits import ALGORITHMS, GRIDDERS
 
 ANGLE = re.compile(
     r"^\s*[+]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*(deg|rad|mrad|arcmin|arcsec|[mun]?as|marcsec|uarcsec|'|\"|'')\s*$"
@@ -177,7 +176,10 @@ def check_field(field: ImageField, values: Mapping[str, Any]) -> None:
         _check_mvc_field(field)
     check_masks(field)
     models = [field.startmodel] if isinstance(field.startmodel, str) else list(field.startmodel)
-    terms = [field.nterms if field.multiterm else 1, values["nterms"] if values["deconvolver"] == "mtmfs" else 1]
+    terms = [
+        field.nterms if field.multiterm else 1,
+        values["nterms"] if ALGORITHMS[values["deconvolver"]].makes_terms else 1,
+    ]
     inputs.check_start_model(models, max(terms))  # an outlier of fewer terms has the main field's start models
     check_output(field.imagename)
 
@@ -228,8 +230,10 @@ def _check_unsupported(values: Mapping[str, Any]) -> None:
             f"file or region text), usemask='pb' or usemask='auto-multithresh'; to draw between cycles, run with "
             f"nmajor=1, edit <imagename>.mask, and call again with calcres=False and calcpsf=False"
         )
-    if values["gridder"] == "awphpg":
-        raise ParameterError("gridder='awphpg' is not in the released casatools; use 'awproject', 'awp2' or 'mosaic'")
+    if not GRIDDERS[values["gridder"]].is_released:
+        raise ParameterError(
+            f"gridder={values['gridder']!r} is not in the released casatools; use 'awproject', 'awp2' or 'mosaic'"
+        )
 
 
 def _check_iteration(values: Mapping[str, Any]) -> None:
@@ -278,9 +282,9 @@ def _check_mvc(values: Mapping[str, Any]) -> None:
     if values["specmode"] != "mvc":
         return
     gridder, conjbeams, wbawp = (values[name] for name in ("gridder", "conjbeams", "wbawp"))
-    if gridder in ("awproject", "mosaic") and conjbeams:
+    if GRIDDERS[gridder].has_conjugate_beams and conjbeams:
         raise ParameterError(f"specmode='mvc' with gridder={gridder!r} needs each channel's beam; set conjbeams=False")
-    if gridder == "awproject" and not wbawp:
+    if GRIDDERS[gridder].corrects_frequency and not wbawp:
         raise ParameterError(f"specmode='mvc' with gridder={gridder!r} needs each channel's beam; set wbawp=True")
     if stokes_planes(values["stokes"]) > 1:
         raise ParameterError(
@@ -289,7 +293,7 @@ def _check_mvc(values: Mapping[str, Any]) -> None:
         )
     if values["facets"] > 1:
         raise ParameterError(f"specmode='mvc' can't be imaged in facets, got facets={values['facets']}; use 1")
-    if values["psfphasecenter"] != "" and "mosaic" in gridder:
+    if values["psfphasecenter"] != "" and GRIDDERS[gridder].joins_pointings:
         raise ParameterError(
             f"specmode='mvc' can't make the PSF anew at psfphasecenter={values['psfphasecenter']!r}; leave it empty"
         )
@@ -307,15 +311,16 @@ def cautions(values: Mapping[str, Any], *, in_mpi_job: bool = False, is_parallel
 
     `is_parallel` says that the run is, whatever the parameter `parallel`.
     """
-    taylor = values["specmode"] in ("mfs", "cont") and values["deconvolver"] == "mtmfs"
+    taylor = values["specmode"] in ("mfs", "cont") and ALGORITHMS[values["deconvolver"]].makes_terms
+    gridder = GRIDDERS[values["gridder"]]
     found = []
-    if taylor and values["gridder"] in ("standard", "mosaic") and values["pbcor"]:
+    if taylor and gridder.shows_beam_spectrum and values["pbcor"]:
         found.append(
             "pbcor=True with deconvolver='mtmfs' divides every Taylor term by pb.tt0 and leaves the primary beam's own "
             "spectral index in the images: fit for small fractional bandwidths only. specmode='mvc', or "
             "gridder='awproject' with wbawp=True and conjbeams=True, corrects for it"
         )
-    if taylor and values["gridder"] in ("mosaic", "awp2"):
+    if taylor and gridder.lacks_conjugates:
         found.append(
             f"gridder={values['gridder']!r} has no conjugate beams: with deconvolver='mtmfs' it takes a few major "
             "cycles to converge towards the right spectrum; specmode='mvc' needs none"

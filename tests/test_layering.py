@@ -17,6 +17,8 @@ PACKAGE = "pcleantask"
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("errors", "version", "progress", "cores"),
     ("parameters", "outliers", "lastfile", "inputs"),
+    ("traits",),
+    ("sections",),
     ("rules", "subparameters", "engines"),
     ("config",),
     ("casa",),

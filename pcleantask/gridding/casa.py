@@ -14,6 +14,7 @@ from ..images.cached import settle_all
 from ..images.finite import channels_not_finite
 from ..images.planes import is_image
 from ..toolrecords import Record, ToolRecords
+from ..traits import ALGORITHMS, GRIDDERS
 
 NEWEST = {"awp2": (6, 7, 0)}  # gridders that a casatools before this one takes for standard, without a word
 CF_FILE = re.compile("CFS*")  # the names that synthesisimager gives its convolution functions
@@ -112,7 +113,7 @@ class CasaGridder:
     def _warn_unless_finite(self, kind: str) -> None:
         """Warn, once, of images into which CASA has gridded NaN or Inf."""
         for impars, gridpars in zip(self._records.impars, self._records.gridpars, strict=True):
-            term = ".tt0" if gridpars["deconvolver"] == "mtmfs" else ""
+            term = ".tt0" if ALGORITHMS[gridpars["deconvolver"]].makes_terms else ""
             path = f"{impars['imagename']}.{kind}{term}"
             lost = [] if self._has_warned or not is_image(path) else channels_not_finite(path)
             if lost:
@@ -157,7 +158,7 @@ class CasaGridder:
     def _make_convolution_functions(self) -> None:
         """Fill the cache of A-projection's convolution functions, which cubes need before CASA partitions them."""
         gridpars = self._records.gridpars[0]
-        if not (gridpars["gridder"].startswith("awpr") and "cube" in self._records.impars[0]["specmode"]):
+        if not (GRIDDERS[gridpars["gridder"]].keeps_cache and "cube" in self._records.impars[0]["specmode"]):
             return
         cache = Path(gridpars["cfcache"])
         if cache.is_dir():

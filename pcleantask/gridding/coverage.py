@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import casa, measurementsets
-from ..config import ImageField, PcleanConfig
+from ..config import PcleanConfig
 from ..errors import ParameterError
+from ..sections import ImageField
 from ..toolrecords import to_casa_selpars
 from .data.reading import cells, row_pieces, selected_rows
 from .data.selection import DataSet, find_data

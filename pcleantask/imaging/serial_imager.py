@@ -8,11 +8,11 @@ from typing import Any
 
 from .. import casa, report
 from ..config import PcleanConfig
-from ..engines import CASA
 from ..errors import ParameterError, StepError
 from ..gridding.ducc.support import with_data_seen
 from ..progress import NullProgress, Progress
 from ..toolrecords import Record
+from ..traits import CASA, GRIDDERS
 from .cautions import tell_of_beams, tell_of_blanks
 from .iteration import IterationControl
 from .preflight import check_data, check_memory
@@ -158,7 +158,7 @@ class SerialImager(SteppedRun):
             raise
         if not self._workshop.is_part:
             self.is_blank = tell_of_blanks(self.config, self._workshop.blank_planes())
-        if self.config.gridding.psfphasecenter != "" and "mosaic" in self.config.fields[0].gridder:
+        if self.config.gridding.psfphasecenter != "" and GRIDDERS[self.config.fields[0].gridder].joins_pointings:
             self._release_parts()
             with casa.working_on("making the PSF at psfphasecenter"):
                 replace_psf(self.config, self._workshop.imagenames[0])
@@ -347,7 +347,7 @@ class SerialImager(SteppedRun):
             self.progress.stage("PSF and primary beam")
             self.make_psf()
             self.make_pb()
-        if self.config.fields[0].gridder in ("mosaic", "awproject"):
+        if GRIDDERS[self.config.fields[0].gridder].checks_beam:
             self._need_parts().gridder.check_pb()
         if run.calcres:
             self.progress.stage("first residual")

@@ -15,11 +15,11 @@ import numpy as np
 from drawing import Drawn
 
 from pcleantask.config import PcleanConfig
-from pcleantask.engines import WIDE_GRIDDERS
 from pcleantask.gridding.data.coordinates import image_coordinates
 from pcleantask.gridding.ducc.channels.block import Block
 from pcleantask.gridding.ducc.channels.visibilities import read_visibilities
 from pcleantask.toolrecords import to_casa_selpars, tool_records
+from pcleantask.traits import GRIDDERS
 
 LIGHT_SPEED = 299792458.0
 
@@ -46,7 +46,7 @@ class CaseVisibilities:
             os.chdir(here)
         self._visibilities.set_weights()
         self._cell = tuple(csys["direction0"]["cdelt"])
-        self._wide = drawn.params["gridder"] in WIDE_GRIDDERS
+        self._wide = GRIDDERS[drawn.params["gridder"]].takes_w
 
     def blocks(self, channel: int) -> list[Block]:
         """The blocks of an image channel."""

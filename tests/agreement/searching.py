@@ -19,7 +19,7 @@ from runner import Outcome, serve
 from shaking import shake
 
 from pcleantask import casa
-from pcleantask.engines import WIDE_GRIDDERS
+from pcleantask.traits import GRIDDERS
 
 LIMIT_S = 180.0
 FORK = multiprocessing.get_context("fork")
@@ -103,7 +103,7 @@ def _calls_for_ducc(drawn: Drawn) -> tuple[list[Params], list[Params]]:
     both = [{**dirty, "imagename": DIRTY}] if drawn.params["niter"] > 0 else []
     if may_be_lost(drawn):
         both.append({**dirty, "imagename": ALL, "gridder": "standard", "weighting": "natural"})
-    wide = drawn.params["gridder"] in WIDE_GRIDDERS
+    wide = GRIDDERS[drawn.params["gridder"]].takes_w
     return both, [{**dirty, "imagename": FLAT, "gridder": "standard"}] if wide else []
 
 

@@ -13,7 +13,7 @@ from dirty import CUBE, MFS
 from runner import Call, TaskProcess
 
 from pcleantask import PcleanConfig, casa
-from pcleantask.gridding import make_gridder
+from pcleantask.gridding import makers
 from pcleantask.images import writing
 from pcleantask.imaging.normalizer import Normalizer
 from pcleantask.toolrecords import tool_records
@@ -52,7 +52,7 @@ def test_primary_beam_is_casas(
     config = PcleanConfig.from_parameters(**{**parameters, "engine": "ducc"})
     Path("ducc").mkdir()
     records = tool_records(config, tuple(f"ducc/{field.imagename}" for field in config.fields))
-    gridder = make_gridder(config, records)
+    gridder = makers(config).whole(config, records)
     try:
         gridder.set_weighting()
         gridder.make_psf()

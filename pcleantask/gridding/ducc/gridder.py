@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -13,9 +11,10 @@ import numpy as np
 from ... import casa
 from ...config import PcleanConfig
 from ...cores import usable_threads
-from ...engines import WIDE_GRIDDERS
 from ...errors import ImagingError, ParameterError
 from ...toolrecords import Record, ToolRecords
+from ...traits import GRIDDERS
+from ..base import WholeCube
 from ..casa import CasaGridder
 from ..data.coordinates import image_coordinates
 from ..data.memory import values_at_once
@@ -30,28 +29,6 @@ from .products.weight_image import write_weight_image
 from .transform import Transform
 
 
-@dataclass(frozen=True)
-class WholeCube:
-    """The cube of which a gridder makes some channels.
-
-    Attributes
-    ----------
-    coordinates : sequence of dict
-        Each image field's coordinate system.
-    nchan : int
-        Number of its channels.
-    first : int
-        The channel that is the first of those made.
-    guards : set of int
-        Channels, counted from `first`, that need no residual.
-    """
-
-    coordinates: Sequence[Record]
-    nchan: int
-    first: int = 0
-    guards: frozenset[int] = frozenset()
-
-
 def for_saving(records: ToolRecords, selpars: tuple[Record, ...] | None = None) -> ToolRecords:
     """The records with which models on disk are saved, with other selections where they are given.
 
@@ -64,7 +41,7 @@ def for_saving(records: ToolRecords, selpars: tuple[Record, ...] | None = None) 
 def with_planes_in_w(records: ToolRecords) -> ToolRecords:
     """The records with which CASA takes the term in w where ducc0 does: the number of planes is CASA's choice."""
     gridpars = tuple(
-        {**record, "wprojplanes": -1} if record["gridder"] in WIDE_GRIDDERS and record["wprojplanes"] == 1 else record
+        {**record, "wprojplanes": -1} if GRIDDERS[record["gridder"]].takes_w and record["wprojplanes"] == 1 else record
         for record in records.gridpars
     )
     return dataclasses.replace(records, gridpars=gridpars)

@@ -7,8 +7,9 @@ import dataclasses
 import numpy as np
 
 from ... import casa, measurementsets
-from ...config import PcleanConfig, Selection
-from ...engines import AUTO, beyond_ducc
+from ...config import PcleanConfig
+from ...sections import Selection
+from ...traits import AUTO, CASA
 from ..data.frames import moving_fields
 from ..data.stokes import can_be_made, correlation_names, lacking_correlations, unknown_correlations
 
@@ -24,13 +25,14 @@ def with_data_seen(config: PcleanConfig) -> PcleanConfig:
     SelectionError
         Nothing is selected, or CASA can't make a selection.
     """
-    if config.emptied is None:
-        kept, emptied = measurementsets.with_rows(config.selections)
-        config = dataclasses.replace(config, selections=kept, emptied=emptied)
-    if config.run.engine != AUTO or config.data_need is not None or beyond_ducc(config):
+    if config.emptied is not None:
+        return config
+    kept, emptied = measurementsets.with_rows(config.selections)
+    config = dataclasses.replace(config, selections=kept, emptied=emptied)
+    if config.run.engine != AUTO or config.beyond_ducc:
         return config
     found = [words for selection in config.selections for words in _needs(selection, config.frame.stokes)]
-    return dataclasses.replace(config, data_need=", ".join(found))
+    return dataclasses.replace(config, engine=CASA, beyond_ducc=", ".join(found)) if found else config
 
 
 def _needs(selection: Selection, stokes: str) -> list[str]:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from ... import casa, report
 from ...config import PcleanConfig
-from ...engines import DUCC
 from ...images import planes
 from ...images.cached import note_change, settle
 from ...images.products import products
@@ -22,6 +21,7 @@ from ...imaging.masking import ChannelBlock, NumpyAutoMask
 from ...imaging.robust import robust_rms
 from ...imaging.serial_imager import SerialImager
 from ...toolrecords import Record
+from ...traits import ENGINES
 from ..partition import Slab
 from .part_beams import PartBeams
 from .part_workshop import PartWorkshop, clear
@@ -50,6 +50,7 @@ class CubePart:
     ) -> None:
         self._former_directory = Path.cwd()
         self._config = with_absolute_paths(PcleanConfig.from_dict(config))
+        self._engine = ENGINES[self._config.engine]
         self._slab = Slab(*slab)
         sources = [str(Path(source).absolute()) for source in sources]
         place = Path(folder).absolute()
@@ -88,7 +89,7 @@ class CubePart:
         return [blank[own] for blank in self._workshop.blank_planes()]
 
     def make_pb(self) -> None:
-        if self._config.engine != DUCC and self._threads != casa.openmp_threads():
+        if self._engine.beams_vary_with_threads and self._threads != casa.openmp_threads():
             self._workshop.evaluate_pb(self._threads)
         self._imager.make_pb()
 
@@ -103,7 +104,7 @@ class CubePart:
         """Make the residuals; those of guards are not exact, and zero counts in no peak or noise."""
         self._imager.run_major_cycle(last=last)
         self._beams.give_again()  # with pblimit <= 0 CASA writes those that it has made (runCubeGridding)
-        if self._config.engine == DUCC:
+        if self._engine.blanks_guards:
             return  # its gridder has left them zero
         for name in self._workshop.imagenames:
             self._workshop.clear_guards(name + ".residual")

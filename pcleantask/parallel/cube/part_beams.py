@@ -7,10 +7,10 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
 from ...config import PcleanConfig
-from ...engines import DUCC
 from ...imaging.field_planes import PSF_CUTOFF
 from ...imaging.psf_beams import fitted_beams, largest_beam, plane_beams, refitted_beams, replace_beams
 from ...toolrecords import Record
+from ...traits import ENGINES
 from ..partition import Slab
 
 
@@ -19,6 +19,7 @@ class PartBeams:
 
     def __init__(self, config: PcleanConfig, slab: Slab, imagenames: Sequence[str]) -> None:
         self._config, self._slab, self._imagenames = config, slab, imagenames
+        self._engine = ENGINES[config.engine]
         self._given: dict[str, dict[tuple[int, int], Record]] = {}
 
     def fitted(self, number: int) -> list[list[Record | None]]:
@@ -48,7 +49,7 @@ class PartBeams:
     @contextlib.contextmanager
     def replaced(self, number: int, beams: Mapping[tuple[int, int], Record]) -> Iterator[None]:
         """Meanwhile, planes (channel, pol) of field `number` have other beams; with ducc0 they keep theirs."""
-        if not beams or self._config.engine == DUCC:
+        if not beams or self._engine.has_own_beams:
             yield
             return
         path = self._imagenames[number] + ".psf"
@@ -61,9 +62,9 @@ class PartBeams:
 
     def _are_copied(self, number: int) -> bool:
         """Whether all polarisations have the first one's beams: in the main field, by CASA."""
-        return self._config.engine != DUCC and number == 0 and self._config.npol > 1
+        return not self._engine.has_own_beams and number == 0 and self._config.npol > 1
 
     def _psfcutoff(self, number: int) -> float:
         """What the beams of field `number` were fitted with: CASA asks for the parameter in the main field alone."""
-        is_asked = self._config.engine == DUCC or number == 0
+        is_asked = self._engine.has_own_beams or number == 0
         return self._config.gridding.psfcutoff if is_asked else PSF_CUTOFF

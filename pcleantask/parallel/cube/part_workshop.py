@@ -13,10 +13,9 @@ import numpy as np
 
 from ... import measurementsets
 from ...config import PcleanConfig
-from ...engines import DUCC
-from ...gridding.base import Gridder
+from ...gridding import makers
+from ...gridding.base import Gridder, WholeCube
 from ...gridding.beam_bands import with_beam_of_cube
-from ...gridding.ducc.gridder import DuccGridder, WholeCube
 from ...gridding.ducc.products.primary_beam import evaluate_on_threads
 from ...images import planes
 from ...images.assemble import cut_out
@@ -28,7 +27,6 @@ from ...imaging.memory_deconvolver import MemoryDeconvolver
 from ...imaging.workshop import Parts, SerialWorkshop
 from ...toolrecords import Record, ToolRecords
 from ..partition import Slab, shifted
-from .bandwidth import WholeBandGridder, is_needed
 from .regions import part_of_image, part_of_mask
 from .whole_gridder import NoGridder, copy_channels, is_taken_over
 
@@ -163,13 +161,9 @@ class PartWorkshop(SerialWorkshop):
     def _make_gridder(self, records: ToolRecords, selpars: tuple[Record, ...] | None = None) -> Gridder:
         if not self._grids:
             return NoGridder()
-        if self._config.engine == DUCC:
-            guards = frozenset(self._slab.guards)
-            whole = WholeCube(self._coordinates, self._slab.nchan, self._slab.first, guards)
-            return DuccGridder(self._config, records, whole=whole)
-        if is_needed(records):
-            return WholeBandGridder(records, self._coordinates, self._slab.nchan)
-        return super()._make_gridder(records, selpars)
+        guards = frozenset(self._slab.guards)
+        whole = WholeCube(self._coordinates, self._slab.nchan, self._slab.first, guards)
+        return makers(self._config).slab(self._config, records, whole)
 
     def make_parts(self) -> Parts:
         self.parts = super().make_parts()

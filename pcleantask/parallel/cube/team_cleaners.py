@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 from ... import casa
 from ...config import PcleanConfig
-from ...engines import DUCC
 from ...images import planes
 from ...images.assemble import beams_image
 from ...imaging.beam import mask_blocks
-from ...imaging.cleaners import deconvolver_kind
+from ...imaging.cleaners import is_in_memory
 from ...imaging.deconvolver import Deconvolver
 from ...imaging.psf_beams import area, plane_beams
 from ...toolrecords import Record
@@ -32,7 +31,7 @@ class TeamDeconvolver:
     def __init__(self, workshop: CubeWorkshop, number: int, config: PcleanConfig) -> None:
         self._workshop, self._number, self._config = workshop, number, config
         self._mask_sum = -1.0
-        self.leaves_residual = config.engine == DUCC and deconvolver_kind(config, config.fields[number]) == "memory"
+        self.leaves_residual = is_in_memory(config, config.fields[number])
         self.sidelobe_level = 0.0
         self.mask_is_empty = True
 

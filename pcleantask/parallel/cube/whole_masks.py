@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ... import casa
-from ...config import ImageField, PcleanConfig
+from ...config import PcleanConfig
 from ...imaging.deconvolver import Deconvolver
+from ...sections import ImageField
 from ...toolrecords import Record
 from .regions import needs_whole
 

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from ... import casa, report
 from ...config import PcleanConfig
 from ...cores import usable_threads
-from ...engines import DUCC
 from ...errors import ParameterError
 from ...gridding.data import casacore_memory
 from ...gridding.data.coordinates import image_coordinates
@@ -30,6 +29,7 @@ from ...images.space import check_space
 from ...imaging.psf_beams import largest_beam
 from ...imaging.workshop import Parts
 from ...toolrecords import Record, tool_records
+from ...traits import ENGINES, GRIDDERS
 from ..partition import Slab, guards_needed, refuse_to_split, slabs, spectral_axis
 from ..rows.workshop import has_density
 from ..team_workshop import TeamGridder, TeamMaker, TeamWorkshop
@@ -117,7 +117,7 @@ class CubeWorkshop(TeamWorkshop):
             guards_needed(interpolation, widest_gap(axis, entries) / abs(spectral_axis(csys)["cdelt"]))
             for axis, entries, csys in zip(axes, data, self.coordinates, strict=True)
         )
-        if self._config.engine == DUCC:
+        if ENGINES[self._config.engine].is_exact_anywhere:
             return slabs(nchan, self._npart, nguards), ""
         reason = ""
         for count in range(nguards, nguards + TRIES):
@@ -270,8 +270,9 @@ def check_splittable(config: PcleanConfig) -> None:
         "with veltype='optical' the channels are not regular": config.frame.veltype == "optical",
         "outlier fields are no cubes, or have other channels": any(not field.is_cube for field in config.fields)
         or len(_channel_counts(config)) > 1,
-        "psfphasecenter makes the PSF of a mosaic anew": gridding.psfphasecenter != "" and "mosaic" in main.gridder,
-        f"gridder={main.gridder!r} fills its cache for the whole cube": main.gridder.startswith("aw"),
+        "psfphasecenter makes the PSF of a mosaic anew": gridding.psfphasecenter != ""
+        and GRIDDERS[main.gridder].joins_pointings,
+        f"gridder={main.gridder!r} fills its cache for the whole cube": GRIDDERS[main.gridder].projects_aperture,
         "facets are imaged together": gridding.facets > 1,
         "with nsigma and fastnoise=False the mask of the first channel decides how all noise is measured":
         config.iteration.nsigma > 0 and not config.masking.fastnoise,

@@ -7,10 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...config import PcleanConfig
-from ...engines import DUCC, FLAT_GRIDDERS, WIDE_GRIDDERS
-from ...gridding.casa import CasaGridder
-from ...gridding.ducc.gridder import DuccGridder
-from ...gridding.ducc.products.primary_beam import make_continuum_beams
+from ...gridding import makers
 from ...measurementsets import observatory_position
 from ...toolrecords import Record, tool_records
 
@@ -52,13 +49,9 @@ class RowPart:
         impars = tuple(
             {**record, **changes, "csys": csys} for record, csys in zip(records.impars, coordinates, strict=True)
         )
-        self._whole = dataclasses.replace(records, impars=impars)
-        own = dataclasses.replace(self._whole, selpars=selpars)
-        self._gridder = (
-            DuccGridder(parsed, own, makes_pb=makes_pb, beam_selpars=records.selpars)
-            if parsed.engine == DUCC
-            else CasaGridder(own)
-        )
+        whole = dataclasses.replace(records, impars=impars)
+        own = dataclasses.replace(whole, selpars=selpars)
+        self._gridder = makers(parsed).rows(parsed, own, whole, makes_pb)
 
     def set_weighting(self) -> None:
         """Set the weights by these rows alone."""
@@ -76,13 +69,7 @@ class RowPart:
         self._gridder.make_psf()
 
     def make_pb(self) -> None:
-        """Write .pb, which doesn't depend on the rows but on the data sets and fields: these may not all be here."""
-        if isinstance(self._gridder, CasaGridder) and all(
-            record["gridder"] in (*FLAT_GRIDDERS, *WIDE_GRIDDERS) for record in self._whole.gridpars
-        ):
-            make_continuum_beams(self._whole)
-        else:
-            self._gridder.make_pb()
+        self._gridder.make_pb()
 
     def major_cycle(self, last: bool) -> None:
         self._gridder.major_cycle(last=last)

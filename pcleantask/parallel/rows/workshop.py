@@ -15,11 +15,11 @@ import numpy as np
 
 from ... import casa, measurementsets
 from ...config import PcleanConfig
-from ...engines import DUCC
 from ...images.products import products
 from ...imaging.normalizer import Normalizer
 from ...imaging.workshop import Parts
 from ...toolrecords import Record, ToolRecords, tool_records
+from ...traits import ENGINES, GRIDDERS
 from ..defaults import asked_workers
 from ..partition import field_shares, refuse_to_split, row_shares, useful_parts
 from ..team_workshop import TeamGridder, TeamMaker, TeamWorkshop
@@ -97,15 +97,15 @@ class TeamRowGridder(TeamGridder):
 
     def set_weighting(self) -> None:
         """Set the weights by one density of all rows; densities by field are whole in each part."""
-        is_ducc = self._rows.engine == DUCC
-        if not (is_ducc and self._rows.shares_density):  # CASA makes the density on the way
+        are_images = ENGINES[self._rows.engine].has_density_images
+        if are_images or not self._rows.shares_density:  # CASA makes the density on the way
             self._workshop.steps("set_weighting")
         if self._rows.shares_density:
             paths = self._workshop.steps("weight_density")
-            if is_ducc:
-                paths = sum_arrays(paths, self._workshop.path)
-            else:
+            if are_images:
                 paths = sum_densities(paths, self._workshop.path, self._records.weightpars)
+            else:
+                paths = sum_arrays(paths, self._workshop.path)
             self._workshop.each_step("use_density", [(path,) for path in paths])
 
     def make_psf(self) -> None:
@@ -179,12 +179,13 @@ def check_splittable(config: PcleanConfig) -> None:
     refuse_to_split({
         "facets are imaged together": gridding.facets > 1,
         f"gridder={main.gridder!r} fills its cache for all rows; give cfcache a filled one": (
-            main.gridder.startswith("awpr") and not (gridding.cfcache and Path(gridding.cfcache).is_dir())
+            GRIDDERS[main.gridder].keeps_cache and not (gridding.cfcache and Path(gridding.cfcache).is_dir())
         ),
         "with wprojplanes=-1 the planes depend on all rows; give a number": any(
-            field.wprojplanes < 1 and field.gridder.startswith(("w", "imagemosaic")) for field in config.fields
+            field.wprojplanes < 1 and GRIDDERS[field.gridder].takes_w for field in config.fields
         )
-        and config.engine != DUCC,
-        "psfphasecenter makes the PSF of a mosaic anew": gridding.psfphasecenter != "" and "mosaic" in main.gridder,
+        and ENGINES[config.engine].counts_w_planes,
+        "psfphasecenter makes the PSF of a mosaic anew": gridding.psfphasecenter != ""
+        and GRIDDERS[main.gridder].joins_pointings,
         "an outlier field is a cube": any(field.is_cube for field in config.fields),
     })  # fmt: skip

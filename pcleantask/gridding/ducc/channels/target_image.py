@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from ....config import ImageField, PcleanConfig
+from ....config import PcleanConfig
 from ....errors import ParameterError
+from ....sections import ImageField
 from ....toolrecords import Record
 from ...data.frames import image_centre, is_moving, spectral_axis
 from ...data.reading import Target

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ....config import ImageField, PcleanConfig
+from ....config import PcleanConfig
+from ....sections import ImageField
 from ....toolrecords import Record
 from ...data.casacore_memory import History
 from ...data.memory import WORKING_VALUES, Arena

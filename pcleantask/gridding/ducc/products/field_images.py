@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from .... import casa
-from ....engines import WIDE_GRIDDERS
 from ....images import cached, writing
 from ....toolrecords import Record
+from ....traits import ALGORITHMS, GRIDDERS
 from ...data.coordinates import coordinate_key, reference_frequency
 
 
@@ -69,9 +69,9 @@ class FieldImages:
             shape=(nx, ny, npol, nchan),
             cell=_radians(direction["cdelt"], direction["units"]),
             coordinates=csys,
-            nterms=int(impars["nterms"]) if gridpars["deconvolver"] == "mtmfs" else 0,
+            nterms=int(impars["nterms"]) if ALGORITHMS[gridpars["deconvolver"]].makes_terms else 0,
             is_cube="cube" in impars["specmode"],
-            wide=gridpars["gridder"] in WIDE_GRIDDERS,
+            wide=GRIDDERS[gridpars["gridder"]].takes_w,
             pblimit=float(normpars["pblimit"]),
             psfcutoff=float(normpars["psfcutoff"]),
             is_cleaned=is_cleaned,

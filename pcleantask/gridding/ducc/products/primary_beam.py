@@ -15,6 +15,7 @@ from ....images.cached import note_change
 from ....images.planes import image_geometry
 from ....images.writing import MISCINFO, channel_groups, keywords, put_information, read_channels, write_channels
 from ....toolrecords import Record, ToolRecords
+from ....traits import GRIDDERS
 from ...beam_bands import with_beam_of_cube
 from ...data.selection import one_row_a_field
 from .field_images import FieldImages
@@ -66,7 +67,8 @@ def evaluate_on_threads(records: ToolRecords, number: int, imagename: str, threa
     (PBMath1DNumeric::fillPBArray), whose last bits depend on the number of threads.
     """
     coordinates, gridpars = records.impars[number]["csys"], records.gridpars[number]
-    if "mosaic" in gridpars["gridder"] or (coordinates["telescope"] in WITH_FORMULA and not gridpars["vptable"]):
+    has_formula = coordinates["telescope"] in WITH_FORMULA and not gridpars["vptable"]
+    if has_formula or GRIDDERS[gridpars["gridder"]].joins_pointings:
         return
     path = f"{imagename}.pb"
     groups = channel_groups(image_geometry(path).shape)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .... import casa
-from ....config import ImageField, Weighting
 from ....errors import ParameterError
+from ....sections import ImageField, Weighting
 from ....toolrecords import WEIGHTING_TYPES, Record
 from ...spectral.axis import SpectralAxis
 from .density import Scheme, Taper, UvGrid, fractional_bandwidth

@@ -1,4 +1,4 @@
-"""briggsbwtaper in parts of a cube: the weights' fractional bandwidth must be that of the whole cube.
+"""CASA's gridder on a slab of a cube. With briggsbwtaper the weights' fractional bandwidth must be the whole cube's.
 
 `synthesisimager.setweighting` takes the bandwidth from the largest image that `defineimage` was called with, and keeps
 it. CASA notes an image's size and coordinates before it makes its gridding machine, so that an image whose machine
@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ... import casa
-from ...errors import ImagingError
-from ...gridding.casa import CasaGridder
-from ...toolrecords import Record, ToolRecords
+from .. import casa
+from ..errors import ImagingError
+from ..toolrecords import Record, ToolRecords
+from .base import WholeCube
+from .casa import CasaGridder
 
 COMPLAINTS = ("Error in setting up FTMachine()", "is not an efficient imagesize")
 NO_MACHINE: Record = {"deconvolver": "mtmfs"}  # a gridding machine of taylor terms...
@@ -59,6 +60,8 @@ class WholeBandGridder(CasaGridder):
         raise ImagingError("CASA has made an image that is only to tell it of a cube's band; use parallel=False")
 
 
-def is_needed(records: ToolRecords) -> bool:
-    """Whether the weights depend on the whole cube's bandwidth."""
-    return bool(records.weightpars["rmode"] == "bwtaper")
+def make_slab_gridder(records: ToolRecords, whole: WholeCube) -> CasaGridder:
+    """The gridder of a slab: where the weights depend on the whole cube's bandwidth, one that knows it."""
+    if records.weightpars["rmode"] == "bwtaper":
+        return WholeBandGridder(records, whole.coordinates, whole.nchan)
+    return CasaGridder(records)
