@@ -19,6 +19,7 @@ SINGLE = 1e-5  # of it where the weights come from densities, which CASA sums in
 GRIDDING = 6e-4  # of the peak over the inner three quarters: what tclean's gridding is off by on well filled grids
 ROUNDED = 2e-5  # of the peak: two images made in single precision of the same visibilities
 BEAM = 0.01  # of an axis
+CUTOFF = 0.35  # of the peak: pixels below it are not in the fit of a beam (psfcutoff)
 ALIKE = 4e-3  # of the peak: PSFs whose beams are compared
 NO_BEAM = 1e-5  # [arcsec]: what tclean gives planes that it could fit none to is smaller
 WORST = 20  # pixels of a plane that the direct sum is made for
@@ -162,14 +163,15 @@ def _dirty(
 def _beams(suffix: str, one: Image, other: Image) -> Iterator[str]:
     """Beams of planes that tclean has fitted one for, and whose PSFs are alike.
 
-    Not of those whose main lobe leaves the image, as that of antennas in a line at one time does: CASA's fit of it
-    turns on the fourth digit.
+    CASA's fit turns on the fourth digit where the main lobe leaves the image, as that of antennas in a line at one time
+    does, or a pixel is at the cutoff, which is in the fit of one of them only: those aren't compared.
     """
     ours = dict(_axes(other))
     for plane, theirs in _axes(one):
         alike = np.abs(one.pixels - other.pixels)[(..., *plane)].max() <= ALIKE
-        psf = one.pixels[(..., *plane)]
-        is_fitted = psf.any() and not _leaves(psf)  # blank ones have the largest of the others'
+        psf, psf_of_ours = one.pixels[(..., *plane)], other.pixels[(..., *plane)]
+        same_lobe = np.array_equal(psf > CUTOFF, psf_of_ours > CUTOFF) and not _leaves(psf)
+        is_fitted = psf.any() and same_lobe  # blank ones have the largest of the others'
         if plane in ours and alike and is_fitted and max(theirs) > NO_BEAM:
             off = max(abs(b / a - 1) for a, b in zip(theirs, ours[plane], strict=True))
             if off > BEAM:

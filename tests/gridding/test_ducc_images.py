@@ -195,6 +195,12 @@ def flag_by_channel(vis: str) -> None:
         table.putcol("FLAG", flag)
 
 
+def read_first_time(vis: str) -> float:
+    """The time of the first integration [s]."""
+    with casa.opened_table(vis) as table:
+        return float(table.getcol("TIME").min())
+
+
 @pytest.mark.parametrize(("channel", "count", "nchan"), BORDERS)
 def test_data_on_the_border_of_two_channels_go_where_tclean_puts_them(
     channel: float, count: int, nchan: int, imaged: Callable[..., Imaged]
@@ -234,8 +240,7 @@ def test_moving_data_on_the_border_go_where_tclean_puts_them(
     flag_by_channel("moving.ms")
     with casa.opened_table("moving.ms/SPECTRAL_WINDOW") as table:
         data = table.getcell("CHAN_FREQ", 0)
-    with casa.opened_table("moving.ms") as table:
-        first = table.getcol("TIME").min()
+    first = read_first_time("moving.ms")
     middle, edge = (in_frame(value, outframe, MOVING, first) for value in ((data[2] + data[3]) / 2, data[3]))
     parameters = {
         **CUBE, "vis": "moving.ms", "outframe": outframe, "nchan": nchan, "start": f"{middle!r}Hz",
@@ -250,6 +255,29 @@ def test_moving_data_on_the_border_go_where_tclean_puts_them(
     ours = pixels(f"ducc/{NAME}.sumwt").ravel()
     assert theirs.max() > 0
     np.testing.assert_allclose(ours, theirs, rtol=SUMWT)
+
+
+@pytest.mark.parametrize("weighting", ["uniform", "briggs"])
+def test_single_channel_beyond_the_ends_of_the_data_has_its_own_density(
+    weighting: str, imaged: Callable[..., Imaged]
+) -> None:
+    """Between channels of the data its density is interpolated, and there is none where one of them is flagged."""
+    simulate_ms("ended.ms", antennas=12, nintegrations=3, nchannels=4, channel_hz=1e6, start_hz=230e9)
+    with casa.opened_table("ended.ms", writable=True) as table:
+        flag = table.getcol("FLAG")
+        flag[:, 2] = True
+        table.putcol("FLAG", flag)
+    parameters = {**CUBE, "vis": "ended.ms", "nchan": 1, "weighting": weighting, "perchanweightdensity": True}
+    last = in_frame(230.003e9, "LSRK", MOVING, read_first_time("ended.ms"))
+    found = []
+    for folder, place in (("beyond", 0.3), ("between", -0.3)):
+        parameters |= {"start": f"{last + place * 1e6!r}Hz", "width": "1.0001MHz"}
+        theirs = imaged(parameters).images["sumwt"].ravel()
+        run_ducc(parameters, folder)
+        np.testing.assert_allclose(pixels(f"{folder}/{NAME}.sumwt").ravel(), theirs, rtol=SUMWT)
+        found.append(theirs.max())
+    assert found[0] > 0
+    assert found[1] == 0
 
 
 def test_cleaned_image_is_tcleans_within_the_threshold(imaged: Callable[..., Imaged]) -> None:

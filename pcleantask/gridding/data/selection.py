@@ -49,6 +49,8 @@ class DataSet:
         Numbers of the selected channels, rising.
     frequency : ndarray of float64, shape (chan,)
         Their centres [Hz], in `frame`.
+    ends : tuple of float
+        Lowest and highest centre of all channels of the spectral window, selected or not [Hz].
     width : float
         Width of a channel [Hz].
     frame : str
@@ -63,6 +65,7 @@ class DataSet:
     rows: Ints
     channels: Ints
     frequency: NDArray[np.float64]
+    ends: tuple[float, float]
     width: float
     frame: str
     correlations: tuple[str, ...]
@@ -122,6 +125,7 @@ def _data_of(record: Record) -> list[DataSet]:
             rows=own,
             channels=chosen,
             frequency=frequency[chosen],
+            ends=(float(frequency.min()), float(frequency.max())),
             width=width,
             frame=frame,
             correlations=_correlations(vis, int(polarisations[number])),

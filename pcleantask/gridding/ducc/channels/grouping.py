@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...data.reading import Integrations, Spectra
+from ...data.selection import DataSet
 from ...spectral.axis import (
     LinearRegridding,
     SpectralAxis,
@@ -76,13 +77,21 @@ def samplings(
     assert image.axis is not None
     samples = sample_counts(image, frequency, shift, exact)
     columns = [samples, lattices(image.axis, frequency, shift, samples)]
-    if image.scheme.by_channel and image.interpolation != "nearest":
+    if image.scheme.by_channel and image.interpolation != "nearest" and image.pads_densities:
         samples = samples_per_channel(image.densities, frequency, shift, exact)
         columns += [samples, lattices(image.densities, frequency, shift, samples)]
     else:
         columns += columns
     ways, number = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
     return [Sampling(Places(*way[:2]), Places(*way[2:])) for way in ways.tolist()], number.ravel()
+
+
+def has_data_around(image: ImageOfData, source: DataSet, integrations: Integrations) -> bool:
+    """Whether a single image channel is between channels of a spectral window at some time."""
+    assert image.axis is not None
+    ends, shift, centre = np.array(source.ends), integrations.shift, image.axis.frequency[0]
+    frequency = integrations.exact(ends, meetings(image.axis, ends, shift)).at_all(ends, shift)
+    return bool(((frequency[:, 0] < centre) & (frequency[:, 1] > centre)).any())
 
 
 def needed_channels(

@@ -35,6 +35,10 @@ class ImageOfData:
     scheme : Scheme
     grid : UvGrid
     target : Target
+    pads_densities : bool
+        Whether the padded axis is that of densities; where a single channel is beyond the ends of the data's spectral
+        windows CASA takes the density of that channel alone, without interpolation (it looks for data about it by
+        casacore's MSSpwIndex::matchFrequencyRange, in BriggsCubeWeightor::estimateSwingChanPad, and finds none).
     """
 
     axis: SpectralAxis | None
@@ -44,6 +48,7 @@ class ImageOfData:
     scheme: Scheme
     grid: UvGrid
     target: Target
+    pads_densities: bool = True
 
     @classmethod
     def of(

@@ -27,7 +27,7 @@ from ..weights.density import Coverage, Density, DensityWeights, Scheme, radial_
 from ..weights.uv_extent import Extent
 from .block import Block, at_one_shift, phasor
 from .channel_group import CubeGroup
-from .grouping import Channels, Sampling, cube_groups, exact_frequencies, needed_channels, samplings
+from .grouping import Channels, Sampling, cube_groups, exact_frequencies, has_data_around, needed_channels, samplings
 from .other_field import OtherField
 from .target_image import ImageOfData
 
@@ -76,6 +76,9 @@ def read_visibilities(
     image = ImageOfData.of(config, field or config.fields[0], csys, nchan, channels, max(1, hands))
     arena = Arena(folder, limit)
     reader = Reader(image.target, arena, History(sources))
+    if image.axis is not None and image.axis.nchan == 1 and image.scheme.by_channel:
+        is_between = any(has_data_around(image, source, reader.integrations(source)) for source in sources)
+        image = dataclasses.replace(image, pads_densities=is_between)
     found: list[tuple[Spectra, Channels]] = []
     for source in sources:
         own = dataclasses.replace(source, rows=np.array_split(source.rows, part[1])[part[0]])
