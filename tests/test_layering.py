@@ -19,7 +19,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("parameters", "outliers", "lastfile", "inputs"),
     ("traits",),
     ("sections",),
-    ("rules", "subparameters", "engines"),
+    ("rules", "cautions", "subparameters", "engines"),
     ("config",),
     ("casa",),
     ("measurementsets",),

@@ -18,7 +18,7 @@ def pclean(**parameters: Any) -> dict[str, Any]:
     PcleanError
         One of the named errors of `pcleantask.errors`, before any work where the input is at fault.
     """
-    from .. import casa, rules
+    from .. import casa, cautions
     from ..config import PcleanConfig
     from ..gridding.ducc.support import with_data_seen
     from ..imaging.cautions import start_cautions, start_model_cautions
@@ -30,8 +30,8 @@ def pclean(**parameters: Any) -> dict[str, Any]:
 
     config = with_data_seen(PcleanConfig.from_parameters(**parameters))
     in_job, is_wanted = mpi_team.link() is not None, is_parallel(parameters["parallel"])
-    cautions = rules.cautions(parameters, in_mpi_job=in_job, is_parallel=is_wanted)
-    for caution in cautions + start_model_cautions(config) + start_cautions(config):
+    found = cautions.of_parameters(parameters, in_mpi_job=in_job, is_parallel=is_wanted)
+    for caution in found + start_model_cautions(config) + start_cautions(config):
         casa.post(caution, "WARN")
     progress = ScreenProgress(config.iteration.niter, casa.jansky(config.iteration.threshold))
     with SerialImager(config, progress=progress, history=parameters, workshop=make_workshop(config)) as imager:
