@@ -65,7 +65,7 @@ class CaseVisibilities:
     def sum_of_weights(self, channel: int, shape: tuple[int, int]) -> float:
         """What CASA's gridding makes of their weights, for the .sumwt of an image channel."""
         total = casa_gridding.sum_of_weights(self.blocks(channel), shape, self._cell)
-        return total * self._visibilities.hands
+        return total * self._visibilities.ncorr
 
     def sums(self, kind: str, plane: tuple[int, int], shape: tuple[int, int], pixels: np.ndarray) -> np.ndarray:
         """Direct Fourier sums at pixels [n, 2] of a plane."""

@@ -53,7 +53,7 @@ def saved_in(vis: str) -> list[Saved]:
         with casa.opened_table(vis) as whole:
             table = whole.query(f"DATA_DESC_ID == {number} && FIELD_ID == {field}")
             times, place = np.unique(table.getcol("TIME"), return_inverse=True)
-            shift = Observation(vis).shifts(field, times, "TOPO")[place]
+            shift = Observation(vis).doppler_factors(field, times, "TOPO")[place]
             flagged = column(table, "FLAG") | table.getcol("FLAG_ROW")[:, np.newaxis]
             uvw, model = table.getcol("UVW").T, column(table, "MODEL_DATA")
             table.close()

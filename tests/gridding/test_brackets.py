@@ -52,7 +52,7 @@ def test_what_is_beyond_by_rounding_is_not_outside_before_it_is_settled() -> Non
 
 def test_some_integrations_have_their_own_exact_frequencies() -> None:
     exact = Exact(np.arange(6.0).reshape(3, 2), np.array([-1, 2, 0, -1, 1, 2]))
-    assert exact.times.tolist() == [2, 4, 1]
+    assert exact.one_of_each.tolist() == [2, 4, 1]
     for times in ([0, 3], [5, 4], [0, 1, 2], [2, 4, 1, 5]):
         some = exact.at(np.array(times))
         for kind, time in zip(some.kind, times, strict=True):
@@ -74,4 +74,4 @@ def test_where_rounding_matters_nowhere_nothing_is_changed() -> None:
     exact = Exact.nowhere(3)
     values = np.arange(3.0)
     assert exact.put(values, np.empty(0)) is values
-    assert len(exact.times) == 0
+    assert len(exact.one_of_each) == 0

@@ -248,7 +248,7 @@ def test_moving_data_on_the_border_go_where_tclean_puts_them(
     }  # fmt: skip
     tclean = imaged(parameters)
     axis = tclean.read().axis
-    pixel = axis.pixel(data * Observation("moving.ms").shifts(0, np.array([first]), "TOPO"))
+    pixel = axis.pixel(data * Observation("moving.ms").doppler_factors(0, np.array([first]), "TOPO"))
     assert np.abs(np.abs(pixel[2:4]) - 0.5).max() < 1e-7
     theirs = tclean.images["sumwt"].ravel()
     run_ducc(parameters)
@@ -362,7 +362,7 @@ def test_weights_of_a_wide_field_are_summed_as_they_are(imaged: Callable[..., Im
     errors = {}
     for name, folder in (("ducc", "ducc/"), ("tclean", "")):
         sums, psf = pixels(f"{folder}{NAME}.sumwt").item(), pixels(f"{folder}{NAME}.psf")[:, :, 0, 0]
-        errors[name] = abs(sums / (total * visibilities.hands) - 1), abs(psf[places] - truth / total).max()
+        errors[name] = abs(sums / (total * visibilities.ncorr) - 1), abs(psf[places] - truth / total).max()
     sys.stdout.write(f"sum of weights, psf: {errors}\n")
     assert errors["ducc"][0] < 1e-6 < errors["tclean"][0]
     assert errors["ducc"][1] < OF_PEAK < errors["tclean"][1]

@@ -24,7 +24,7 @@ def test_shifts_are_those_of_the_ms_tool(line_ms: Path) -> None:
         expected = ms.cvelfreqs(spwids=[0], fieldids=[0], mode="channel", outframe="LSRK", phasec=0)
     with casa.opened_table(f"{line_ms}/SPECTRAL_WINDOW") as table:
         frequency = table.getcell("CHAN_FREQ", 0)
-    shift = Observation(str(line_ms)).shifts(0, np.array([first_time(line_ms)]), "TOPO")
+    shift = Observation(str(line_ms)).doppler_factors(0, np.array([first_time(line_ms)]), "TOPO")
     assert abs(shift[0] - 1) > 1e-6
     assert frequency * shift[0] == pytest.approx(expected, rel=1e-10)
 
@@ -32,15 +32,15 @@ def test_shifts_are_those_of_the_ms_tool(line_ms: Path) -> None:
 def test_shifts_of_many_short_integrations_are_interpolated_exactly(line_ms: Path) -> None:
     observation = Observation(str(line_ms))
     times = first_time(line_ms) + 2.0 * np.arange(5000)
-    found = observation.shifts(0, times, "TOPO")
+    found = observation.doppler_factors(0, times, "TOPO")
     some = np.arange(0, 5000, 357)
-    expected = np.concatenate([observation.shifts(0, times[[number]], "TOPO") for number in some])
+    expected = np.concatenate([observation.doppler_factors(0, times[[number]], "TOPO") for number in some])
     assert np.ptp(expected) > 1e-8
     assert np.abs(found[some] - expected).max() < 1e-13  # CASA's own answers depend on what it was asked before
 
 
 def test_frequencies_in_the_gridding_frame_are_not_shifted(line_ms: Path) -> None:
-    assert (Observation(str(line_ms)).shifts(0, np.arange(3.0), "LSRK") == 1).all()
+    assert (Observation(str(line_ms)).doppler_factors(0, np.arange(3.0), "LSRK") == 1).all()
 
 
 @pytest.mark.parametrize("frame", ["TOPO", "GEO", "BARY", "LSRD", "GALACTO", "LGROUP", "CMB"])

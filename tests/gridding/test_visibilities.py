@@ -211,7 +211,7 @@ def worst(found: Imaged, visibilities: Visibilities) -> tuple[float, float, floa
         weight = dirty.total_weight(blocks)
         expected = sumwt[0, 0, 0, channel]
         assert (sumwt[0, 0, :, channel] == expected).all()
-        errors.append([abs(weight * visibilities.hands - expected) / sumwt.max(), 0, 0])
+        errors.append([abs(weight * visibilities.ncorr - expected) / sumwt.max(), 0, 0])
         for (x, y), l, m in found.offsets if weight > 0 else ():
             in_psf = dirty.psf_at(blocks, l, m) / weight - psf[x, y, 0, channel]
             in_sky = dirty.sky_at(blocks, l, m) / weight - residual[x, y, :, channel]
@@ -256,7 +256,7 @@ def test_channels_counted_in_those_of_the_data_have_what_tclean_puts_there(
             visibilities.set_weights()
             sums = found.images["sumwt"].ravel()
             ours = [dirty.total_weight(dirty.blocks_of(visibilities, channel)) for channel in range(len(sums))]
-            np.testing.assert_allclose(np.array(ours) * visibilities.hands, sums, rtol=1e-6, err_msg=f"{day} {counted}")
+            np.testing.assert_allclose(np.array(ours) * visibilities.ncorr, sums, rtol=1e-6, err_msg=f"{day} {counted}")
             border.append(sums[0] / sums.max())
     assert 0 < min(border) < 0.3  # some have one integration there
 

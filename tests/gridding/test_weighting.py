@@ -40,7 +40,7 @@ def counted(coverage: Coverage, box: int) -> tuple[np.ndarray, float]:
     cells, total = np.zeros(GRID.shape), 0.0
     su, sv = GRID.scale
     for row, chan in np.argwhere(coverage.weight > 0):
-        inverse = np.float32(coverage.frequency[chan] * coverage.shift[row] / LIGHT_SPEED)
+        inverse = np.float32(coverage.frequency[chan] * coverage.doppler[row] / LIGHT_SPEED)
         u = float(np.float32(coverage.u[row] * float(inverse)))
         v = float(np.float32(coverage.v[row] * float(inverse)))
         for sign in (1, -1):
@@ -67,7 +67,7 @@ def test_densities_of_parts_add_up_to_that_of_the_whole(coverage: Coverage) -> N
     parts = []
     for rows in (slice(0, 150), slice(150, 400)):
         parts.append(Density.empty(GRID))
-        pieces = {name: getattr(coverage, name)[rows] for name in ("u", "v", "shift", "weight")}
+        pieces = {name: getattr(coverage, name)[rows] for name in ("u", "v", "doppler", "weight")}
         parts[-1].add(dataclasses.replace(coverage, **pieces))
     np.testing.assert_allclose((parts[0] + parts[1]).cells, whole.cells, rtol=1e-12)
     assert (parts[0] + parts[1]).total == pytest.approx(whole.total)

@@ -40,7 +40,7 @@ FIXED = (
     "J2000", "JMEAN", "JTRUE", "APP", "B1950", "B1950_VLA", "BMEAN", "BTRUE", "GALACTIC", "SUPERGAL", "ECLIPTIC",
     "MECLIPTIC", "TECLIPTIC", "ICRS",
 )  # fmt: skip
-NODE_S = 60.0  # shifts are found this often and interpolated where integrations are shorter; 1e-16 off
+NODE_S = 60.0  # Doppler factors are found this often and interpolated where integrations are shorter; 1e-16 off
 FEW = 16  # integrations that are not worth it
 
 
@@ -125,7 +125,7 @@ class Rotation:
     matrix : ndarray of float64, shape (3, 3)
         uvw @ matrix is uvw about the new centre.
     phase : ndarray of float64, shape (3,)
-        New uvw @ phase is the path by which visibilities are shifted [m].
+        New uvw @ phase is the delay by which visibilities are shifted [m].
     """
 
     matrix: Doubles
@@ -214,7 +214,7 @@ class Observation:
             )
         return _direction(self._frames[field], *self._directions[field])
 
-    def shifts(self, field: int, times: Doubles, frame: str) -> Doubles:
+    def doppler_factors(self, field: int, times: Doubles, frame: str) -> Doubles:
         """By what frequencies measured at these times [s, as TIME has them] are multiplied, to be in LSRK.
 
         Parameters
@@ -229,7 +229,7 @@ class Observation:
         nodes = _nodes(times)
         with casa.tool("measures") as measures:
             _do_frame(measures, self._position, self.direction(field))
-            found = np.array([self._shift_at(measures, time, frame) for time in nodes])
+            found = np.array([self._factor_at(measures, time, frame) for time in nodes])
         if len(nodes) == len(times):
             return found
         return _cubic(nodes, found, times)
@@ -269,7 +269,7 @@ class Observation:
         for time in (coefficients, LONG_AGO_S, rotation):
             with self._looking_at(field) as measures:
                 measures.doframe(_epoch(self._clock, time))
-                _shift(measures, "TOPO")
+                _factor(measures, "TOPO")
 
     @contextlib.contextmanager
     def _looking_at(self, field: int) -> Iterator[Any]:
@@ -278,9 +278,9 @@ class Observation:
             _do_frame(measures, self._position, self.direction(field))
             yield measures
 
-    def _shift_at(self, measures: Any, time: float, frame: str) -> float:
+    def _factor_at(self, measures: Any, time: float, frame: str) -> float:
         measures.doframe(_epoch(self._clock, time))
-        return _shift(measures, frame)
+        return _factor(measures, frame)
 
     def rotation(self, field: int, time: float, centre: Record) -> Rotation:
         """From a field's phase centre to an image's."""
@@ -305,7 +305,7 @@ def _moving(table: Any, frames: Sequence[str]) -> list[bool]:
 
 
 def _nodes(times: Doubles) -> Doubles:
-    """Times at which shifts are found: these, or evenly spaced ones around them where they are many."""
+    """Times at which Doppler factors are found: these, or evenly spaced ones around them where they are many."""
     first, last = float(times.min()), float(times.max())
     count = int(np.ceil((last - first) / NODE_S)) + 8
     if len(times) <= max(FEW, count):
@@ -341,7 +341,7 @@ def _do_frame(measures: Any, position: Record, direction: Record) -> None:
     measures.doframe(direction)
 
 
-def _shift(measures: Any, frame: str, to: str = GRIDDING_FRAME) -> float:
+def _factor(measures: Any, frame: str, to: str = GRIDDING_FRAME) -> float:
     """What a frequency in a frame is multiplied with to be in another, in the frame that is set."""
     probe = {"type": "frequency", "refer": frame, "m0": {"value": PROBE_HZ, "unit": "Hz"}}
     return float(measures.measure(probe, to)["m0"]["value"]) / PROBE_HZ
@@ -349,12 +349,12 @@ def _shift(measures: Any, frame: str, to: str = GRIDDING_FRAME) -> float:
 
 def _factors(measures: Any, frame: str) -> list[float]:
     """What a frequency is multiplied with, one by one, on its way to LSRK."""
-    return [_shift(measures, *step) for step in itertools.pairwise(_way(frame))]
+    return [_factor(measures, *step) for step in itertools.pairwise(_way(frame))]
 
 
 def _factors_back(measures: Any, frame: str) -> list[float]:
     """The same on the way from LSRK."""
-    return [_shift(measures, *step) for step in itertools.pairwise(reversed(_way(frame)))]
+    return [_factor(measures, *step) for step in itertools.pairwise(reversed(_way(frame)))]
 
 
 def _way(frame: str) -> list[str]:

@@ -18,7 +18,7 @@ from .casacore_memory import History
 from .frames import Observation
 from .memory import Arena
 from .selection import DataSet
-from .stokes import coefficients, hands_on_plane
+from .stokes import coefficients, correlations_on_plane
 from .usable import Tally, tallied, unusable_data, unusable_weights
 
 Doubles = NDArray[np.float64]
@@ -39,11 +39,11 @@ class Spectra:
         As the MeasurementSet has them [m].
     uvw : ndarray of float64, shape (row, 3)
         Rotated to the image's phase centre [m].
-    path : ndarray of float64, shape (row,), or None
+    delay : ndarray of float64, shape (row,), or None
         By which data are shifted to the phase centre [m]; None where they stay.
-    time : ndarray of int64, shape (row,)
+    integration : ndarray of int64, shape (row,)
         Number of the integration.
-    shift : ndarray of float64, shape (integration,)
+    doppler : ndarray of float64, shape (integration,)
         What frequencies are multiplied with to be in the image's frame.
     flag_row : ndarray of bool, shape (row,)
         Rows that are flagged as a whole. They still count for the one density of a run.
@@ -53,10 +53,10 @@ class Spectra:
         0 where flagged. The memory order may be that of (product, chan, row).
     weight : ndarray of float32, shape (row, chan)
         FLAGGED where that is so; same order.
-    hands : int
+    ncorr : int
         How many correlations fall on a plane of the image.
     share : float
-        What imaging weights are multiplied with, where other data of the run have more hands.
+        What imaging weights are multiplied with, where other data of the run have more.
     tally : Tally
         How many visibilities count as flagged because nothing can be made of them.
     """
@@ -64,14 +64,14 @@ class Spectra:
     source: DataSet
     uv: Doubles
     uvw: Doubles
-    path: Doubles | None
-    time: NDArray[np.int64]
-    shift: Doubles
+    delay: Doubles | None
+    integration: NDArray[np.int64]
+    doppler: Doubles
     flag_row: NDArray[np.bool_]
     dropped: NDArray[np.bool_]
     data: NDArray[np.complex64]
     weight: Floats
-    hands: int
+    ncorr: int
     share: float
     tally: Tally
 
@@ -80,13 +80,13 @@ class Spectra:
         self.data, self.weight = self.data[:, :0], self.weight[:0]
 
     @property
-    def row_shift(self) -> Doubles:
-        return self.shift[self.time]
+    def row_doppler(self) -> Doubles:
+        return self.doppler[self.integration]
 
     @property
     def reach(self) -> Doubles:
         """The longest u and v in the image's frame, shape (2,) [m]."""
-        return np.abs(self.uvw[:, :2]).max(axis=0, initial=0) * float(self.shift.max(initial=1))
+        return np.abs(self.uvw[:, :2]).max(axis=0, initial=0) * float(self.doppler.max(initial=1))
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Target:
         Whether frequencies are converted to the gridding frame.
     by_channel : bool
         Whether memory order is channel by channel, as cubes want it.
-    hands : int
+    ncorr : int
         The most correlations that fall on a plane of the image, in all data of the run.
     """
 
@@ -110,7 +110,7 @@ class Target:
     centre: Record
     moving: bool
     by_channel: bool
-    hands: int
+    ncorr: int
 
 
 class Reader:
@@ -149,21 +149,21 @@ class Reader:
             for rows in row_pieces(nrow, nchan * len(source.correlations)):
                 tally += _read_piece(table, source, products, rows, data[:, rows], weight[rows], flag_row[rows])
         uv = uvw[:, :2].T.copy()
-        uvw, path = integrations.rotate(uvw)
-        hands = hands_on_plane(self._target.stokes, source.correlations)
+        uvw, delay = integrations.rotate(uvw)
+        ncorr = correlations_on_plane(self._target.stokes, source.correlations)
         return Spectra(
             source=source,
             uv=uv,
             uvw=uvw,
-            path=path,
-            time=integrations.number,
-            shift=integrations.shift,
+            delay=delay,
+            integration=integrations.number,
+            doppler=integrations.doppler,
             flag_row=flag_row,
             dropped=dropped,
             data=data,
             weight=weight,
-            hands=hands,
-            share=hands / self._target.hands,
+            ncorr=ncorr,
+            share=ncorr / self._target.ncorr,
             tally=tally,
         )
 
@@ -181,11 +181,11 @@ class Integrations:
     ----------
     number : ndarray of int64, shape (row,)
         Number of each row's integration.
-    shift : ndarray of float64, shape (integration,)
+    doppler : ndarray of float64, shape (integration,)
     """
 
     number: NDArray[np.int64]
-    shift: Doubles
+    doppler: Doubles
     _fields: NDArray[np.int64]
     _rotations: dict[int, Any]
     _times: dict[int, Doubles]
@@ -199,22 +199,22 @@ class Integrations:
     ) -> Integrations:
         times, fields = table.getcol("TIME"), table.getcol("FIELD_ID")
         number = np.empty(len(times), int)
-        shift: list[Doubles] = []
+        doppler: list[Doubles] = []
         rotations, all_times = {}, {}
         for field in np.unique(fields).tolist():
             own = fields == field
             when, place = np.unique(times[own], return_inverse=True)
-            number[own] = place + sum(len(entry) for entry in shift)
-            moved = observation.shifts(field, when, source.frame) if target.moving else np.ones(len(when))
-            shift.append(moved)
+            number[own] = place + sum(len(entry) for entry in doppler)
+            moved = observation.doppler_factors(field, when, source.frame) if target.moving else np.ones(len(when))
+            doppler.append(moved)
             all_times[field] = when
             rotations[field] = observation.rotation(field, float(when[0]), target.centre)
-        return cls(number, np.concatenate(shift), fields, rotations, all_times, observation, source, history)
+        return cls(number, np.concatenate(doppler), fields, rotations, all_times, observation, source, history)
 
     def exact(self, frequency: Doubles, wanted: NDArray[np.int64]) -> Exact:
         """Frequencies in the image's frame at some integrations, as CASA rounds them."""
-        kind = np.full(len(self.shift), -1)
-        if (self.shift == 1).all():
+        kind = np.full(len(self.doppler), -1)
+        if (self.doppler == 1).all():
             kind[wanted] = 0
             return Exact(frequency[np.newaxis][: len(wanted)], kind)
         kind[wanted] = np.arange(len(wanted))
@@ -231,12 +231,12 @@ class Integrations:
         """uvw about the image's centre, and the paths by which data are to be shifted (None: nothing is)."""
         if all(rotation.is_nothing for rotation in self._rotations.values()):
             return uvw, None
-        rotated, path = np.empty_like(uvw), np.empty(len(uvw))
+        rotated, delay = np.empty_like(uvw), np.empty(len(uvw))
         for field, rotation in self._rotations.items():
             own = self._fields == field
             rotated[own] = uvw[own] @ rotation.matrix
-            path[own] = rotated[own] @ rotation.phase
-        return rotated, path
+            delay[own] = rotated[own] @ rotation.phase
+        return rotated, delay
 
 
 def _read_piece(

@@ -119,7 +119,7 @@ def lacking_correlations(stokes: str, correlations: Sequence[str]) -> list[str]:
     return [name for name in needed if name not in correlations]
 
 
-def hands_on_plane(stokes: str, correlations: Sequence[str]) -> int:
+def correlations_on_plane(stokes: str, correlations: Sequence[str]) -> int:
     """How many correlations fall on one plane of the image: both parallel hands on that of Stokes I alone.
 
     CASA counts a visibility's weight so many times.

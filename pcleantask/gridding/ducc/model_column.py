@@ -68,7 +68,7 @@ def _save(source: DataSet, models: Sequence[FieldModel], history: History, *, tu
         tracks = _tracks(table, source, models, history)
         kept = None
         if tuned and main.axis is not None:
-            kept = ~near(main.axis, source, tracks[0].shift)[tracks[0].time]
+            kept = ~near(main.axis, source, tracks[0].doppler)[tracks[0].integration]
         for rows in row_pieces(len(source.rows), len(source.frequency) * matrix.shape[1], at_once):
             found = [model.at(own.at(rows)) for model, own in zip(models, tracks, strict=True)]
             values = [entry for entry in found if entry is not None]
@@ -85,14 +85,14 @@ def _tracks(table: Any, source: DataSet, models: Sequence[FieldModel], history: 
     return [Tracks.of(model.image, source, times, uvw) for model, times in zip(models, targets, strict=True)]
 
 
-def near(axis: SpectralAxis, source: DataSet, shift: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which channels of the data are near a cube's, at each integration [time, chan].
+def near(axis: SpectralAxis, source: DataSet, doppler: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which channels of the data are near a cube's, [integration, chan].
 
     Follows SynthesisImager::tuneSelectData and SpectralWindowChannels::getIntersection
     (CASA's ImagerObjects/SynthesisImager.cc and MSVis/VisibilityIteratorImpl2.cc).
     """
     low, high = sorted([axis.frequency[0] - MARGIN * axis.width, axis.frequency[-1] + MARGIN * axis.width])
-    lower, upper = low / shift[:, np.newaxis], high / shift[:, np.newaxis]
+    lower, upper = low / doppler[:, np.newaxis], high / doppler[:, np.newaxis]
     return (source.frequency + source.width / 2 >= lower) & (source.frequency - source.width / 2 <= upper)
 
 

@@ -117,7 +117,7 @@ def make_psf(field: Field, meanwhile: Callable[[], None] = nothing) -> None:
 
 def _psf(field: Field, channel: int) -> tuple[list[NDArray[np.float32]], NDArray[np.float64]]:
     """The PSF of a channel [nx, ny] and its sum of weights, for each Taylor term."""
-    images, factor = field.images, field.visibilities.hands
+    images, factor = field.images, field.visibilities.ncorr
     planes = [np.zeros(images.shape[:2], np.float32) for _ in range(images.psf_terms)]
     sums = np.zeros(images.psf_terms)
     for block in field.blocks(channel):
@@ -226,7 +226,7 @@ class ResidualsAhead:
 
 def _residual(field: Field, predictions: _Predictions, channel: int) -> NDArray[np.float32]:
     """The residual of a channel, [term, nx, ny, npol]."""
-    images, factor = field.images, field.visibilities.hands
+    images, factor = field.images, field.visibilities.ncorr
     planes = np.zeros((images.model_terms, *images.shape[:3]), np.float32)
     total_weight = 0.0
     for block, model in predictions.of(channel):

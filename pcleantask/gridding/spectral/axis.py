@@ -2,7 +2,8 @@
 
 Follows FTMachine::matchChannel, interpolateFrequencyTogrid, getInterpolateArrays and interpolateFrequencyFromgrid
 (CASA's TransformMachines2/FTMachine.cc) and casacore's InterpolateArray1D. Channels of data have frequencies
-`frequency[chan] * shift[time]` in the frame of the cube's axis: one shift for each integration. Arrays only, no CASA.
+`frequency[chan] * doppler[integration]` in the frame of the cube's axis: one Doppler factor for each integration.
+Arrays only, no CASA.
 """
 
 from __future__ import annotations
@@ -89,57 +90,57 @@ class SpectralAxis:
         return np.where(inner <= 0, np.minimum(linear, 0), np.where(inner >= self.nchan - 1, above, inner))
 
 
-def samples_per_channel(axis: SpectralAxis, frequency: Doubles, shift: Doubles, exact: Exact | None = None) -> Ints:
+def samples_per_channel(axis: SpectralAxis, frequency: Doubles, doppler: Doubles, exact: Exact | None = None) -> Ints:
     """In how many places each image channel is sampled, for each integration; 0 where CASA does not interpolate.
 
     Image channels wider than the data's are sampled as often as the data's fit in.
     """
     if axis.nchan < 2 or len(frequency) < 2:
-        return np.zeros(len(shift), int)
-    return np.maximum(1, np.floor(_relative_width(axis, frequency, shift, exact)).astype(int))
+        return np.zeros(len(doppler), int)
+    return np.maximum(1, np.floor(_relative_width(axis, frequency, doppler, exact)).astype(int))
 
 
-def lattices(axis: SpectralAxis, frequency: Doubles, shift: Doubles, samples: Ints) -> Ints:
+def lattices(axis: SpectralAxis, frequency: Doubles, doppler: Doubles, samples: Ints) -> Ints:
     """Which of CASA's lists an uneven axis is sampled at, for each integration: -1 where at its channels themselves.
 
     The places in the list of one integration are the same in all channels of an even axis alone.
     """
-    lists = np.full(len(shift), -1)
+    lists = np.full(len(doppler), -1)
     if axis.is_even or not samples.any():
         return lists
-    is_wider = _relative_width(axis, frequency, shift, None) > 1
+    is_wider = _relative_width(axis, frequency, doppler, None) > 1
     for count in np.unique(samples[is_wider]):
         own = np.flatnonzero((samples == count) & is_wider)
-        begin = LinearRegridding(axis, frequency, shift[own], int(count), listed=True).begin
+        begin = LinearRegridding(axis, frequency, doppler[own], int(count), listed=True).begin
         lists[own] = np.unique(begin, return_inverse=True)[1]
     return lists
 
 
-def _relative_width(axis: SpectralAxis, frequency: Doubles, shift: Doubles, exact: Exact | None) -> Doubles:
+def _relative_width(axis: SpectralAxis, frequency: Doubles, doppler: Doubles, exact: Exact | None) -> Doubles:
     """How many channels of the data are as wide as one of the image, for each integration."""
-    data = frequency[1] * shift - frequency[0] * shift
+    data = frequency[1] * doppler - frequency[0] * doppler
     if exact is not None:
         data = exact.put(data, exact.frequency[:, 1] - exact.frequency[:, 0])
     return abs(axis.width) / np.abs(data)
 
 
-def meetings(axis: SpectralAxis, frequency: Doubles, shift: Doubles) -> Ints:
+def meetings(axis: SpectralAxis, frequency: Doubles, doppler: Doubles) -> Ints:
     """Integrations where data channels are at places or ends of image channels, or are as wide, but for rounding.
 
     Parameters
     ----------
     axis : SpectralAxis
     frequency : ndarray of float64, shape (chan,)
-    shift : ndarray of float64, shape (time,)
+    doppler : ndarray of float64, shape (integration,)
     """
-    shifts, number = np.unique(shift, return_inverse=True)
-    width = _relative_width(axis, frequency, shifts, None) if len(frequency) > 1 else np.ones(len(shifts))
+    dopplers, number = np.unique(doppler, return_inverse=True)
+    width = _relative_width(axis, frequency, dopplers, None) if len(frequency) > 1 else np.ones(len(dopplers))
     found = np.abs(width - np.rint(width)) < ROUNDED * np.abs(frequency).max() / abs(axis.width) * width**2
     parts = 2 * np.maximum(1, np.floor(width))[:, np.newaxis]  # between places as well, where channels end
     step = max(1, CHUNK // len(frequency))
-    for first in range(0, len(shifts), step):
+    for first in range(0, len(dopplers), step):
         some = slice(first, first + step)
-        data = np.multiply.outer(shifts[some], frequency)
+        data = np.multiply.outer(dopplers[some], frequency)
         nearest = np.clip(np.rint(axis.pixel(data)).astype(int), 0, axis.nchan - 1)
         place = (data - axis.frequency[nearest]) / axis.width * parts[some]
         distance = np.abs(place - np.rint(place)) * abs(axis.width) / parts[some]
@@ -147,10 +148,10 @@ def meetings(axis: SpectralAxis, frequency: Doubles, shift: Doubles) -> Ints:
     return np.flatnonzero(found[number])
 
 
-def telling(shift: Doubles, exact: Exact) -> Ints:
-    """Integrations that tell what is reached at any: of the smallest, largest and a middle shift, and exact ones."""
-    order = np.argsort(shift)
-    return np.unique([*order[[0, len(order) // 2, -1]], *exact.times])
+def telling(doppler: Doubles, exact: Exact) -> Ints:
+    """Integrations that tell what is reached at any: of the least, largest and middle Doppler factors, exact ones."""
+    order = np.argsort(doppler)
+    return np.unique([*order[[0, len(order) // 2, -1]], *exact.one_of_each])
 
 
 class LinearRegridding:
@@ -162,7 +163,7 @@ class LinearRegridding:
         The whole cube's.
     frequency : ndarray of float64, shape (chan,)
         Of the selected channels [Hz].
-    shift : ndarray of float64, shape (time,)
+    doppler : ndarray of float64, shape (integration,)
     samples : int
         In how many places each image channel is sampled.
     exact : Exact, optional
@@ -175,14 +176,14 @@ class LinearRegridding:
         self,
         axis: SpectralAxis,
         frequency: Doubles,
-        shift: Doubles,
+        doppler: Doubles,
         samples: int,
         exact: Exact | None = None,
         *,
         listed: bool = False,
     ) -> None:
-        self.axis, self.frequency, self.shift, self.samples = axis, frequency, shift, samples
-        self._exact = exact or Exact.nowhere(len(shift))
+        self.axis, self.frequency, self.doppler, self.samples = axis, frequency, doppler, samples
+        self._exact = exact or Exact.nowhere(len(doppler))
         self._step = float(np.copysign(axis.width / samples, frequency[1] - frequency[0]))
         self.begin, self._count = self._list()
         self._is_listed = listed
@@ -208,9 +209,9 @@ class LinearRegridding:
         return listed[own]
 
     def brackets(self, channel: int) -> Brackets:
-        """The data channels around each sample of an image channel, (time, sample)."""
+        """The data channels around each sample of an image channel, (integration, sample)."""
         places = self.sampled(channel)
-        found = bracket(self.frequency, places[np.newaxis] / self.shift[:, np.newaxis])
+        found = bracket(self.frequency, places[np.newaxis] / self.doppler[:, np.newaxis])
         found = self._exact.settle(found, self._exact_places(places))
         if self.samples < 2 and not self._is_listed:
             return found
@@ -230,7 +231,7 @@ class LinearRegridding:
         Returns
         -------
         dict
-            Number of an image channel -> ndarray of float64, shape (time, sample).
+            Number of an image channel -> ndarray of float64, shape (integration, sample).
         """
         found = self.brackets(channel)
         total: dict[int, Doubles] = {}
@@ -242,36 +243,41 @@ class LinearRegridding:
                         total[int(number)] = total.get(int(number), 0) + piece
         return total
 
-    def prediction(self, channel: Ints, times: Ints | slice = slice(None)) -> list[tuple[Ints, Doubles]]:
-        """The two image channels from which data channels [time, any] are predicted, and their shares, likewise.
+    def prediction(self, channel: Ints, integrations: Ints | slice = slice(None)) -> list[tuple[Ints, Doubles]]:
+        """The two image channels from which data channels [integration, any] are predicted, and their shares, likewise.
 
-        `times` are the integrations, where it isn't all of them.
+        `integrations` are the numbers of those wanted, where it isn't all.
         """
         step = self.axis.width / self.samples
         first = self.axis.frequency[0] - (self.axis.width - step) / 2
-        frequency = self.data_frequency(channel, times)
+        frequency = self.data_frequency(channel, integrations)
         place = (frequency - first) / step if self.samples > 1 else self.axis.pixel(frequency)
         low = np.clip(np.ceil(place - 1e-9).astype(int) - 1, 0, self.samples * self.axis.nchan - 2)
         fraction = place - low
-        lowest, highest = (number[times] for number in self._seen)
+        lowest, highest = (number[integrations] for number in self._seen)
         number = channel_map(self.axis, frequency)
-        mapped = (number >= 0) | self._is_near(frequency, times)
+        mapped = (number >= 0) | self._is_near(frequency, integrations)
         found = []
         for number, share in ((low // self.samples, 1 - fraction), ((low + 1) // self.samples, fraction)):
             seen = (number >= lowest[:, np.newaxis]) & (number <= highest[:, np.newaxis]) & mapped
             found.append((number, share * seen))
         return found
 
-    def data_frequency(self, channel: Ints, times: Ints | slice = slice(None)) -> Doubles:
-        """Frequencies of data channels [time, any] in the frame of the axis [Hz]; `times` as in `prediction`."""
-        return self._exact.at_own(self.frequency[channel] * self.shift[times, np.newaxis], channel, times)
+    def data_frequency(self, channel: Ints, integrations: Ints | slice = slice(None)) -> Doubles:
+        """Frequencies of data channels [integration, any] in the frame of the axis [Hz].
+
+        `integrations` are as in `prediction`.
+        """
+        return self._exact.at_own(
+            self.frequency[channel] * self.doppler[integrations, np.newaxis], channel, integrations
+        )
 
     def _list(self) -> tuple[Doubles, Ints]:
         """Where CASA's list of places begins that are sampled in image channels wider than the data's, and its length.
 
         For each integration. The list goes on in steps, as the data's channels do.
         """
-        ends = np.multiply.outer(self.shift, self.frequency[[0, -1]])
+        ends = np.multiply.outer(self.doppler, self.frequency[[0, -1]])
         ends = self._exact.put(ends, self._exact.frequency[:, [0, -1]])
         image = self.axis.frequency
         rising = len(image) < 2 or image[1] > image[0]
@@ -279,9 +285,9 @@ class LinearRegridding:
         low, high = ordered[0], ordered[-1]
         data_low, data_high = ends.min(axis=1), ends.max(axis=1)
         side: Literal["left", "right"] = "left" if rising else "right"
-        shift = 0 if rising else -1
-        at_low = np.clip(np.searchsorted(ordered, data_low, side) + shift, 0, len(ordered) - 1)
-        at_high = np.clip(np.searchsorted(ordered, data_high, side) + shift, 0, len(ordered) - 1)
+        before = 0 if rising else -1
+        at_low = np.clip(np.searchsorted(ordered, data_low, side) + before, 0, len(ordered) - 1)
+        at_high = np.clip(np.searchsorted(ordered, data_high, side) + before, 0, len(ordered) - 1)
         first = np.where(low < data_low, ordered[at_low], low)
         last = np.where(high > data_high, ordered[at_high], high)
         width, step = abs(self.axis.width), abs(self._step)
@@ -291,9 +297,9 @@ class LinearRegridding:
 
     def _exact_lists(self) -> Doubles:
         """CASA's lists at integrations where rounding matters, shape (kind, place): sums of their steps."""
-        times = self._exact.times
-        steps = np.full((len(times), int(self._count[times].max(initial=1))), self._step)
-        steps[:, 0] = self.begin[times]
+        integrations = self._exact.one_of_each
+        steps = np.full((len(integrations), int(self._count[integrations].max(initial=1))), self._step)
+        steps[:, 0] = self.begin[integrations]
         return np.cumsum(steps, axis=1)
 
     def _exact_places(self, places: Doubles) -> Doubles:
@@ -311,10 +317,10 @@ class LinearRegridding:
         """
         image, half = self.axis.frequency, self.axis.width / 2
         ends = np.array([image[0] - half, image[0], image[-1] + half, image[-1] + 2 * half])
-        around = bracket(self.frequency, ends / self.shift[:, np.newaxis]).low[..., np.newaxis] + np.arange(-3, 5)
+        around = bracket(self.frequency, ends / self.doppler[:, np.newaxis]).low[..., np.newaxis] + np.arange(-3, 5)
         last = len(self.frequency) - 1
         channel = np.clip(
-            np.append(around.reshape(len(self.shift), -1), [[0, last]] * len(self.shift), axis=1), 0, last
+            np.append(around.reshape(len(self.doppler), -1), [[0, last]] * len(self.doppler), axis=1), 0, last
         )
         frequency = self.data_frequency(channel)
         number = channel_map(self.axis, frequency)
@@ -325,9 +331,9 @@ class LinearRegridding:
         lowest[near.any(axis=1) | (lowest == highest)] = 0
         return lowest, highest
 
-    def _is_near(self, frequency: Doubles, times: Ints | slice = slice(None)) -> NDArray[np.bool_]:
+    def _is_near(self, frequency: Doubles, integrations: Ints | slice = slice(None)) -> NDArray[np.bool_]:
         """Whether data outside the image are within reach of interpolation, as matchChannel sees it."""
-        width = np.abs(self.frequency[1] - self.frequency[0]) * self.shift[times, np.newaxis]
+        width = np.abs(self.frequency[1] - self.frequency[0]) * self.doppler[integrations, np.newaxis]
         beyond = self.axis.frequency[-1] + (self.axis.frequency[-1] - self.axis.frequency[-2])
         low, high = sorted((float(self.axis.frequency[0]), float(beyond)))
         above = (frequency < high + FAR * width) & (frequency > high - NEAR * width)

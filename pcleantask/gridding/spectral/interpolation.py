@@ -21,7 +21,7 @@ SAME = 1e-12  # relative distance of frequencies that may be the same: CASA's ow
 
 @dataclass(frozen=True)
 class Brackets:
-    """Places between sorted points: point `low` and the next, and how far between them; shape (time, place)."""
+    """Places between sorted points: point `low` and the next, and how far between them; shape (integration, place)."""
 
     low: Ints
     high: Ints
@@ -32,8 +32,10 @@ class Brackets:
     def nearest(self) -> Ints:
         return np.where(self.fraction > 0.5, self.high, self.low)
 
-    def at(self, times: Ints) -> Brackets:
-        return Brackets(self.low[times], self.high[times], self.fraction[times], self.outside[times])
+    def at(self, integrations: Ints) -> Brackets:
+        return Brackets(
+            self.low[integrations], self.high[integrations], self.fraction[integrations], self.outside[integrations]
+        )
 
 
 def bracket(points: Doubles, places: Doubles) -> Brackets:
@@ -43,7 +45,7 @@ def bracket(points: Doubles, places: Doubles) -> Brackets:
     ----------
     points : ndarray of float64, shape (point,)
         At least two.
-    places : ndarray of float64, shape (time, place)
+    places : ndarray of float64, shape (integration, place)
     """
     falling = points[0] > points[-1]
     rising = points[::-1] if falling else points
@@ -65,7 +67,7 @@ class Exact:
     ----------
     frequency : ndarray of float64, shape (kind, chan)
         In the frame of the image's axis [Hz].
-    kind : ndarray of int64, shape (time,)
+    kind : ndarray of int64, shape (integration,)
         Which of them an integration has, -1 where rounding does not matter.
     """
 
@@ -73,36 +75,36 @@ class Exact:
     kind: Ints
 
     @classmethod
-    def nowhere(cls, times: int) -> Exact:
-        return cls(np.empty((0, 2)), np.full(times, -1))
+    def nowhere(cls, count: int) -> Exact:
+        return cls(np.empty((0, 2)), np.full(count, -1))
 
     @functools.cached_property
-    def times(self) -> Ints:
+    def one_of_each(self) -> Ints:
         """An integration of each kind."""
         kinds, first = np.unique(self.kind, return_index=True)
         return first[kinds >= 0]
 
-    def at(self, times: Ints) -> Exact:
+    def at(self, integrations: Ints) -> Exact:
         """Those of some integrations, as if there were no others."""
-        kinds, kind = np.unique(self.kind[times], return_inverse=True)
+        kinds, kind = np.unique(self.kind[integrations], return_inverse=True)
         return Exact(self.frequency[kinds[kinds >= 0]], kind - int((kinds < 0).any()))
 
     def put(self, values: NDArray, exact: NDArray) -> NDArray:
-        """Values of all integrations, shape (time, ...), with those of each kind in their places, shape (kind, ...)."""
+        """Values [integration, ...], with exact ones [kind, ...] in the places of those that have them."""
         if not len(exact):
             return values
         own = (self.kind >= 0).reshape(-1, *[1] * (values.ndim - 1))
         return np.where(own, exact[self.kind], values)
 
-    def at_all(self, frequency: Doubles, shift: Doubles) -> Doubles:
-        """Frequencies [chan] of data at all integrations, shape (time, chan), exact where that matters."""
-        return self.put(np.multiply.outer(shift, frequency), self.frequency)
+    def at_all(self, frequency: Doubles, doppler: Doubles) -> Doubles:
+        """Frequencies [chan] of data at all integrations, shape (integration, chan), exact where that matters."""
+        return self.put(np.multiply.outer(doppler, frequency), self.frequency)
 
-    def at_own(self, frequency: Doubles, channel: Ints, times: Ints | slice) -> Doubles:
-        """Frequencies of data channels [time, any] at some integrations, exact where that matters."""
+    def at_own(self, frequency: Doubles, channel: Ints, integrations: Ints | slice) -> Doubles:
+        """Frequencies of data channels [integration, any] at some integrations, exact where that matters."""
         if not len(self.frequency):
             return frequency
-        kind = self.kind[times, np.newaxis]
+        kind = self.kind[integrations, np.newaxis]
         return np.where(kind >= 0, self.frequency[kind, channel], frequency)
 
     def of_channels(self, channels: slice | Ints) -> Exact:
@@ -113,7 +115,7 @@ class Exact:
         """Brackets that are right but for rounding, made right; places have shape (kind, place)."""
         if not len(self.frequency):
             return found
-        right = _settled(found.at(self.times), self.frequency, places)
+        right = _settled(found.at(self.one_of_each), self.frequency, places)
         return Brackets(
             self.put(found.low, right.low),
             self.put(found.high, right.high),

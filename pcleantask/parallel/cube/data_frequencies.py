@@ -50,7 +50,7 @@ def _shifts(source: DataSet, observation: frames.Observation) -> Doubles:
     for field in np.unique(fields).tolist():
         own = np.unique(times[fields == field])
         places = np.unique(np.linspace(0, len(own) - 1, TIMES + 2).round().astype(int))
-        found.append(observation.shifts(field, own[places], source.frame))
+        found.append(observation.doppler_factors(field, own[places], source.frame))
     return np.concatenate(found)
 
 

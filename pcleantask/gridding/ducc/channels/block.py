@@ -46,13 +46,13 @@ class Block(Sampling):
     psf_weight: NDArray[np.float32]
 
 
-def at_one_shift(
-    uvw: NDArray[np.float64], shift: NDArray[np.float64], typical: float, frequency: NDArray[np.float64]
+def at_one_doppler(
+    uvw: NDArray[np.float64], doppler: NDArray[np.float64], mean_doppler: float, frequency: NDArray[np.float64]
 ) -> Sampling:
-    """Rows whose frequencies are `frequency * shift` [row], put to `frequency * typical` by scaling their uvw."""
-    return Sampling(uvw * (shift / typical)[:, np.newaxis], frequency * typical)
+    """Rows at frequencies `frequency * doppler` [row], put to `frequency * mean_doppler` by scaling their uvw."""
+    return Sampling(uvw * (doppler / mean_doppler)[:, np.newaxis], frequency * mean_doppler)
 
 
-def phasor(path: NDArray[np.float64], frequency: NDArray[np.float64] | float) -> NDArray[np.complex128]:
-    """What shifts visibilities by `path` [m]; the arguments broadcast."""
-    return np.exp(-2j * np.pi / LIGHT_SPEED * (path * frequency))
+def phasor(delay: NDArray[np.float64], frequency: NDArray[np.float64] | float) -> NDArray[np.complex128]:
+    """What shifts visibilities by `delay` [m]; the arguments broadcast."""
+    return np.exp(-2j * np.pi / LIGHT_SPEED * (delay * frequency))

@@ -22,7 +22,7 @@ KEPT = 8  # densities that are kept: a channel's own, and those that its neighbo
 def padding(nchan: int) -> int:
     """Channels that CASA adds at each end of a cube for densities (BriggsCubeWeightor::estimateSwingChanPad).
 
-    Where fields differ in their Doppler shifts CASA adds more; what falls there is data far outside the cube.
+    Where fields differ in their Doppler dopplers CASA adds more; what falls there is data far outside the cube.
     """
     return max(1, min(4, nchan // 10))
 
@@ -110,7 +110,8 @@ class CubeGroup:
             return {channel: _joined([shares[channel] for shares in found], 0)}
         numbers = sorted({number for shares in found for number in shares})
         blank = [
-            np.zeros((len(member.spectra.time), len(member.frequency(channel))), np.float32) for member in self.members
+            np.zeros((len(member.spectra.integration), len(member.frequency(channel))), np.float32)
+            for member in self.members
         ]
         total = {}
         for number in numbers:

@@ -129,73 +129,75 @@ class Interpolated:
         """The data set in an image channel."""
         found = self._regridding.brackets(channel)
         frequency = self.frequency(channel)
-        shape = (len(self._data), len(self.spectra.time), len(frequency))
+        shape = (len(self._data), len(self.spectra.integration), len(frequency))
         data, weight = np.empty(shape, np.complex64), np.empty(shape[1:], np.float32)
         nearest = []
         for sample in range(len(frequency)):
-            pieces = _Sample(found, sample, self.spectra.time, self._first)
+            pieces = _Sample(found, sample, self.spectra.integration, self._first)
             mixed = pieces.mix(self._weight)
             weight[:, sample] = mixed
             data[..., sample] = pieces.mix(self._data) * (mixed >= 0)
-            if self.spectra.path is not None:
-                data[..., sample] *= phasor(self.spectra.path, frequency[sample])
+            if self.spectra.delay is not None:
+                data[..., sample] *= phasor(self.spectra.delay, frequency[sample])
             nearest.append(self._nearest(found, sample))
         return Part(self.spectra.uvw, data, weight, nearest)
 
     def natural(self, channel: int) -> Iterator[tuple[Doubles, Doubles, Doubles | float, Floats]]:
-        """u, v, frequency and interpolated weights, of all hands, of each sample of an image channel."""
+        """u, v, frequency and interpolated weights, of all correlations, of each sample of an image channel."""
         found = self._regridding.brackets(channel)
         u, v = self.spectra.uvw[:, 0], self.spectra.uvw[:, 1]
         for sample, frequency in enumerate(self.frequency(channel)):
-            weight = _Sample(found, sample, self.spectra.time, self._first).mix(self._weight)
-            yield u, v, float(frequency), np.where(self.spectra.flag_row, FLAGGED, weight * self.spectra.hands)
+            weight = _Sample(found, sample, self.spectra.integration, self._first).mix(self._weight)
+            yield u, v, float(frequency), np.where(self.spectra.flag_row, FLAGGED, weight * self.spectra.ncorr)
 
     def coupling(self, channel: int) -> dict[int, NDArray]:
         """Shares of image channels' predictions in a channel's, shape (row, sample); see LinearRegridding."""
-        time, path = self.spectra.time, self.spectra.path
-        shares = {number: share[time] for number, share in self._regridding.coupling(channel).items()}
-        if path is None:
+        integration, delay = self.spectra.integration, self.spectra.delay
+        shares = {number: share[integration] for number, share in self._regridding.coupling(channel).items()}
+        if delay is None:
             return {number: share.astype(np.float32) for number, share in shares.items()}
         frequency = self.frequency(channel)
         distance = {number: frequency - self._regridding.axis.frequency[number] for number in shares}
         return {
-            number: (share * phasor(path[:, np.newaxis], distance[number])).astype(np.complex64)
+            number: (share * phasor(delay[:, np.newaxis], distance[number])).astype(np.complex64)
             for number, share in shares.items()
         }
 
     def mixture(self, channel: int) -> Mixture:
         """From which data an image channel is made."""
         found = self._regridding.brackets(channel)
-        return Mixture(slice(None), self.spectra.time, found.low, found.high, found.fraction, found.outside)
+        return Mixture(slice(None), self.spectra.integration, found.low, found.high, found.fraction, found.outside)
 
-    def predicted(self, times: Ints, data: Ints) -> Predicted:
-        """The image channels from which data channels [time, any] are predicted at integrations, and their shares."""
-        return self._regridding.prediction(data, times)
+    def predicted(self, integrations: Ints, data: Ints) -> Predicted:
+        """The image channels from which data channels [integration, any] are predicted, and their shares."""
+        return self._regridding.prediction(data, integrations)
 
     def _nearest(self, found: Brackets, sample: int) -> Nearest:
-        time = self.spectra.time
+        integration = self.spectra.integration
         data = found.nearest[:, sample]
         frequency = self._regridding.data_frequency(data[:, np.newaxis])[:, 0]
         channel = channel_map(self._axis, frequency)
-        weight = np.where(found.outside[:, sample][time], FLAGGED, _take(self._weight, data - self._first, time))
-        return Nearest(slice(None), frequency[time], weight, channel[time])
+        weight = np.where(
+            found.outside[:, sample][integration], FLAGGED, _take(self._weight, data - self._first, integration)
+        )
+        return Nearest(slice(None), frequency[integration], weight, channel[integration])
 
 
 class _Sample:
     """The mixture of two data channels at one sample of an image channel, row by row."""
 
-    def __init__(self, found: Brackets, sample: int, time: Ints, first: int) -> None:
-        self._time = time
+    def __init__(self, found: Brackets, sample: int, integration: Ints, first: int) -> None:
+        self._integration = integration
         self._low, self._high = found.low[:, sample] - first, found.high[:, sample] - first
         fraction = np.clip(found.fraction[:, sample], 0, 1)
-        self._share = fraction.astype(np.float32)[time]
-        self._only_low = (fraction <= ALONE)[time]
-        self._only_high = (fraction >= 1 - ALONE)[time]
-        self._outside = found.outside[:, sample][time]
+        self._share = fraction.astype(np.float32)[integration]
+        self._only_low = (fraction <= ALONE)[integration]
+        self._only_high = (fraction >= 1 - ALONE)[integration]
+        self._outside = found.outside[:, sample][integration]
 
     def mix(self, values: NDArray) -> NDArray:
         """Values of shape (..., chan, row) mixed to (..., row)."""
-        low, high = _take(values, self._low, self._time), _take(values, self._high, self._time)
+        low, high = _take(values, self._low, self._integration), _take(values, self._high, self._integration)
         mixed = low + self._share * (high - low)
         if values.dtype == np.float32:  # weights: one that is flagged takes the other with it
             lost = (low < 0) & ~self._only_high | (high < 0) & ~self._only_low | self._outside
@@ -203,12 +205,12 @@ class _Sample:
         return mixed
 
 
-def _take(values: NDArray, channel: Ints, time: Ints) -> NDArray:
+def _take(values: NDArray, channel: Ints, integration: Ints) -> NDArray:
     """Of values (..., chan, row), those at a channel that depends on the integration, (..., row)."""
     channel = np.clip(channel, 0, values.shape[-2] - 1)
     if (channel == channel[0]).all():
         return values[..., channel[0], :]
-    return values[..., channel[time], np.arange(len(time))]
+    return values[..., channel[integration], np.arange(len(integration))]
 
 
 class Direct:
@@ -219,7 +221,7 @@ class Direct:
     spectra : Spectra
     first : int
         Number, among the selected channels, of the first that was read.
-    frequency : ndarray of float64, shape (time, chan)
+    frequency : ndarray of float64, shape (integration, chan)
         Of the channels that were read, in the image's frame [Hz].
     axis : SpectralAxis
         The image's, or that of densities.
@@ -242,11 +244,11 @@ class Direct:
     def part(self, channel: int) -> Part:
         """The data set in an image channel: a row for each visibility."""
         spectra = self.spectra
-        rows, data = falling(self._map, channel, spectra.time)
-        frequency = self._frequency[spectra.time[rows], data]
+        rows, data = falling(self._map, channel, spectra.integration)
+        frequency = self._frequency[spectra.integration[rows], data]
         values = spectra.data[:, rows, data]
-        if spectra.path is not None:
-            values *= phasor(spectra.path[rows], frequency)
+        if spectra.delay is not None:
+            values *= phasor(spectra.delay[rows], frequency)
         weight = spectra.weight[rows, data]
         uvw = spectra.uvw[rows] * (frequency / self.frequency(channel)[0])[:, np.newaxis]
         nearest = Nearest(rows, frequency, weight, channel_map(self._densities, frequency))
@@ -255,46 +257,46 @@ class Direct:
     def natural(self, channel: int) -> Iterator[tuple[Doubles, Doubles, Doubles | float, Floats]]:
         """As `Interpolated.natural`."""
         spectra = self.spectra
-        rows, data = falling(self._map, channel, spectra.time)
-        weight = np.where(spectra.flag_row[rows], FLAGGED, spectra.weight[rows, data] * spectra.hands)
-        yield spectra.uvw[rows, 0], spectra.uvw[rows, 1], self._frequency[spectra.time[rows], data], weight
+        rows, data = falling(self._map, channel, spectra.integration)
+        weight = np.where(spectra.flag_row[rows], FLAGGED, spectra.weight[rows, data] * spectra.ncorr)
+        yield spectra.uvw[rows, 0], spectra.uvw[rows, 1], self._frequency[spectra.integration[rows], data], weight
 
     def mixture(self, channel: int) -> Mixture:
         """From which data an image channel is made: a place for each row."""
-        rows, data = falling(self._map, channel, self.spectra.time)
+        rows, data = falling(self._map, channel, self.spectra.integration)
         number, nothing = (data + self._first)[:, np.newaxis], np.zeros((len(rows), 1))
-        stretch = self._frequency[self.spectra.time[rows], data] / self.frequency(channel)[0]
+        stretch = self._frequency[self.spectra.integration[rows], data] / self.frequency(channel)[0]
         return Mixture(rows, np.arange(len(rows)), number, number, nothing, nothing > 0, stretch)
 
-    def predicted(self, times: Ints, data: Ints) -> Predicted:
+    def predicted(self, integrations: Ints, data: Ints) -> Predicted:
         """As `Interpolated.predicted`: the channel that data fall into."""
         read = data - self._first
         there = (read >= 0) & (read < self._map.shape[1])
-        number = np.where(there, self._map[times[:, np.newaxis], np.where(there, read, 0)], -1)
+        number = np.where(there, self._map[integrations[:, np.newaxis], np.where(there, read, 0)], -1)
         return [(np.maximum(number, 0), (number >= 0).astype(float))]
 
     def coupling(self, channel: int) -> dict[int, NDArray]:
         """A channel's data are predicted from that channel, where they are."""
-        rows, _ = falling(self._map, channel, self.spectra.time)
+        rows, _ = falling(self._map, channel, self.spectra.integration)
         return {channel: np.ones((len(rows), 1), np.float32)}
 
 
-def falling(number: Ints, channel: int, time: Ints) -> tuple[Ints, Ints]:
+def falling(number: Ints, channel: int, integration: Ints) -> tuple[Ints, Ints]:
     """The rows and data channels that fall into an image channel.
 
     Parameters
     ----------
-    number : ndarray of int64, shape (time, chan)
+    number : ndarray of int64, shape (integration, chan)
         The image channel of each data channel at each integration, of `channel_map`.
     channel : int
-    time : ndarray of int64, shape (row,)
+    integration : ndarray of int64, shape (row,)
         Number of each row's integration.
     """
     own = number == channel
     found = [
         (rows, np.full(len(rows), data))
         for data in np.flatnonzero(own.any(axis=0))
-        for rows in [np.flatnonzero(own[time, data])]
+        for rows in [np.flatnonzero(own[integration, data])]
     ]
     if not found:
         return np.empty(0, int), np.empty(0, int)

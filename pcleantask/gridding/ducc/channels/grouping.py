@@ -58,28 +58,28 @@ class Channels:
 def exact_frequencies(image: ImageOfData, frequency: NDArray, integrations: Integrations) -> Exact:
     """The data channels' frequencies at integrations where their last bits matter."""
     if image.axis is None:
-        return Exact.nowhere(len(integrations.shift))
-    return integrations.exact(frequency, meetings(image.densities, frequency, integrations.shift))
+        return Exact.nowhere(len(integrations.doppler))
+    return integrations.exact(frequency, meetings(image.densities, frequency, integrations.doppler))
 
 
-def sample_counts(image: ImageOfData, frequency: NDArray, shift: NDArray, exact: Exact) -> NDArray[np.int64]:
+def sample_counts(image: ImageOfData, frequency: NDArray, doppler: NDArray, exact: Exact) -> NDArray[np.int64]:
     """In how many places a cube's channels are sampled at each integration; 0 where data are gridded as they are."""
     assert image.axis is not None
     if image.interpolation == "nearest":
-        return np.zeros(len(shift), int)
-    return samples_per_channel(image.axis, frequency, shift, exact)
+        return np.zeros(len(doppler), int)
+    return samples_per_channel(image.axis, frequency, doppler, exact)
 
 
 def samplings(
-    image: ImageOfData, frequency: NDArray, shift: NDArray, exact: Exact
+    image: ImageOfData, frequency: NDArray, doppler: NDArray, exact: Exact
 ) -> tuple[list[Sampling], NDArray[np.int64]]:
     """How a cube's channels are sampled: the ways, and the number of that of each integration."""
     assert image.axis is not None
-    samples = sample_counts(image, frequency, shift, exact)
-    columns = [samples, lattices(image.axis, frequency, shift, samples)]
+    samples = sample_counts(image, frequency, doppler, exact)
+    columns = [samples, lattices(image.axis, frequency, doppler, samples)]
     if image.scheme.by_channel and image.interpolation != "nearest" and image.pads_densities:
-        samples = samples_per_channel(image.densities, frequency, shift, exact)
-        columns += [samples, lattices(image.densities, frequency, shift, samples)]
+        samples = samples_per_channel(image.densities, frequency, doppler, exact)
+        columns += [samples, lattices(image.densities, frequency, doppler, samples)]
     else:
         columns += columns
     ways, number = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
@@ -89,13 +89,13 @@ def samplings(
 def has_data_around(image: ImageOfData, source: DataSet, integrations: Integrations) -> bool:
     """Whether a single image channel is between channels of a spectral window at some time."""
     assert image.axis is not None
-    ends, shift, centre = np.array(source.ends), integrations.shift, image.axis.frequency[0]
-    frequency = integrations.exact(ends, meetings(image.axis, ends, shift)).at_all(ends, shift)
+    ends, doppler, centre = np.array(source.ends), integrations.doppler, image.axis.frequency[0]
+    frequency = integrations.exact(ends, meetings(image.axis, ends, doppler)).at_all(ends, doppler)
     return bool(((frequency[:, 0] < centre) & (frequency[:, 1] > centre)).any())
 
 
 def needed_channels(
-    image: ImageOfData, frequency: NDArray, shift: NDArray, sampling: Sampling, exact: Exact
+    image: ImageOfData, frequency: NDArray, doppler: NDArray, sampling: Sampling, exact: Exact
 ) -> NDArray[np.int64]:
     """The data channels from which a part of a cube is made."""
     if image.scheme.needs_density and not image.scheme.by_channel:
@@ -106,26 +106,26 @@ def needed_channels(
     first = max(0, image.channels.start + image.pad - margin)
     last = min(axis.nchan, image.channels.stop + image.pad + margin)
     needed = np.zeros(len(frequency), bool)
-    times = telling(shift, exact)
+    integrations = telling(doppler, exact)
     if len(frequency) > 1:
         assert image.axis is not None
         interpolated = [(axis, sampling.densities, 0), (image.axis, sampling.image, image.pad)]
         for own, places, pad in interpolated[: 2 if sampling.image.samples else 1]:
-            regridding = _regridding(own, frequency, shift[times], places, exact.at(times))
+            regridding = _regridding(own, frequency, doppler[integrations], places, exact.at(integrations))
             for channel in range(max(0, first - pad), min(own.nchan, last - pad)):
                 found = regridding.brackets(channel)
                 needed[found.low[~found.outside]] = True
                 needed[found.high[~found.outside]] = True
-    number = channel_map(axis, exact.at(times).at_all(frequency, shift[times]))
+    number = channel_map(axis, exact.at(integrations).at_all(frequency, doppler[integrations]))
     needed |= ((number >= first) & (number < last)).any(axis=0)
     there = np.flatnonzero(needed)
     return np.arange(there[0], there[-1] + 1) if len(there) else there
 
 
 def _regridding(
-    axis: SpectralAxis, frequency: NDArray, shift: NDArray, places: Places, exact: Exact
+    axis: SpectralAxis, frequency: NDArray, doppler: NDArray, places: Places, exact: Exact
 ) -> LinearRegridding:
-    return LinearRegridding(axis, frequency, shift, max(1, places.samples), exact, listed=places.number >= 0)
+    return LinearRegridding(axis, frequency, doppler, max(1, places.samples), exact, listed=places.number >= 0)
 
 
 def cube_groups(image: ImageOfData, data: Sequence[tuple[Spectra, Channels]]) -> list[tuple[range, CubeGroup]]:
@@ -153,13 +153,13 @@ def _member(image: ImageOfData, spectra: Spectra, channels: Channels) -> Member:
     places = channels.sampling.image
     if places.samples == 0:
         return _direct(spectra, channels, image.axis, image.densities)
-    regridding = _regridding(image.axis, channels.frequency, spectra.shift, places, channels.exact)
+    regridding = _regridding(image.axis, channels.frequency, spectra.doppler, places, channels.exact)
     return Interpolated(spectra, channels.first, regridding, image.densities)
 
 
 def _direct(spectra: Spectra, channels: Channels, axis: SpectralAxis, densities: SpectralAxis) -> Direct:
     own = slice(channels.first, channels.first + len(spectra.source.frequency))
-    frequency = channels.exact.of_channels(own).at_all(spectra.source.frequency, spectra.shift)
+    frequency = channels.exact.of_channels(own).at_all(spectra.source.frequency, spectra.doppler)
     return Direct(spectra, channels.first, frequency, axis, densities)
 
 
@@ -168,19 +168,19 @@ def _density_source(image: ImageOfData, spectra: Spectra, channels: Channels) ->
     axis, places = image.densities, channels.sampling.densities
     if places.samples == 0:
         return _direct(spectra, channels, axis, axis)
-    regridding = _regridding(axis, channels.frequency, spectra.shift, places, channels.exact)
+    regridding = _regridding(axis, channels.frequency, spectra.doppler, places, channels.exact)
     return Interpolated(spectra, channels.first, regridding, axis)
 
 
 def _reach(image: ImageOfData, spectra: Spectra, channels: Channels) -> range:
     """The image channels here that a data set has something for."""
     assert image.axis is not None
-    times = telling(spectra.shift, channels.exact)
-    shift, exact = spectra.shift[times], channels.exact.at(times)
+    integrations = telling(spectra.doppler, channels.exact)
+    doppler, exact = spectra.doppler[integrations], channels.exact.at(integrations)
     if channels.sampling.image.samples == 0:
-        number = channel_map(image.axis, exact.at_all(channels.frequency, shift))
+        number = channel_map(image.axis, exact.at_all(channels.frequency, doppler))
         found = np.unique(number[number >= 0])
     else:
-        found = _regridding(image.axis, channels.frequency, shift, channels.sampling.image, exact).reached()
+        found = _regridding(image.axis, channels.frequency, doppler, channels.sampling.image, exact).reached()
     found = found[(found >= image.channels.start) & (found < image.channels.stop)]
     return range(int(found[0]), int(found[-1]) + 1) if len(found) else range(0)

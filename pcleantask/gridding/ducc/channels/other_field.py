@@ -71,24 +71,24 @@ class OtherField:
     def _at_member(self, seen: Member, channel: int, frequency: NDArray) -> tuple[NDArray[np.float64], Shares]:
         mixture = seen.mixture(channel)
         rows = self._find(seen).of(mixture.rows)
-        uvw, path = self._baselines(seen.spectra.uvw[mixture.rows].copy(), rows)
+        uvw, delay = self._baselines(seen.spectra.uvw[mixture.rows].copy(), rows)
         if mixture.stretch is not None:
             uvw *= mixture.stretch[:, np.newaxis]
         shares = {}
         for number, share in self._shares(mixture, rows).items():
-            turned = phasor(path[:, np.newaxis], frequency - self._axis.frequency[number])
+            turned = phasor(delay[:, np.newaxis], frequency - self._axis.frequency[number])
             shares[number] = (share[mixture.place] * turned).astype(np.complex64)
         return uvw, shares
 
     def _baselines(self, uvw: NDArray, rows: _Rows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """uvw about this field's centre [row, 3], and the path by which its data are shifted there [row]."""
-        path = np.zeros(len(uvw))
+        """uvw about this field's centre [row, 3], and the delay by which its data are shifted there [row]."""
+        delay = np.zeros(len(uvw))
         for number, member in enumerate(self._members):
             own = rows.member == number
             uvw[own] = member.spectra.uvw[rows.row[own]]
-            if member.spectra.path is not None:
-                path[own] = member.spectra.path[rows.row[own]]
-        return uvw, path
+            if member.spectra.delay is not None:
+                delay[own] = member.spectra.delay[rows.row[own]]
+        return uvw, delay
 
     def _shares(self, mixture: Mixture, rows: _Rows) -> dict[int, NDArray[np.float64]]:
         """How much of each channel of this cube is in the data channels that are mixed, [place, sample]."""
@@ -97,9 +97,9 @@ class OtherField:
         a_row = rows.of(first)  # of each place: all of them are of one integration
         for number, member in enumerate(self._members):
             own = places[a_row.member == number]
-            times = member.spectra.time[a_row.row[a_row.member == number]]
+            integrations = member.spectra.integration[a_row.row[a_row.member == number]]
             for data, part in ((mixture.low, 1 - mixture.fraction), (mixture.high, mixture.fraction)):
-                for source, share in member.predicted(times, data[own]):
+                for source, share in member.predicted(integrations, data[own]):
                     for image in np.unique(source).tolist():
                         piece = np.where(source == image, share * part[own], 0) * ~mixture.outside[own]
                         if piece.any():

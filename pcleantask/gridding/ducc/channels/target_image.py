@@ -58,7 +58,7 @@ class ImageOfData:
         csys: Record,
         nchan: int,
         channels: range | None = None,
-        hands: int = 1,
+        ncorr: int = 1,
     ) -> ImageOfData:
         """The image that CASA would make of the field, with its coordinates."""
         interpolation = config.gridding.interpolation
@@ -74,7 +74,7 @@ class ImageOfData:
             centre=image_centre(csys, field.imsize),
             moving=is_moving(csys),
             by_channel=axis is not None,
-            hands=hands,
+            ncorr=ncorr,
         )
         return cls(
             axis=axis,

@@ -20,12 +20,12 @@ from ...data.casacore_memory import History
 from ...data.memory import WORKING_VALUES, Arena
 from ...data.reading import Reader, Spectra, row_pieces
 from ...data.selection import DataSet, find_data
-from ...data.stokes import hands_on_plane, products
+from ...data.stokes import correlations_on_plane, products
 from ...data.usable import Tally
 from ...spectral.axis import SpectralAxis
 from ..weights.density import Coverage, Density, DensityWeights, Scheme, radial_weights, tapered
 from ..weights.uv_extent import Extent
-from .block import Block, at_one_shift, phasor
+from .block import Block, at_one_doppler, phasor
 from .channel_group import CubeGroup
 from .grouping import Channels, Sampling, cube_groups, exact_frequencies, has_data_around, needed_channels, samplings
 from .other_field import OtherField
@@ -72,8 +72,8 @@ def read_visibilities(
         Nothing is selected.
     """
     sources = find_data(selpars)
-    hands = max(hands_on_plane(config.frame.stokes, source.correlations) for source in sources)
-    image = ImageOfData.of(config, field or config.fields[0], csys, nchan, channels, max(1, hands))
+    ncorr = max(correlations_on_plane(config.frame.stokes, source.correlations) for source in sources)
+    image = ImageOfData.of(config, field or config.fields[0], csys, nchan, channels, max(1, ncorr))
     arena = Arena(folder, limit)
     reader = Reader(image.target, arena, History(sources))
     if image.axis is not None and image.axis.nchan == 1 and image.scheme.by_channel:
@@ -94,19 +94,19 @@ def _read(reader: Reader, source: DataSet, image: ImageOfData) -> Iterator[tuple
     if image.axis is None:
         yield reader.read(source, integrations), Channels(source.frequency, 0, Sampling(), exact)
         return
-    ways, way_of_each = samplings(image, source.frequency, integrations.shift, exact)
+    ways, way_of_each = samplings(image, source.frequency, integrations.doppler, exact)
     for way, sampling in enumerate(ways):
         own = way_of_each[integrations.number] == way
         piece = source if own.all() else dataclasses.replace(source, rows=source.rows[own])
-        times = integrations if own.all() else reader.integrations(piece)
-        numbers = np.empty(len(times.shift), int)
-        numbers[times.number] = integrations.number[own]
+        seen = integrations if own.all() else reader.integrations(piece)
+        numbers = np.empty(len(seen.doppler), int)
+        numbers[seen.number] = integrations.number[own]
         here = exact.at(numbers)
-        needed = needed_channels(image, source.frequency, times.shift, sampling, here)
+        needed = needed_channels(image, source.frequency, seen.doppler, sampling, here)
         if not len(needed):
             continue
         chosen = dataclasses.replace(piece, channels=source.channels[needed], frequency=source.frequency[needed])
-        yield reader.read(chosen, times), Channels(source.frequency, int(needed[0]), sampling, here)
+        yield reader.read(chosen, seen), Channels(source.frequency, int(needed[0]), sampling, here)
 
 
 class Visibilities:
@@ -123,9 +123,9 @@ class Visibilities:
         return self._image.axis
 
     @property
-    def hands(self) -> int:
+    def ncorr(self) -> int:
         """How many correlations make a visibility: .sumwt is so many times the sum of a plane's weights."""
-        return self._image.target.hands
+        return self._image.target.ncorr
 
     @property
     def npol(self) -> int:
@@ -184,10 +184,12 @@ class Visibilities:
     def blocks(self, at_once: int = WORKING_VALUES[1]) -> Iterator[Block]:
         """A continuum image's visibilities: each data set in blocks of rows, of so many visibilities at most."""
         for spectra, _ in self._data:
-            typical = float(spectra.shift.mean())
+            mean_doppler = float(spectra.doppler.mean())
             npol, nrow, nchan = spectra.data.shape
             for rows in row_pieces(nrow, npol * nchan, at_once):
-                at = at_one_shift(spectra.uvw[rows], spectra.row_shift[rows], typical, spectra.source.frequency)
+                at = at_one_doppler(
+                    spectra.uvw[rows], spectra.row_doppler[rows], mean_doppler, spectra.source.frequency
+                )
                 weight = spectra.weight[rows]
                 yield Block(at.uvw, at.freq, spectra.data[:, rows], weight, weight)
 
@@ -236,7 +238,7 @@ def _own_size(block: Block) -> int:
 
 def _coverage(spectra: Spectra) -> Coverage:
     u, v = spectra.uv
-    return Coverage(u, v, spectra.source.frequency, spectra.row_shift, spectra.weight)
+    return Coverage(u, v, spectra.source.frequency, spectra.row_doppler, spectra.weight)
 
 
 def _weigh(spectra: Spectra, scheme: Scheme, weigh: DensityWeights | None) -> None:
@@ -258,14 +260,14 @@ def _finish(spectra: Spectra, extent: Extent) -> None:
     np.maximum(spectra.weight, 0, out=spectra.weight)
     if spectra.share != 1:
         spectra.weight *= np.float32(spectra.share)
-    shift = spectra.row_shift
+    doppler = spectra.row_doppler
     all_inside = extent.holds_all(spectra.reach, spectra.source.frequency)
-    for first in range(0, len(shift), CHUNK_ROWS):
+    for first in range(0, len(doppler), CHUNK_ROWS):
         rows = slice(first, first + CHUNK_ROWS)
         if not all_inside:
-            inside = extent.holds(spectra.uvw[rows] * shift[rows, np.newaxis], spectra.source.frequency)
+            inside = extent.holds(spectra.uvw[rows] * doppler[rows, np.newaxis], spectra.source.frequency)
             spectra.weight[rows] *= inside
-        if spectra.path is None:
+        if spectra.delay is None:
             continue
-        frequency = np.multiply.outer(shift[rows], spectra.source.frequency)
-        spectra.data[:, rows] *= phasor(spectra.path[rows, np.newaxis], frequency)
+        frequency = np.multiply.outer(doppler[rows], spectra.source.frequency)
+        spectra.data[:, rows] *= phasor(spectra.delay[rows, np.newaxis], frequency)

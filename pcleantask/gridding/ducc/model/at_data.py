@@ -15,7 +15,7 @@ from ...data.reading import Integrations, row_pieces
 from ...data.selection import DataSet
 from ...spectral.axis import LinearRegridding, channel_map
 from ...spectral.interpolation import Exact
-from ..channels.block import Sampling, at_one_shift, phasor
+from ..channels.block import Sampling, at_one_doppler, phasor
 from ..channels.dataset_in_channel import falling
 from ..channels.grouping import exact_frequencies, sample_counts
 from ..channels.target_image import ImageOfData
@@ -34,14 +34,14 @@ class Tracks:
     ----------
     uvw : ndarray of float64, shape (row, 3)
         Rotated to the image's centre [m].
-    path : ndarray of float64, shape (row,), or None
+    delay : ndarray of float64, shape (row,), or None
         By which visibilities are shifted to that centre [m]; None where they stay.
-    time : ndarray of int64, shape (row,)
+    integration : ndarray of int64, shape (row,)
         Number of each row's integration.
-    shift : ndarray of float64, shape (integration,)
+    doppler : ndarray of float64, shape (integration,)
         What frequencies are multiplied with to be in the image's frame.
-    typical : float
-        The mean shift of the data set.
+    mean_doppler : float
+        The mean Doppler factor of the data set.
     frequency : ndarray of float64, shape (chan,)
         As the data set has them [Hz].
     exact : Exact
@@ -49,27 +49,29 @@ class Tracks:
     """
 
     uvw: Doubles
-    path: Doubles | None
-    time: Ints
-    shift: Doubles
-    typical: float
+    delay: Doubles | None
+    integration: Ints
+    doppler: Doubles
+    mean_doppler: float
     frequency: Doubles
     exact: Exact
 
     @classmethod
     def of(cls, image: ImageOfData, source: DataSet, integrations: Integrations, uvw: Doubles) -> Tracks:
         """Those of all rows, with uvw [row, 3] as the MeasurementSet has them."""
-        rotated, path = integrations.rotate(uvw)
+        rotated, delay = integrations.rotate(uvw)
         exact = exact_frequencies(image, source.frequency, integrations)
-        shift = integrations.shift
-        return cls(rotated, path, integrations.number, shift, float(shift.mean()), source.frequency, exact)
+        doppler = integrations.doppler
+        return cls(rotated, delay, integrations.number, doppler, float(doppler.mean()), source.frequency, exact)
 
     def at(self, rows: slice | Ints) -> Tracks:
         """Those of some rows, as if there were no others."""
-        times, time = np.unique(self.time[rows], return_inverse=True)
-        path = None if self.path is None else self.path[rows]
-        exact = self.exact.at(times)
-        return Tracks(self.uvw[rows], path, time, self.shift[times], self.typical, self.frequency, exact)
+        integrations, integration = np.unique(self.integration[rows], return_inverse=True)
+        delay = None if self.delay is None else self.delay[rows]
+        exact = self.exact.at(integrations)
+        return Tracks(
+            self.uvw[rows], delay, integration, self.doppler[integrations], self.mean_doppler, self.frequency, exact
+        )
 
     def unshift(self, values: Visibilities, rows: slice | Ints, frequency: Doubles | float) -> None:
         """Shift visibilities [..., row, any] of some rows back to the data's phase centre, in place.
@@ -79,8 +81,8 @@ class Tracks:
         frequency : float or ndarray of float64, shape (row, any)
             In the image's frame [Hz].
         """
-        if self.path is not None:
-            values *= phasor(-self.path[rows, np.newaxis], frequency).astype(np.complex64)
+        if self.delay is not None:
+            values *= phasor(-self.delay[rows, np.newaxis], frequency).astype(np.complex64)
 
 
 class FieldModel:
@@ -106,10 +108,10 @@ class FieldModel:
             return None
         if self.image.axis is None:
             return self._continuum(tracks)
-        counts = sample_counts(self.image, tracks.frequency, tracks.shift, tracks.exact)
-        total = np.zeros((self._images.shape[2], len(tracks.time), len(tracks.frequency)), np.complex64)
+        counts = sample_counts(self.image, tracks.frequency, tracks.doppler, tracks.exact)
+        total = np.zeros((self._images.shape[2], len(tracks.integration), len(tracks.frequency)), np.complex64)
         for count in np.unique(counts).tolist():
-            own = (counts == count)[tracks.time]
+            own = (counts == count)[tracks.integration]
             add = self._add_interpolated if count else self._add_direct
             if own.all():
                 add(total, tracks, count)
@@ -121,13 +123,13 @@ class FieldModel:
 
     def _continuum(self, tracks: Tracks) -> Visibilities | None:
         self._planes.hold(range(1))
-        shift = tracks.shift[tracks.time]
+        doppler = tracks.doppler[tracks.integration]
         found = predict_continuum(
-            self._planes, self._predict, at_one_shift(tracks.uvw, shift, tracks.typical, tracks.frequency)
+            self._planes, self._predict, at_one_doppler(tracks.uvw, doppler, tracks.mean_doppler, tracks.frequency)
         )
         if found is not None:
-            for rows in row_pieces(len(shift), len(tracks.frequency)):
-                tracks.unshift(found[:, rows], rows, np.multiply.outer(shift[rows], tracks.frequency))
+            for rows in row_pieces(len(doppler), len(tracks.frequency)):
+                tracks.unshift(found[:, rows], rows, np.multiply.outer(doppler[rows], tracks.frequency))
         return found
 
     def _add_interpolated(self, total: Visibilities, tracks: Tracks, count: int) -> None:
@@ -136,8 +138,8 @@ class FieldModel:
         Follows FTMachine::interpolateFrequencyFromgrid (CASA's TransformMachines2/FTMachine.cc).
         """
         assert self.image.axis is not None
-        regridding = LinearRegridding(self.image.axis, tracks.frequency, tracks.shift, count, tracks.exact)
-        channels = np.broadcast_to(np.arange(len(tracks.frequency)), (len(tracks.shift), len(tracks.frequency)))
+        regridding = LinearRegridding(self.image.axis, tracks.frequency, tracks.doppler, count, tracks.exact)
+        channels = np.broadcast_to(np.arange(len(tracks.frequency)), (len(tracks.doppler), len(tracks.frequency)))
         sources = regridding.prediction(channels)
         lowest, highest = sources[0][0].min(axis=0), sources[1][0].max(axis=0)
         for channel in self._held_channels():
@@ -151,20 +153,20 @@ class FieldModel:
                 own = slice(int(reached[0]), int(reached[-1]) + 1)
                 for number, share in sources:
                     part = np.where(number[:, own] == channel, share[:, own], 0).astype(np.float32)
-                    total[:, :, own] += found * part[tracks.time]
+                    total[:, :, own] += found * part[tracks.integration]
 
     def _add_direct(self, total: Visibilities, tracks: Tracks, _: int) -> None:
         """Add to each data channel what the image channel predicts into which it falls."""
         assert self.image.axis is not None
-        all_frequencies = tracks.exact.at_all(tracks.frequency, tracks.shift)
+        all_frequencies = tracks.exact.at_all(tracks.frequency, tracks.doppler)
         number = channel_map(self.image.axis, all_frequencies)
         for channel in self._held_channels():
-            rows, data = falling(number, channel, tracks.time)
+            rows, data = falling(number, channel, tracks.integration)
             if not len(rows):
                 continue
-            typical = self.image.axis.frequency[channel : channel + 1]
-            own = all_frequencies[tracks.time[rows], data]
-            at = Sampling(tracks.uvw[rows] * (own / typical)[:, np.newaxis], typical)
+            mean_doppler = self.image.axis.frequency[channel : channel + 1]
+            own = all_frequencies[tracks.integration[rows], data]
+            at = Sampling(tracks.uvw[rows] * (own / mean_doppler)[:, np.newaxis], mean_doppler)
             found = predict_channel(self._planes, self._predict, channel, at)
             if found is not None:
                 tracks.unshift(found, rows, own[:, np.newaxis])

@@ -152,7 +152,7 @@ class CubeModel:
 
 
 def offset(seen: FieldImages, of: FieldImages) -> NDArray[np.float64]:
-    """Where the centre of a field lies from another's: uvw of the other times it is the path between them [m].
+    """Where the centre of a field lies from another's: uvw of the other times it is the delay between them [m].
 
     Returns
     -------
@@ -171,6 +171,6 @@ def _cosines(images: FieldImages) -> NDArray[np.float64]:
     return np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
 
 
-def shifted(model: Visibilities, block: Sampling, path: NDArray[np.float64]) -> Visibilities:
-    """Visibilities about another centre, whose `offset` from the block's is `path`, seen about the block's."""
-    return model * phasor(-(block.uvw @ path)[:, np.newaxis], block.freq).astype(np.complex64)
+def shifted(model: Visibilities, block: Sampling, delay: NDArray[np.float64]) -> Visibilities:
+    """Visibilities about another centre, whose `offset` from the block's is `delay`, seen about the block's."""
+    return model * phasor(-(block.uvw @ delay)[:, np.newaxis], block.freq).astype(np.complex64)

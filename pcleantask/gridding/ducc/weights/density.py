@@ -7,8 +7,8 @@ truncated and whose arithmetic is partly in single precision. Other cubes have o
 Compared with casatools 6.7.0.
 
 Throughout, `u` and `v` are float64, shape (row,) [m], as the MeasurementSet has them, and a negative `weight` marks a
-flagged visibility. Data have frequencies `frequency[chan] * shift[row]` [Hz]: the channels' own, and what the motion of
-the antennas makes of them in the frame of the image.
+flagged visibility. Data have frequencies `frequency[chan] * doppler[row]` [Hz]: the channels' own, times the Doppler
+factor by which they come to the frame of the image.
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ class Coverage:
     ----------
     u, v : ndarray of float64, shape (row,)
     frequency : ndarray of float64, shape (chan,)
-    shift : ndarray of float64, shape (row,)
+    doppler : ndarray of float64, shape (row,)
     weight : ndarray of float32, shape (row, chan)
         Natural weights.
     """
@@ -207,7 +207,7 @@ class Coverage:
     u: Doubles
     v: Doubles
     frequency: Doubles
-    shift: Doubles
+    doppler: Doubles
     weight: Floats
 
     def chunks(self) -> Iterator[slice]:
@@ -219,11 +219,11 @@ class Coverage:
 
     def part(self, rows: slice) -> Coverage:
         """That of some rows; the weights are a view."""
-        return Coverage(self.u[rows], self.v[rows], self.frequency, self.shift[rows], self.weight[rows])
+        return Coverage(self.u[rows], self.v[rows], self.frequency, self.doppler[rows], self.weight[rows])
 
     def wavelengths(self, rows: slice) -> tuple[Floats, Floats]:
         """u and v in wavelengths, rounded to single precision at the steps where CASA rounds them; (row, chan)."""
-        inverse = np.multiply.outer(self.shift[rows], self.frequency) / LIGHT_SPEED
+        inverse = np.multiply.outer(self.doppler[rows], self.frequency) / LIGHT_SPEED
         inverse = inverse.astype(np.float32)
         u, v = (values[rows, np.newaxis] * inverse for values in (self.u, self.v))
         return u.astype(np.float32), v.astype(np.float32)
@@ -354,14 +354,14 @@ class ChannelDensity:
 
 def radial_weights(data: Coverage) -> Floats:
     """Weights that grow with distance from the centre of the uv plane, shape (row, chan)."""
-    inverse = (np.multiply.outer(data.shift, data.frequency) / LIGHT_SPEED).astype(np.float32)
+    inverse = (np.multiply.outer(data.doppler, data.frequency) / LIGHT_SPEED).astype(np.float32)
     weights = (inverse * np.hypot(data.u, data.v)[:, np.newaxis] * data.weight).astype(np.float32)
     return np.where(data.weight < 0, data.weight, weights)
 
 
 def tapered(weights: Floats, taper: Taper, data: Coverage) -> Floats:
     """The weights with a taper on them, shape (row, chan)."""
-    frequency = np.multiply.outer(data.shift, data.frequency)
+    frequency = np.multiply.outer(data.doppler, data.frequency)
     factor = taper(data.u[:, np.newaxis], data.v[:, np.newaxis], frequency)
     return np.where(weights < 0, weights, weights * factor).astype(np.float32)
 
