@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases.furnish import ephemeris_table, tracked_field
 
 from pcleantask import PcleanConfig, SerialImager, casa, pclean
 from pcleantask.errors import ParameterError
 from pcleantask.gridding.ducc.support import with_data_seen
+from tests.agreement.cases.furnish import ephemeris_table, tracked_field
 
 BASE = {"imagename": "x", "cell": "1arcsec", "imsize": 40}
 DIRTY = {"datacolumn": "data", "specmode": "mfs", "restoration": False}

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import CUBE, MFS, MOSAIC
-from cases.table import CENTRE
-from compare import products
-from oracle import Oracle
 
 from pcleantask import casa, cautions, errors
 from pcleantask.images.history import write_history
 from pcleantask.parameters import defaults
+from tests.agreement.cases import CUBE, MFS, MOSAIC
+from tests.agreement.cases.table import CENTRE
+from tests.agreement.compare import products
+from tests.agreement.oracle import Oracle
 
 Params = dict[str, Any]
 

@@ -10,9 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import casa_gridding
 import numpy as np
-from drawing import Drawn
 
 from pcleantask.config import PcleanConfig
 from pcleantask.gridding.data.coordinates import image_coordinates
@@ -20,6 +18,8 @@ from pcleantask.gridding.ducc.channels.block import Block
 from pcleantask.gridding.ducc.channels.visibilities import read_visibilities
 from pcleantask.toolrecords import to_casa_selpars, tool_records
 from pcleantask.traits import GRIDDERS
+from tests.agreement import casa_gridding
+from tests.agreement.drawing import Drawn
 
 LIGHT_SPEED = 299792458.0
 

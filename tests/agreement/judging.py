@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from arbiter import CaseVisibilities
-from closeness import description_differences, deviations
-from compare import Image, is_image, read_image
-from drawing import Drawn
 
 from pcleantask.traits import GRIDDERS
+from tests.agreement.arbiter import CaseVisibilities
+from tests.agreement.closeness import description_differences, deviations
+from tests.agreement.compare import Image, is_image, read_image
+from tests.agreement.drawing import Drawn
 
 SUMWT = 1e-6  # of each channel's sum of weights
 SINGLE = 1e-5  # of it where the weights come from densities, which CASA sums in single precision

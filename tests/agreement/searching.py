@@ -11,15 +11,14 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from compare import compare_products, differences, listing, products
-from drawing import Drawn, Params
-from judging import FLAT, cleaned_difference, continuum_problems, ducc_problems, have_less, may_be_lost
-from matrix import UNSPLIT
-from runner import Outcome, serve
-from shaking import shake
-
 from pcleantask import casa
 from pcleantask.traits import GRIDDERS
+from tests.agreement.compare import compare_products, differences, listing, products
+from tests.agreement.drawing import Drawn, Params
+from tests.agreement.judging import FLAT, cleaned_difference, continuum_problems, ducc_problems, have_less, may_be_lost
+from tests.agreement.matrix import UNSPLIT
+from tests.agreement.runner import Outcome, serve
+from tests.agreement.shaking import shake
 
 LIMIT_S = 180.0
 FORK = multiprocessing.get_context("fork")

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from fourier import offsets, visibilities
 from simulate import CORRELATIONS
 
 from pcleantask import casa
 from pcleantask.gridding.data.frames import Observation
+from tests.gridding.fourier import offsets, visibilities
 
 STOKES_TYPES = {5: "RR", 6: "RL", 7: "LR", 8: "LL", 9: "XX", 10: "XY", 11: "YX", 12: "YY"}
 

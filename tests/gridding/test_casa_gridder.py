@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import WIDE
-from cases.installed import has_gridder
 
 from pcleantask import casa, pclean
 from pcleantask.errors import ParameterError
 from pcleantask.gridding.casa import NEWEST
+from tests.agreement.cases import WIDE
+from tests.agreement.cases.installed import has_gridder
 
 AWP2 = {**WIDE, "gridder": "awp2", "specmode": "mfs", "niter": 0, "imagename": "img"}
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dirty import MFS, NAME, Imaged
-from test_ducc_images import GRIDDED, inner, pixels, run_ducc
 
 from pcleantask import casa
 from pcleantask.errors import ImagingError
+from tests.gridding.dirty import MFS, NAME, Imaged
+from tests.gridding.test_ducc_images import GRIDDED, inner, pixels, run_ducc
 
 # What is calibrated of which data.
 PARTLY: dict[str, tuple[str, str, dict[str, Any]]] = {

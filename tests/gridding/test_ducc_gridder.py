@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fourier import ARCSEC, dirty_at, predicted
 
 from pcleantask.errors import ImagingError
 from pcleantask.gridding.ducc.transform import Transform
+from tests.gridding.fourier import ARCSEC, dirty_at, predicted
 
 OF_PEAK = 1e-5  # the largest error of an image or of a prediction in single precision
 OF_ADJOINT = 1e-10  # in double precision, of the scalar products

@@ -10,18 +10,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases.furnish import sessions
-from compare import is_image, products
-from dirty import CUBE, MFS, NAME, PIXELS, Imaged, blocks_of, psf_at, sky_at, total_weight
-from drawing import in_frame
-from fourier import dirty_at
-from runner import Call, TaskProcess
 from simulate import Source, simulate_ms
 
 from pcleantask import casa, pclean
 from pcleantask.gridding.data import memory
 from pcleantask.gridding.data.frames import Observation
 from pcleantask.images import planes
+from tests.agreement.cases.furnish import sessions
+from tests.agreement.compare import is_image, products
+from tests.agreement.drawing import in_frame
+from tests.agreement.runner import Call, TaskProcess
+from tests.gridding.dirty import CUBE, MFS, NAME, PIXELS, Imaged, blocks_of, psf_at, sky_at, total_weight
+from tests.gridding.fourier import dirty_at
 
 OF_PEAK = 1e-5  # the largest error of ducc's images
 GRIDDED = 5e-4  # what CASA's differ from ducc's by, of the peak, over the inner three quarters: CASA's gridding

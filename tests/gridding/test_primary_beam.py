@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dirty import CUBE, MFS
-from runner import Call, TaskProcess
 
 from pcleantask import PcleanConfig, casa
 from pcleantask.gridding import makers
 from pcleantask.images import writing
 from pcleantask.imaging.normalizer import Normalizer
 from pcleantask.toolrecords import tool_records
+from tests.agreement.runner import Call, TaskProcess
+from tests.gridding.dirty import CUBE, MFS
 
 OF_PEAK = 1e-5
 ROWS: dict[str, dict[str, Any]] = {

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dirty import CUBE, MFS, Imaged, blocks_of, psf_at, total_weight
-from test_ducc_images import inner, pixels, run_ducc
 
 from pcleantask import casa
+from tests.gridding.dirty import CUBE, MFS, Imaged, blocks_of, psf_at, total_weight
+from tests.gridding.test_ducc_images import inner, pixels, run_ducc
 
 SUMWT = 1e-6  # of each channel's
 # The same where CASA adds parts of weights to the cells of a box, in single precision, or has data at the edge of its

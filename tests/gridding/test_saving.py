@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dirty import CUBE, DIRTY, MFS, NAME
-from runner import Call, TaskProcess
-from saved import Model, Saved, saved_in
 
 from pcleantask import casa, pclean
 from pcleantask.gridding.ducc import gridder
+from tests.agreement.runner import Call, TaskProcess
+from tests.gridding.dirty import CUBE, DIRTY, MFS, NAME
+from tests.gridding.saved import Model, Saved, saved_in
 
 OF_PEAK = 1e-5  # the largest error of a prediction
 GRIDDED = 1e-2  # of the peak, that CASA's may be off, where most are by some 2e-3: its degridding

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dirty import CUBE, MFS, NAME, Imaged
-from test_ducc_images import pixels, run_ducc
 
 from pcleantask import casa, pclean
+from tests.gridding.dirty import CUBE, MFS, NAME, Imaged
+from tests.gridding.test_ducc_images import pixels, run_ducc
 
 SPOILT = {
     "nan": ("DATA", complex("nan")),

@@ -11,11 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import casa_gridding
-import dirty
 import numpy as np
 import pytest
-from dirty import CUBE, MFS, Imaged
 from simulate import simulate_ms
 
 from pcleantask import casa
@@ -23,6 +20,9 @@ from pcleantask.errors import ParameterError, SelectionError
 from pcleantask.gridding.data.memory import is_mapped
 from pcleantask.gridding.ducc.channels.block import Block
 from pcleantask.gridding.ducc.channels.visibilities import Visibilities
+from tests.agreement import casa_gridding
+from tests.gridding import dirty
+from tests.gridding.dirty import CUBE, MFS, Imaged
 
 SUMWT = 1e-5  # CASA sums in single precision
 ROUNDED = 1e-5  # of the peak: what is left when these visibilities are gridded as CASA grids them

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import AUTO, CUBE, MFS
-from compare import read_image
 
 from pcleantask import PcleanConfig, SerialImager
 from pcleantask.imaging.cleaners import is_in_memory, make_deconvolver
 from pcleantask.imaging.masking import make_mask, mask_decpars
 from pcleantask.imaging.memory_deconvolver import MemoryDeconvolver
 from pcleantask.imaging.workshop import Parts, SerialWorkshop
+from tests.agreement.cases import AUTO, CUBE, MFS
+from tests.agreement.compare import read_image
 
 NUMPY = {**AUTO, "automaskengine": "numpy"}
 # What is asked -> the kind of deconvolver for it.

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import AUTO, CUBE, MFS, OUTLIERS, WIDE
-from compare import compare_products, compare_saved_models, peak, products
 
 from pcleantask import PcleanConfig, SerialImager
 from pcleantask.errors import ImagingError, StepError
 from pcleantask.parallel.workshops import make_workshop
+from tests.agreement.cases import AUTO, CUBE, MFS, OUTLIERS, WIDE
+from tests.agreement.compare import compare_products, compare_saved_models, peak, products
 
 Parameters = dict[str, Any]
 

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from packages import install
+from tests.agreement.packages import install
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LIMIT_S = 60.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cases import (
+from tests.agreement.cases import (
     AUTO,
     CASES,
     CUBE,

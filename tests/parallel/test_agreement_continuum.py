@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import matrix
 import pytest
-from cases import MFS, MOSAIC, Case
-from closeness import TOLERANCE, deviations, model_deviation, other_counts
-from compare import listing, products
-from rows import CONTINUUM, GO_ON
-from runner import Call, TaskProcess
-from test_agreement import check_errors, check_meaningful, images_in, prepare
+
+from tests.agreement import matrix
+from tests.agreement.cases import MFS, MOSAIC, Case
+from tests.agreement.closeness import TOLERANCE, deviations, model_deviation, other_counts
+from tests.agreement.compare import listing, products
+from tests.agreement.runner import Call, TaskProcess
+from tests.agreement.test_agreement import check_errors, check_meaningful, images_in, prepare
+from tests.parallel.rows import CONTINUUM, GO_ON
 
 LIMIT_S = 180.0
 LONG = pytest.mark.long

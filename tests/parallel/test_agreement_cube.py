@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import matrix
 import pytest
-from cases import CUBE, Case
-from compare import compare_products, compare_saved_models, differences, listing, products
-from rows import CUBES, GO_ON, PARTLY, WHOLE
-from runner import Call, TaskProcess
-from test_agreement import check_errors, check_meaningful, images_in, prepare
+
+from tests.agreement import matrix
+from tests.agreement.cases import CUBE, Case
+from tests.agreement.compare import compare_products, compare_saved_models, differences, listing, products
+from tests.agreement.runner import Call, TaskProcess
+from tests.agreement.test_agreement import check_errors, check_meaningful, images_in, prepare
+from tests.parallel.rows import CUBES, GO_ON, PARTLY, WHOLE
 
 LIMIT_S = 180.0
 LONG = pytest.mark.long

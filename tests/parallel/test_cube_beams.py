@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import CUBE, Case
-from cases.table import NEAR_OUTLIER
-from rows import WHOLE
-from runner import TaskProcess
-from test_agreement_cube import LONG, compare
 
 from pcleantask import casa
 from pcleantask.images import planes
+from tests.agreement.cases import CUBE, Case
+from tests.agreement.cases.table import NEAR_OUTLIER
+from tests.agreement.runner import TaskProcess
+from tests.parallel.rows import WHOLE
+from tests.parallel.test_agreement_cube import LONG, compare
 
 NCHAN = 12
 FEW_ROWS = (1, 1, 2, 3)  # a single baseline's fringe has its peak anywhere

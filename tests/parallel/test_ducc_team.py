@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import CUBE, MFS
-from compare import products
 
 from pcleantask import PcleanConfig, casa, pclean
 from pcleantask.cores import limit_threads, usable_threads
 from pcleantask.parallel.defaults import THREADS
 from pcleantask.parallel.workshops import make_workshop
+from tests.agreement.cases import CUBE, MFS
+from tests.agreement.compare import products
 
 ROUNDING = 2e-6  # of the peak: sums of float32 in another order, after some major cycles
 WHOLE = {"start": "", "width": "", "nchan": -1}

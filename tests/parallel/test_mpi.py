@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import CUBE, MFS
-from compare import compare_products, differences, peak, products
-from mpi_jobs import END_S, Job, Mpi, Result, find_mpi, run
-from packages import install
-from rows import WHOLE
 
 from pcleantask import casa, pclean
+from tests.agreement.cases import CUBE, MFS
+from tests.agreement.compare import compare_products, differences, peak, products
+from tests.agreement.packages import install
+from tests.parallel.mpi_jobs import END_S, Job, Mpi, Result, find_mpi, run
+from tests.parallel.rows import WHOLE
 
 SMALL_CUBE = {**CUBE, "niter": 60, "cycleniter": 20}
 SMALL_MFS = {**MFS, "niter": 20, "cycleniter": 20}

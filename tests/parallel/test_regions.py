@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases.furnish import masks_in_many_forms
 
 from pcleantask import casa
 from pcleantask.parallel.cube.regions import needs_whole, shift_line, shift_text
 from pcleantask.parallel.partition import Slab
+from tests.agreement.cases.furnish import masks_in_many_forms
 
 SLAB = Slab(4, 8, 12, 1)  # channels 3 to 8 with its guards
 CIRCLE = "circle[[50pix,50pix],6pix]"

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import CUBE
 
 from pcleantask.cores import usable_cores
 from pcleantask.errors import ImagingError, WorkerError
 from pcleantask.parallel.worker import Worker
 from pcleantask.processes.team import LocalTeam, call_all, local_team, team_ahead
 from pcleantask.processes.worker_process import answer
+from tests.agreement.cases import CUBE
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 60.0
@@ -235,7 +235,7 @@ def test_workers_listen_to_no_network(team: LocalTeam) -> None:
 
 
 def python_environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests" / "agreement")])}
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 def test_start_and_waiting_cost_little(record_property: Callable[[str, object], None]) -> None:

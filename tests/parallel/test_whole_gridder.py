@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import AUTO, CUBE, MOSAIC, STOKES, Case, cube, steps
-from rows import GO_ON, PARTLY, WHOLE
-from runner import TaskProcess
-from test_agreement_cube import LONG, compare
+
+from tests.agreement.cases import AUTO, CUBE, MOSAIC, STOKES, Case, cube, steps
+from tests.agreement.runner import TaskProcess
+from tests.parallel.rows import GO_ON, PARTLY, WHOLE
+from tests.parallel.test_agreement_cube import LONG, compare
 
 OTHER_FRAME = {**WHOLE, "outframe": "BARY", "interpolation": "linear"}
 SHORT = {"frame", "mask-in-some-channels"}

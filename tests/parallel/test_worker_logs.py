@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from compare import compare_products, peak, products
-from test_failures import SMALL_CUBE, SMALL_MFS, config_of
 
 from pcleantask import SerialImager
 from pcleantask.parallel.workshops import make_workshop
 from pcleantask.processes.worker_logs import warnings
+from tests.agreement.compare import compare_products, peak, products
+from tests.test_failures import SMALL_CUBE, SMALL_MFS, config_of
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 120.0
