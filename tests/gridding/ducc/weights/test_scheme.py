@@ -14,7 +14,7 @@ import pytest
 
 from pcleantask import casa
 from tests.gridding.dirty import CUBE, MFS, Imaged, blocks_of, psf_at, total_weight
-from tests.gridding.test_ducc_images import inner, pixels, run_ducc
+from tests.gridding.ducc.test_gridder import inner, pixels, run_ducc
 
 SUMWT = 1e-6  # of each channel's
 # The same where CASA adds parts of weights to the cells of a box, in single precision, or has data at the edge of its

@@ -13,7 +13,7 @@ from tests.agreement.closeness import TOLERANCE, deviations, model_deviation, ot
 from tests.agreement.compare import listing, products
 from tests.agreement.runner import Call, TaskProcess
 from tests.agreement.test_agreement import check_errors, check_meaningful, images_in, prepare
-from tests.parallel.rows import CONTINUUM, GO_ON
+from tests.parallel.team_cases import CONTINUUM, GO_ON
 
 LIMIT_S = 180.0
 LONG = pytest.mark.long

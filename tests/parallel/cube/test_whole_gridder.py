@@ -10,8 +10,8 @@ import pytest
 
 from tests.agreement.cases import AUTO, CUBE, MOSAIC, STOKES, Case, cube, steps
 from tests.agreement.runner import TaskProcess
-from tests.parallel.rows import GO_ON, PARTLY, WHOLE
-from tests.parallel.test_agreement_cube import LONG, compare
+from tests.parallel.cube.test_workshop import LONG, compare
+from tests.parallel.team_cases import GO_ON, PARTLY, WHOLE
 
 OTHER_FRAME = {**WHOLE, "outframe": "BARY", "interpolation": "linear"}
 SHORT = {"frame", "mask-in-some-channels"}

@@ -18,8 +18,8 @@ from pcleantask.images import planes
 from tests.agreement.cases import CUBE, Case
 from tests.agreement.cases.table import NEAR_OUTLIER
 from tests.agreement.runner import TaskProcess
-from tests.parallel.rows import WHOLE
-from tests.parallel.test_agreement_cube import LONG, compare
+from tests.parallel.cube.test_workshop import LONG, compare
+from tests.parallel.team_cases import WHOLE
 
 NCHAN = 12
 FEW_ROWS = (1, 1, 2, 3)  # a single baseline's fringe has its peak anywhere

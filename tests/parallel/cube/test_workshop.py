@@ -12,7 +12,7 @@ from tests.agreement.cases import CUBE, Case
 from tests.agreement.compare import compare_products, compare_saved_models, differences, listing, products
 from tests.agreement.runner import Call, TaskProcess
 from tests.agreement.test_agreement import check_errors, check_meaningful, images_in, prepare
-from tests.parallel.rows import CUBES, GO_ON, PARTLY, WHOLE
+from tests.parallel.team_cases import CUBES, GO_ON, PARTLY, WHOLE
 
 LIMIT_S = 180.0
 LONG = pytest.mark.long

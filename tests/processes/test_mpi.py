@@ -23,8 +23,8 @@ from pcleantask import casa, pclean
 from tests.agreement.cases import CUBE, MFS
 from tests.agreement.compare import compare_products, differences, peak, products
 from tests.agreement.packages import install
-from tests.parallel.mpi_jobs import END_S, Job, Mpi, Result, find_mpi, run
-from tests.parallel.rows import WHOLE
+from tests.parallel.team_cases import WHOLE
+from tests.processes.mpi_jobs import END_S, Job, Mpi, Result, find_mpi, run
 
 SMALL_CUBE = {**CUBE, "niter": 60, "cycleniter": 20}
 SMALL_MFS = {**MFS, "niter": 20, "cycleniter": 20}

@@ -12,7 +12,7 @@ import pytest
 from pcleantask import casa
 from tests.agreement.compare import is_image, products, read_image
 from tests.gridding.dirty import CUBE, MFS, NAME, Imaged
-from tests.gridding.test_ducc_images import run_ducc
+from tests.gridding.ducc.test_gridder import run_ducc
 
 CLEANED = {"vis": "filled.ms", "weighting": "briggs", "imsize": 80, "niter": 20, "restoration": True}
 CONTINUUM = {**MFS, **CLEANED}

@@ -12,7 +12,7 @@ import pytest
 
 from pcleantask import casa, pclean
 from tests.gridding.dirty import CUBE, MFS, NAME, Imaged
-from tests.gridding.test_ducc_images import pixels, run_ducc
+from tests.gridding.ducc.test_gridder import pixels, run_ducc
 
 SPOILT = {
     "nan": ("DATA", complex("nan")),

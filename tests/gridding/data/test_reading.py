@@ -13,7 +13,7 @@ import pytest
 from pcleantask import casa
 from pcleantask.errors import ImagingError
 from tests.gridding.dirty import MFS, NAME, Imaged
-from tests.gridding.test_ducc_images import GRIDDED, inner, pixels, run_ducc
+from tests.gridding.ducc.test_gridder import GRIDDED, inner, pixels, run_ducc
 
 # What is calibrated of which data.
 PARTLY: dict[str, tuple[str, str, dict[str, Any]]] = {
