@@ -336,8 +336,12 @@ class SerialImager(SteppedRun):
         """
         if self.config.iteration.niter > 0 and not self._has_control:
             raise StepError("the imager can't run its loop with init_iter_control=False: call its steps")
-        with self._noting_failure():
-            summary = self._run()
+        self._is_running = True
+        try:
+            with self._noting_failure():
+                summary = self._run()
+        finally:
+            self._is_running = False
         return summary if self.config.run.engine == CASA else {**summary, "engine": self.config.engine}
 
     def _run(self) -> dict[str, Any]:
