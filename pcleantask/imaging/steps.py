@@ -106,6 +106,20 @@ class SteppedRun:
                 raise
             raise OutputError(message) from error
 
+    @contextlib.contextmanager
+    def _running(self) -> Iterator[None]:
+        """A block in which the run itself calls its steps."""
+        self._is_running = True
+        try:
+            yield
+        finally:
+            self._is_running = False
+
+    @property
+    def _saves_late(self) -> bool:
+        """Whether no major cycle saves the model, nor the workshop when it publishes."""
+        return self.config.saves_model_late and not self._workshop.saves_model
+
     def _make_parts(self) -> None:
         self._parts = self._workshop.make_parts()
         self._cleaning = Cleaning(self._parts.deconvolvers, self._parts.masks)

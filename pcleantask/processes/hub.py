@@ -16,7 +16,6 @@ import functools
 import os
 import pickle
 import socket
-import subprocess
 import sys
 import time
 import traceback
@@ -26,12 +25,12 @@ from typing import Any
 
 from ..cores import cores_of_this_process
 from ..errors import LeadError, RankMismatchError
-from .environment import lead_environment, shares
+from .environment import shares
+from .lead_process import Lead
 from .mpi import World
 from .packing import pack_error, unpack_error
 from .team import PATIENCE, LocalWorker, how_ended
 
-LEAD = "pcleantask.lead"
 KILLED = 128  # plus the signal: the exit status of a process that was killed, as shells give it
 INTERRUPTED = 130
 SHORTEST_S, LONGEST_S = 0.001, 0.02  # between two looks for messages
@@ -165,46 +164,6 @@ class Hub:
 
     def _on_outcome(self, _: int, outcome: tuple[str, Any]) -> None:
         self._outcome = outcome
-
-
-class Lead:
-    """The lead as rank 0's hub sees it: a child process and the connection to it.
-
-    Parameters
-    ----------
-    task : str
-        'command': it runs `words` as the command line does, and ends. 'call': it answers calls of pclean.
-    words : list of str
-    size : int
-        How many ranks there are.
-    cores : set of int
-        Those it may use: its job's on this host, not only rank 0's.
-    """
-
-    def __init__(self, task: str, words: list[str], size: int, cores: set[int]) -> None:
-        ours, theirs = socket.socketpair()
-        watched, self._lifeline = os.pipe()
-        try:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", LEAD, str(theirs.fileno()), str(watched), str(size), task, *words],
-                pass_fds=(theirs.fileno(), watched),
-                env=lead_environment(os.environ, len(cores)),
-                stdin=None if task == "command" else subprocess.DEVNULL,
-            )
-        finally:
-            theirs.close()
-            os.close(watched)
-        self.connection = Connection(ours.detach())
-        if hasattr(os, "sched_setaffinity"):
-            with contextlib.suppress(OSError):  # not allowed, or ended: then it stays on rank 0's cores
-                os.sched_setaffinity(self.process.pid, cores)
-
-    def end(self) -> None:
-        """End the process, if it is there."""
-        self.connection.close()
-        self.process.kill()
-        self.process.wait()
-        os.close(self._lifeline)
 
 
 class HeadHub(Hub):
