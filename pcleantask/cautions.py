@@ -9,7 +9,7 @@ from typing import Any
 
 from .inputs import BARE_NUMBER
 from .outliers import ignored_names
-from .traits import ALGORITHMS, GRIDDERS
+from .traits import GRIDDERS, makes_terms
 
 REST = re.compile(r"^\s*[+]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*([a-zA-Z]?Hz|[a-zA-Z]?m|Angstrom|A)\s*$")  # of a line
 
@@ -19,7 +19,7 @@ def of_parameters(values: Mapping[str, Any], *, in_mpi_job: bool = False, is_par
 
     `is_parallel` says that the run is, whatever the parameter `parallel`.
     """
-    taylor = values["specmode"] in ("mfs", "cont") and ALGORITHMS[values["deconvolver"]].makes_terms
+    taylor = values["specmode"] in ("mfs", "cont") and makes_terms(values["deconvolver"])
     gridder = GRIDDERS[values["gridder"]]
     found = []
     if taylor and gridder.shows_beam_spectrum and values["pbcor"]:

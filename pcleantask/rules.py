@@ -15,7 +15,7 @@ from . import inputs
 from .errors import MissingInputError, OutputError, ParameterError, ParameterTypeError, UnknownParameterError
 from .parameters import Parameter, definitions
 from .sections import ImageField
-from .traits import ALGORITHMS, GRIDDERS
+from .traits import GRIDDERS, makes_terms
 
 ANGLE = re.compile(
     r"^\s*[+]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*(deg|rad|mrad|arcmin|arcsec|[mun]?as|marcsec|uarcsec|'|\"|'')\s*$"
@@ -175,7 +175,7 @@ def check_field(field: ImageField, values: Mapping[str, Any]) -> None:
     models = [field.startmodel] if isinstance(field.startmodel, str) else list(field.startmodel)
     terms = [
         field.nterms if field.multiterm else 1,
-        values["nterms"] if ALGORITHMS[values["deconvolver"]].makes_terms else 1,
+        values["nterms"] if makes_terms(values["deconvolver"]) else 1,
     ]
     inputs.check_start_model(models, max(terms))  # an outlier of fewer terms has the main field's start models
     check_output(field.imagename)

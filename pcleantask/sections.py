@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .traits import ALGORITHMS
+from .traits import makes_terms
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class ImageField:
 
     @property
     def multiterm(self) -> bool:
-        return ALGORITHMS[self.deconvolver].makes_terms
+        return makes_terms(self.deconvolver)
 
 
 @dataclass(frozen=True)

@@ -162,3 +162,8 @@ ALGORITHMS: dict[str, Algorithm] = {
     "mem": Algorithm(),
     "asp": Algorithm(),
 }
+
+
+def makes_terms(deconvolver: str) -> bool:
+    """Whether an algorithm makes Taylor terms; those of which nothing is known are CASA's affair."""
+    return ALGORITHMS.get(deconvolver, Algorithm()).makes_terms

@@ -14,7 +14,7 @@ from ..images.cached import settle_all
 from ..images.finite import channels_not_finite
 from ..images.planes import is_image
 from ..toolrecords import Record, ToolRecords
-from ..traits import ALGORITHMS, GRIDDERS
+from ..traits import GRIDDERS, makes_terms
 
 NEWEST = {"awp2": (6, 7, 0)}  # gridders that a casatools before this one takes for standard, without a word
 CF_FILE = re.compile("CFS*")  # the names that synthesisimager gives its convolution functions
@@ -113,7 +113,7 @@ class CasaGridder:
     def _warn_unless_finite(self, kind: str) -> None:
         """Warn, once, of images into which CASA has gridded NaN or Inf."""
         for impars, gridpars in zip(self._records.impars, self._records.gridpars, strict=True):
-            term = ".tt0" if ALGORITHMS[gridpars["deconvolver"]].makes_terms else ""
+            term = ".tt0" if makes_terms(gridpars["deconvolver"]) else ""
             path = f"{impars['imagename']}.{kind}{term}"
             lost = [] if self._has_warned or not is_image(path) else channels_not_finite(path)
             if lost:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import MissingInputError, OutputError, ParameterError
-from ..traits import ALGORITHMS
+from ..traits import makes_terms
 from .planes import image_geometry, is_image
 
 TAYLOR = r"(\.tt\d+)?"
@@ -62,7 +62,7 @@ def products(imagename: str) -> Iterator[tuple[Path, str]]:
 
 def sumwt_of(imagename: str, deconvolver: str, specmode: str) -> str:
     """The image in which a run has the sums of the weights that it grids; by way of a cube it grids a cube's."""
-    term = ".tt0" if ALGORITHMS[deconvolver].makes_terms and specmode != "mvc" else ""
+    term = ".tt0" if makes_terms(deconvolver) and specmode != "mvc" else ""
     return f"{imagename}.sumwt{term}"
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from .... import casa
 from ....images import cached, writing
 from ....toolrecords import Record
-from ....traits import ALGORITHMS, GRIDDERS
+from ....traits import GRIDDERS, makes_terms
 from ...data.coordinates import coordinate_key, reference_frequency
 
 
@@ -69,7 +69,7 @@ class FieldImages:
             shape=(nx, ny, npol, nchan),
             cell=_radians(direction["cdelt"], direction["units"]),
             coordinates=csys,
-            nterms=int(impars["nterms"]) if ALGORITHMS[gridpars["deconvolver"]].makes_terms else 0,
+            nterms=int(impars["nterms"]) if makes_terms(gridpars["deconvolver"]) else 0,
             is_cube="cube" in impars["specmode"],
             wide=GRIDDERS[gridpars["gridder"]].takes_w,
             pblimit=float(normpars["pblimit"]),
