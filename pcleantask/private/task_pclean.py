@@ -20,11 +20,12 @@ def pclean(**parameters: Any) -> dict[str, Any]:
     """
     from .. import casa, cautions
     from ..config import PcleanConfig
+    from ..cores import limited_threads
     from ..gridding.ducc.support import with_data_seen
     from ..imaging.cautions import start_cautions, start_model_cautions
     from ..imaging.serial_imager import SerialImager
     from ..parallel.defaults import is_parallel
-    from ..parallel.workshops import make_workshop
+    from ..parallel.workshops import make_workshop, threads_instead
     from ..processes import mpi_team
     from ..progress import ScreenProgress
 
@@ -34,5 +35,9 @@ def pclean(**parameters: Any) -> dict[str, Any]:
     for caution in found + start_model_cautions(config) + start_cautions(config):
         casa.post(caution, "WARN")
     progress = ScreenProgress(config.iteration.niter, casa.jansky(config.iteration.threshold))
-    with SerialImager(config, progress=progress, history=parameters, workshop=make_workshop(config)) as imager:
+    workshop = make_workshop(config)
+    with (
+        limited_threads(threads_instead(config)),
+        SerialImager(config, progress=progress, history=parameters, workshop=workshop) as imager,
+    ):
         return imager.run()
