@@ -11,12 +11,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-from .parallel.environment import launched_ranks
 from .pclean import pclean
+from .processes.environment import launched_ranks
 from .version import __version__
 
 if launched_ranks(os.environ):
-    importlib.import_module(".parallel.hub", __name__).this_rank()
+    importlib.import_module(".processes.hub", __name__).this_rank()
 
 # Public names whose modules load numpy and scipy: imported when first asked for.
 LAZY = {

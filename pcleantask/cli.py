@@ -19,12 +19,12 @@ from .casanames import CasaNames
 from .errors import BlankImageError, MissingInputError, ParameterError, PcleanError
 from .images.products import counted_names, products, sumwt_of
 from .lastfile import read_last
-from .parallel import mpi_team
 from .parallel.defaults import parallel_by_default
-from .parallel.environment import launched_rank, launched_ranks
-from .parallel.script_run import run_module, run_script
 from .parameters import Parameter, definitions, groups
 from .private.task_call import errors_told_by_caller
+from .processes import mpi_team
+from .processes.environment import launched_rank, launched_ranks
+from .processes.script_run import run_module, run_script
 from .standin import replace_tclean
 from .version import __version__
 
@@ -108,7 +108,7 @@ def _run(options: argparse.Namespace, script: Sequence[str]) -> int:
 
 def _on_all_ranks(words: list[str]) -> int:
     """Take part, as a rank of an MPI job, in what its lead runs; the lead's exit status."""
-    from .parallel.hub import run_command
+    from .processes.hub import run_command
 
     try:
         return run_command(words)

@@ -12,178 +12,21 @@ from . import engines, inputs, rules
 from .errors import ParameterError
 from .outliers import ignored_names, read_outlier_file
 from .parameters import defaults, definitions
-
-
-@dataclass(frozen=True)
-class Selection:
-    """What to read of one MeasurementSet; every entry is a CASA selection string."""
-
-    vis: str
-    field: str = ""
-    spw: str = ""
-    timerange: str = ""
-    uvrange: str = ""
-    antenna: str = ""
-    scan: str = ""
-    observation: str = ""
-    intent: str = ""
-
-
-@dataclass(frozen=True)
-class ImageField:
-    """One image field: the main one, or an outlier. Holds everything in which fields may differ.
-
-    `imsize` is in pixels (nx, ny), `cell` two quantities (dx, dy) such as '0.1arcsec'; `start`, `width` and `reffreq`
-    are channels, frequencies or velocities as tclean takes them.
-    """
-
-    imagename: str
-    imsize: tuple[int, int]
-    cell: tuple[str, str]
-    phasecenter: int | str = ""
-    startmodel: str | tuple[str, ...] = ""
-    specmode: str = "mfs"
-    reffreq: str = ""
-    nchan: int = -1
-    start: Any = ""
-    width: Any = ""
-    nterms: int = 2
-    gridder: str = "standard"
-    wprojplanes: int = 1
-    deconvolver: str = "hogbom"
-    usemask: str = "user"
-    mask: str | tuple[str, ...] = ""
-
-    @property
-    def is_cube(self) -> bool:
-        """True where CASA images channel by channel and normalizes by itself."""
-        return "cube" in self.specmode
-
-    @property
-    def multiterm(self) -> bool:
-        return self.deconvolver == "mtmfs"
-
-
-@dataclass(frozen=True)
-class ImageFrame:
-    """What all fields share of their coordinate systems."""
-
-    stokes: str = "I"
-    projection: str = "SIN"
-    outframe: str = "LSRK"
-    veltype: str = "radio"
-    restfreq: Any = ()
-
-
-@dataclass(frozen=True)
-class Gridding:
-    """How visibilities are put on the uv grid; `pblimit` is the primary-beam level of the image edge."""
-
-    interpolation: str = "linear"
-    facets: int = 1
-    psfphasecenter: int | str = ""
-    vptable: str = ""
-    mosweight: bool = True
-    aterm: bool = True
-    psterm: bool = False
-    wbawp: bool = True
-    conjbeams: bool = False
-    cfcache: str = ""
-    usepointing: bool = False
-    computepastep: float = 360.0
-    rotatepastep: float = 360.0
-    pointingoffsetsigdev: tuple[float, ...] = ()
-    pblimit: float = 0.2
-    normtype: str = "flatnoise"
-    psfcutoff: float = 0.35
-
-
-@dataclass(frozen=True)
-class Weighting:
-    """Imaging weights; `noise` is a quantity in Jy, `uvtaper` up to (bmaj, bmin, bpa)."""
-
-    weighting: str = "natural"
-    robust: float = 0.5
-    noise: Any = "1.0Jy"
-    npixels: int = 0
-    uvtaper: tuple[str, ...] = ("",)
-    perchanweightdensity: bool = True
-
-
-@dataclass(frozen=True)
-class Deconvolution:
-    """The minor cycle and the restoration; `scales` are in pixels."""
-
-    scales: tuple[float, ...] = ()
-    smallscalebias: float = 0.0
-    fusedthreshold: float = 0.0
-    largestscale: int = -1
-    restoration: bool = True
-    restoringbeam: str | tuple[str, ...] = ()
-    pbcor: bool = False
-
-
-@dataclass(frozen=True)
-class Masking:
-    """auto-multithresh and the primary-beam mask; thresholds are in units of the noise or the sidelobe level."""
-
-    pbmask: float = 0.0
-    sidelobethreshold: float = 3.0
-    noisethreshold: float = 5.0
-    lownoisethreshold: float = 1.5
-    negativethreshold: float = 0.0
-    smoothfactor: float = 1.0
-    minbeamfrac: float = 0.3
-    cutthreshold: float = 0.01
-    growiterations: int = 75
-    dogrowprune: bool = True
-    minpercentchange: float = -1.0
-    verbose: bool = False
-    fastnoise: bool = True
-
-
-@dataclass(frozen=True)
-class Iteration:
-    """When to stop; `threshold` is in Jy/beam (a number or a quantity)."""
-
-    niter: int = 0
-    gain: float = 0.1
-    threshold: Any = 0.0
-    nsigma: float = 0.0
-    cycleniter: int = -1
-    cyclefactor: float = 1.0
-    minpsffraction: float = 0.05
-    maxpsffraction: float = 0.8
-    nmajor: int = -1
-    fullsummary: bool = False
-
-
-@dataclass(frozen=True)
-class Run:
-    """What the run reuses, makes and leaves, and what computes it."""
-
-    datacolumn: str = "corrected"
-    restart: bool = True
-    savemodel: str = "none"
-    calcres: bool = True
-    calcpsf: bool = True
-    parallel: bool = False
-    nworkers: int = 0
-    engine: str = "casa"
-    automaskengine: str = "numpy"
-
+from .sections import (
+    SHARED_SECTIONS,
+    Deconvolution,
+    Gridding,
+    ImageField,
+    ImageFrame,
+    Iteration,
+    Masking,
+    Run,
+    Selection,
+    Weighting,
+)
+from .traits import GRIDDERS
 
 PATHS = ("mask", "startmodel", "vptable", "cfcache")  # in which CASA puts in ~ and $VARIABLES
-
-SHARED_SECTIONS: dict[str, type] = {
-    "frame": ImageFrame,
-    "gridding": Gridding,
-    "weighting": Weighting,
-    "deconvolution": Deconvolution,
-    "masking": Masking,
-    "iteration": Iteration,
-    "run": Run,
-}
 
 
 @dataclass(frozen=True)
@@ -191,22 +34,33 @@ class PcleanConfig:
     """All parameters of one run, valid and in canonical form.
 
     Made by `from_parameters` from the task's parameters, by `from_dict` from plain data, and changed only by
-    `dataclasses.replace`. `fields[0]` is the main field, the rest are the outliers. `emptied` are those of the
-    selections that leave no row, and `data_need` is what the data have that engine='ducc' doesn't do, in the user's
-    words; both are None until `gridding.data_need` has looked at the data.
+    `dataclasses.replace`.
+
+    Attributes
+    ----------
+    fields : tuple of ImageField
+        The main field, then the outliers.
+    engine : str
+        Who grids: the engine asked for (`run.engine`), or the one that engine='auto' takes.
+    beyond_ducc : str
+        What of the run engine='ducc' doesn't do, in the user's words; '' where it does all.
+    emptied : tuple of Selection, or None
+        Those of the selections that leave no row; None until `gridding.ducc.support` has looked at the data, which may
+        change `engine` and `beyond_ducc` as well.
     """
 
     selections: tuple[Selection, ...]
     fields: tuple[ImageField, ...]
-    frame: ImageFrame = ImageFrame()
-    gridding: Gridding = Gridding()
-    weighting: Weighting = Weighting()
-    deconvolution: Deconvolution = Deconvolution()
-    masking: Masking = Masking()
-    iteration: Iteration = Iteration()
-    run: Run = Run()
+    frame: ImageFrame
+    gridding: Gridding
+    weighting: Weighting
+    deconvolution: Deconvolution
+    masking: Masking
+    iteration: Iteration
+    run: Run
+    engine: str
+    beyond_ducc: str
     emptied: tuple[Selection, ...] | None = None
-    data_need: str | None = None
 
     @classmethod
     def from_parameters(cls, **parameters: Any) -> PcleanConfig:
@@ -228,16 +82,25 @@ class PcleanConfig:
         rules.check_values(values)
         main = _main_field(values)
         outliers = _outliers(values["outlierfile"]) if values["outlierfile"] else []
-        config = cls(
-            selections=_selections(values),
-            fields=(main, *(_outlier_field(main, changes) for changes in outliers)),
-            **{name: _section(kind, values) for name, kind in SHARED_SECTIONS.items()},
+        config = cls._of_sections(
+            _selections(values),
+            (main, *(_outlier_field(main, changes) for changes in outliers)),
+            {name: _section(kind, values) for name, kind in SHARED_SECTIONS.items()},
         )
         rules.check_distinct(config.fields)
         for field in config.fields:
             rules.check_field(field, values)
-        engines.check_engine(config)
+        engines.check_engine(config.run.engine, config.beyond_ducc)
         return config
+
+    @classmethod
+    def _of_sections(
+        cls, selections: tuple[Selection, ...], fields: tuple[ImageField, ...], sections: Mapping[str, Any]
+    ) -> PcleanConfig:
+        """The configuration with these sections, its engine chosen by them alone."""
+        beyond_ducc = engines.beyond_ducc(fields, sections["frame"], sections["gridding"])
+        engine = engines.chosen_engine(sections["run"].engine, beyond_ducc)
+        return cls(selections, fields, **sections, engine=engine, beyond_ducc=beyond_ducc)
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration as plain data (dicts, lists, strings, numbers), fit for JSON."""
@@ -246,27 +109,27 @@ class PcleanConfig:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> PcleanConfig:
         """The configuration that `to_dict` described."""
-        unknown = set(data) - {"selections", "fields", "emptied", "data_need", *SHARED_SECTIONS}
+        told = {"engine", "beyond_ducc", "emptied"} & set(data)
+        unknown = set(data) - {"selections", "fields", *told, *SHARED_SECTIONS}
         if unknown:
             raise ParameterError(f"no section {sorted(unknown)} in a configuration; it has {list(SHARED_SECTIONS)}")
-        emptied = data.get("emptied")
-        return cls(
-            selections=tuple(Selection(**entry) for entry in data["selections"]),
-            fields=tuple(ImageField(**_frozen(entry)) for entry in data["fields"]),
-            **{name: kind(**_frozen(data[name])) for name, kind in SHARED_SECTIONS.items() if name in data},
-            emptied=None if emptied is None else tuple(Selection(**entry) for entry in emptied),
-            data_need=data.get("data_need"),
+        config = cls._of_sections(
+            _selected(data["selections"]),
+            tuple(ImageField(**_frozen(entry)) for entry in data["fields"]),
+            {
+                name: kind(**_frozen(data[name])) if name in data else _section(kind, defaults())
+                for name, kind in SHARED_SECTIONS.items()
+            },
         )
+        changes = {name: data[name] for name in told}
+        if changes.get("emptied") is not None:
+            changes["emptied"] = _selected(changes["emptied"])
+        return dataclasses.replace(config, **changes)
 
     @property
     def all_selections(self) -> tuple[Selection, ...]:
         """One for each MeasurementSet, those that leave no row last."""
         return (*self.selections, *(self.emptied or ()))
-
-    @property
-    def engine(self) -> str:
-        """Who grids: the engine asked for, or the one that engine='auto' takes."""
-        return engines.chosen_engine(self)
 
     @property
     def npol(self) -> int:
@@ -287,7 +150,7 @@ class PcleanConfig:
     def grids_by_channel(self) -> bool:
         """Whether CASA grids a cube with the data near its channels alone (SynthesisImagerVi2::defineImage)."""
         main = self.fields[0]
-        return main.is_cube and not main.multiterm and not main.gridder.startswith("awp")
+        return main.is_cube and not main.multiterm and not GRIDDERS[main.gridder].projects_aperture
 
     @property
     def saves_model_late(self) -> bool:
@@ -304,6 +167,10 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _selected(entries: Sequence[Mapping[str, str]]) -> tuple[Selection, ...]:
+    return tuple(Selection(**entry) for entry in entries)
+
+
 def _freeze(value: Any) -> Any:
     return tuple(value) if isinstance(value, (list, tuple)) else value
 
@@ -317,7 +184,7 @@ def _section(kind: type, values: Mapping[str, Any]) -> Any:
     section = kind(**{field.name: _freeze(values[field.name]) for field in dataclasses.fields(kind)})
     if kind is Weighting and values["specmode"] == "mfs":
         section = dataclasses.replace(section, perchanweightdensity=False)
-    if kind is Gridding and values["gridder"] not in ("mosaic", "awp2"):
+    if kind is Gridding and not GRIDDERS[values["gridder"]].weighs_fields:
         section = dataclasses.replace(section, mosweight=False)
     return section
 

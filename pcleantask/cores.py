@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 
 def cores_of_this_process() -> set[int]:
@@ -15,18 +17,24 @@ def usable_cores() -> int:
     return len(cores_of_this_process())
 
 
-_limit: list[int] = []  # what `limit_threads` was told last
+_limits: list[int] = []  # of the blocks of `limited_threads` that this process is in
 
 
-def limit_threads(number: int) -> None:
-    """From now on, let this process compute with at most so many threads; 0: with as many as it may."""
-    _limit[:] = [number] if number else []
+@contextlib.contextmanager
+def limited_threads(number: int) -> Iterator[None]:
+    """A block in which this process computes with so many threads; 0: with as many as it does anyway."""
+    limits = [number] if number else []
+    _limits.extend(limits)
+    try:
+        yield
+    finally:
+        del _limits[len(_limits) - len(limits) :]
 
 
 def usable_threads() -> int:
-    """Threads to compute with: what `limit_threads` or OMP_NUM_THREADS says, or one for each core."""
-    if _limit:
-        return _limit[0]
+    """Threads to compute with: what `limited_threads` or OMP_NUM_THREADS says, or one for each core."""
+    if _limits:
+        return _limits[-1]
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     return int(wanted) if wanted.isdecimal() and int(wanted) > 0 else usable_cores()
 

@@ -2,55 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .errors import ParameterError
+from .sections import Gridding, ImageField, ImageFrame
+from .traits import AUTO, CASA, DUCC, GRIDDERS
 
-if TYPE_CHECKING:
-    from .config import ImageField, PcleanConfig
-
-CASA, DUCC, AUTO = "casa", "ducc", "auto"
-FLAT_GRIDDERS = ("standard", "ft", "gridft")
-WIDE_GRIDDERS = ("wproject", "wprojectft", "widefield")  # those that take the term in w
 SPECMODES = ("mfs", "cont", "cube", "cubedata")
 INTERPOLATIONS = ("nearest", "linear")
 
 
-def check_engine(config: PcleanConfig) -> None:
-    """Raise ParameterError where engine='ducc' is asked for what it doesn't do."""
-    lacking = beyond_ducc(config)
-    if config.run.engine == DUCC and lacking:
-        raise ParameterError(f"engine='ducc' doesn't do {lacking}; use engine='casa' or engine='auto'")
+def check_engine(asked: str, beyond: str) -> None:
+    """Raise ParameterError where engine='ducc' is asked for what is `beyond` it."""
+    if asked == DUCC and beyond:
+        raise ParameterError(f"engine='ducc' doesn't do {beyond}; use engine='casa' or engine='auto'")
 
 
-def chosen_engine(config: PcleanConfig) -> str:
-    """The engine that grids the run."""
-    if config.run.engine != AUTO:
-        return config.run.engine
-    return CASA if beyond_ducc(config) else DUCC
+def chosen_engine(asked: str, beyond: str) -> str:
+    """The engine that grids a run, given the one asked for and what is `beyond` ducc."""
+    if asked != AUTO:
+        return asked
+    return CASA if beyond else DUCC
 
 
-def beyond_ducc(config: PcleanConfig) -> str:
-    """What of the run engine='ducc' doesn't do, in the user's words; '' where it does all."""
+def beyond_ducc(fields: Sequence[ImageField], frame: ImageFrame, gridding: Gridding) -> str:
+    """What of a run engine='ducc' doesn't do, in the user's words; '' where it does all."""
     found = {
-        "stokes='pseudoI'": config.frame.stokes == "pseudoI",
-        f"facets={config.gridding.facets}": config.gridding.facets > 1,
-        f"interpolation={config.gridding.interpolation!r}": config.gridding.interpolation not in INTERPOLATIONS
-        and any(field.is_cube for field in config.fields),
+        "stokes='pseudoI'": frame.stokes == "pseudoI",
+        f"facets={gridding.facets}": gridding.facets > 1,
+        f"interpolation={gridding.interpolation!r}": gridding.interpolation not in INTERPOLATIONS
+        and any(field.is_cube for field in fields),
     }
-    for field in config.fields:
+    for field in fields:
         found |= _beyond_ducc(field)
-    axes = {(field.specmode, field.nchan, str(field.start), _width(field)) for field in config.fields}
-    if config.data_need:
-        found[config.data_need] = True
+    axes = {(field.specmode, field.nchan, str(field.start), _width(field)) for field in fields}
     found["outlier fields of another specmode, nchan, start or width"] = len(axes) > 1
     return ", ".join(words for words, is_asked in found.items() if is_asked)
 
 
 def _beyond_ducc(field: ImageField) -> dict[str, bool]:
     return {
-        f"gridder={field.gridder!r}": field.gridder not in (*FLAT_GRIDDERS, *WIDE_GRIDDERS),
+        f"gridder={field.gridder!r}": not GRIDDERS[field.gridder].in_ducc,
         f"specmode={field.specmode!r}": field.specmode not in SPECMODES,
         f"phasecenter={field.phasecenter!r}": _moves(field.phasecenter),
     }

@@ -14,10 +14,10 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from . import cli
-from .parallel import lifeline, mpi_team
-from .parallel.environment import restore_python_path
-from .parallel.packing import pack_error
 from .pclean import pclean
+from .processes import lifeline, mpi_team
+from .processes.environment import restore_python_path
+from .processes.packing import pack_error
 
 
 def main(arguments: list[str]) -> int:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from . import casa
-from .config import Selection
 from .errors import MissingInputError, SelectionError
+from .sections import Selection
 
 # Entries of a Selection -> their names in ms.msselect, which selects as `synthesisimager.selectdata` does.
 PARTS = {

@@ -25,6 +25,12 @@ STOP_DESCRIPTIONS = {
 
 NOTHING_GRIDDED = "nothing was gridded"  # what is said of the stop where no visibility has fallen on the images
 
+
+def stop_reason(code: int, *, is_blank: bool) -> str:
+    """Why the loop has ended, in words; CASA says of blank images that the threshold is reached."""
+    return NOTHING_GRIDDED if is_blank else STOP_DESCRIPTIONS.get(code, "no iteration was done")
+
+
 # Rows of the controller's summary matrix (SIMinorCycleController). fullsummary=False has the first of them: how many
 # is a matter of casatools (up to 6.7.0 six, without `stoke`; later seven), so that a matrix's own height decides.
 FULL_ROWS = (

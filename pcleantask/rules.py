@@ -9,16 +9,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import inputs
 from .errors import MissingInputError, OutputError, ParameterError, ParameterTypeError, UnknownParameterError
-from .inputs import BARE_NUMBER
-from .outliers import ignored_names
 from .parameters import Parameter, definitions
-
-if TYPE_CHECKING:
-    from .config import ImageField
+from .sections import ImageField
+from .traits import GRIDDERS, makes_terms
 
 ANGLE = re.compile(
     r"^\s*[+]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*(deg|rad|mrad|arcmin|arcsec|[mun]?as|marcsec|uarcsec|'|\"|'')\s*$"
@@ -29,7 +26,6 @@ MS_TYPE = "Measurement Set"
 CHANNEL = re.compile(
     r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*([kMGTPm]?Hz|[kcm]?m(/s|/h|\.s-1)|)\s*$"
 )  # a number of a channel, a frequency, a velocity
-REST = re.compile(r"^\s*[+]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*([a-zA-Z]?Hz|[a-zA-Z]?m|Angstrom|A)\s*$")  # of a line
 DATA_COLUMNS = ("data", "corrected", "observed")
 LARGEST_INT = 2**31 - 1  # CASA's int has 32 bits, and cuts what is longer
 
@@ -177,7 +173,10 @@ def check_field(field: ImageField, values: Mapping[str, Any]) -> None:
         _check_mvc_field(field)
     check_masks(field)
     models = [field.startmodel] if isinstance(field.startmodel, str) else list(field.startmodel)
-    terms = [field.nterms if field.multiterm else 1, values["nterms"] if values["deconvolver"] == "mtmfs" else 1]
+    terms = [
+        field.nterms if field.multiterm else 1,
+        values["nterms"] if makes_terms(values["deconvolver"]) else 1,
+    ]
     inputs.check_start_model(models, max(terms))  # an outlier of fewer terms has the main field's start models
     check_output(field.imagename)
 
@@ -228,8 +227,10 @@ def _check_unsupported(values: Mapping[str, Any]) -> None:
             f"file or region text), usemask='pb' or usemask='auto-multithresh'; to draw between cycles, run with "
             f"nmajor=1, edit <imagename>.mask, and call again with calcres=False and calcpsf=False"
         )
-    if values["gridder"] == "awphpg":
-        raise ParameterError("gridder='awphpg' is not in the released casatools; use 'awproject', 'awp2' or 'mosaic'")
+    if not GRIDDERS[values["gridder"]].is_released:
+        raise ParameterError(
+            f"gridder={values['gridder']!r} is not in the released casatools; use 'awproject', 'awp2' or 'mosaic'"
+        )
 
 
 def _check_iteration(values: Mapping[str, Any]) -> None:
@@ -278,9 +279,9 @@ def _check_mvc(values: Mapping[str, Any]) -> None:
     if values["specmode"] != "mvc":
         return
     gridder, conjbeams, wbawp = (values[name] for name in ("gridder", "conjbeams", "wbawp"))
-    if gridder in ("awproject", "mosaic") and conjbeams:
+    if GRIDDERS[gridder].has_conjugate_beams and conjbeams:
         raise ParameterError(f"specmode='mvc' with gridder={gridder!r} needs each channel's beam; set conjbeams=False")
-    if gridder == "awproject" and not wbawp:
+    if GRIDDERS[gridder].corrects_frequency and not wbawp:
         raise ParameterError(f"specmode='mvc' with gridder={gridder!r} needs each channel's beam; set wbawp=True")
     if stokes_planes(values["stokes"]) > 1:
         raise ParameterError(
@@ -289,7 +290,7 @@ def _check_mvc(values: Mapping[str, Any]) -> None:
         )
     if values["facets"] > 1:
         raise ParameterError(f"specmode='mvc' can't be imaged in facets, got facets={values['facets']}; use 1")
-    if values["psfphasecenter"] != "" and "mosaic" in gridder:
+    if values["psfphasecenter"] != "" and GRIDDERS[gridder].joins_pointings:
         raise ParameterError(
             f"specmode='mvc' can't make the PSF anew at psfphasecenter={values['psfphasecenter']!r}; leave it empty"
         )
@@ -300,62 +301,6 @@ def stokes_planes(stokes: str) -> int:
     if stokes == "pseudoI":
         return 1
     return len(stokes) if set(stokes) <= set("IQUV") else len(stokes) // 2
-
-
-def cautions(values: Mapping[str, Any], *, in_mpi_job: bool = False, is_parallel: bool = False) -> list[str]:
-    """What these parameters call for a warning of: what tclean warns of before it goes on, and what has no effect.
-
-    `is_parallel` says that the run is, whatever the parameter `parallel`.
-    """
-    taylor = values["specmode"] in ("mfs", "cont") and values["deconvolver"] == "mtmfs"
-    found = []
-    if taylor and values["gridder"] in ("standard", "mosaic") and values["pbcor"]:
-        found.append(
-            "pbcor=True with deconvolver='mtmfs' divides every Taylor term by pb.tt0 and leaves the primary beam's own "
-            "spectral index in the images: fit for small fractional bandwidths only. specmode='mvc', or "
-            "gridder='awproject' with wbawp=True and conjbeams=True, corrects for it"
-        )
-    if taylor and values["gridder"] in ("mosaic", "awp2"):
-        found.append(
-            f"gridder={values['gridder']!r} has no conjugate beams: with deconvolver='mtmfs' it takes a few major "
-            "cycles to converge towards the right spectrum; specmode='mvc' needs none"
-        )
-    if values["specmode"] == "mvc":
-        unused = [name for name in ("start", "width") if values[name] != ""]
-        if unused:
-            found.append(
-                f"specmode='mvc' images all of the selected spectral windows: no use for {' and '.join(unused)}"
-            )
-    if in_mpi_job and not values["parallel"] and values["specmode"] not in ("mfs", "cont"):
-        found.append("parallel=False has no effect on a cube in an MPI job: the ranks share its channels")
-    ignored = ignored_names(values["outlierfile"]) if values["outlierfile"] else []
-    if ignored:
-        found.append(f"outlierfile: fields can't differ in {', '.join(ignored)}; the main field's values hold")
-    if values["weighting"] == "briggsbwtaper" and not values["perchanweightdensity"]:
-        found.append("weighting='briggsbwtaper' is meant for perchanweightdensity=True, got False")
-    if values["nworkers"] and not (values["parallel"] or in_mpi_job or is_parallel):
-        found.append(f"nworkers={values['nworkers']} has no effect without parallel=True")
-    if any(_entries(values["mask"])) and values["usemask"] != "user":
-        found.append(f"mask={values['mask']!r} has no effect with usemask={values['usemask']!r}; it has with 'user'")
-    return found + _rest_frequency_cautions(values["restfreq"])
-
-
-def _rest_frequency_cautions(restfreq: Any) -> list[str]:
-    """Warnings of rest frequencies that are taken for something else than what is meant, or for nothing."""
-    found = []
-    for entry in _entries(restfreq):
-        if isinstance(entry, Real):
-            found.append(f"restfreq={entry!r} has no effect, as it is a number: give a quantity such as '115.27GHz'")
-        elif entry and BARE_NUMBER.fullmatch(entry.strip()):
-            found.append(f"restfreq={entry!r} has no unit, and is taken for Hz: give one, as in '115.27GHz'")
-        elif entry and not REST.match(entry):
-            found.append(f"restfreq={entry!r} is neither a frequency nor a wavelength: give such as '115.27GHz'")
-    return found
-
-
-def _entries(value: Any) -> list[Any]:
-    """The entries of a list, or the one value."""
-    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def image_name(value: Any) -> str:

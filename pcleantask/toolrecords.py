@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import casa, measurementsets
-from .config import ImageField, PcleanConfig
+from .config import PcleanConfig
 from .errors import ParameterError
+from .sections import ImageField
+from .traits import GRIDDERS
 
 Record = dict[str, Any]
 
@@ -139,7 +141,7 @@ def to_casa_gridpars(config: PcleanConfig, field: ImageField, imagename: str) ->
     """For `synthesisimager.defineimage`: the gridder. As in tclean, only the main field has a default cfcache."""
     gridding = config.gridding
     cfcache = gridding.cfcache
-    if field is config.fields[0] and field.gridder.startswith("awpr") and not cfcache:
+    if field is config.fields[0] and GRIDDERS[field.gridder].keeps_cache and not cfcache:
         cfcache = imagename + ".cf"
     return {
         "gridder": field.gridder,

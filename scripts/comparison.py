@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from closeness import (
+
+from pcleantask import casa
+from pcleantask.images.products import SUFFIX
+from tests.agreement.closeness import (
     TOLERANCE,
     description_differences,
     limit,
@@ -16,10 +19,7 @@ from closeness import (
     model_deviation,
     other_counts,
 )
-from compare import compare_saved_models, description, differences, is_image
-
-from pcleantask import casa
-from pcleantask.images.products import SUFFIX
+from tests.agreement.compare import compare_saved_models, description, differences, is_image
 
 HEADER = ("image", "peak", "largest difference", "of the peak", "allowed", "pixel mask", "coordinates, beams, units")
 

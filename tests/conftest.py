@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests" / "agreement")]
+sys.path[:0] = [str(ROOT / "scripts")]
 
-from matrix import pytest_terminal_summary  # noqa: E402, F401  a hook
 from simulate import LINE_SKY, Source, simulate_ms  # noqa: E402
+
+from tests.agreement.matrix import pytest_terminal_summary  # noqa: E402, F401  a hook
 
 SMALL = {"antennas": 12, "nintegrations": 4, "integration_s": 600.0}
 ABSORBER = Source(-7.0, 6.0, line=-0.6, centre=0.4, width=0.1)

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import CUBE, MFS, MOSAIC
-from compare import compare_products, differences, products, read_image
-from oracle import Oracle
 
 from pcleantask import casa, cli
+from tests.agreement.cases import CUBE, MFS, MOSAIC
+from tests.agreement.compare import compare_products, differences, products, read_image
+from tests.agreement.oracle import Oracle
 
 Params = dict[str, Any]
 

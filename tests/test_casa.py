@@ -62,7 +62,7 @@ def test_data_named_in_python_alone_reach_the_workers(tmp_path: Path) -> None:
     (tmp_path / "casadata.py").write_text("")
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from casaconfig import config; "
     code += f"config.measurespath = {package!r}; config.measures_auto_update = config.data_auto_update = False; "
-    code += "from pcleantask.parallel.team import LocalTeam, call_all\n"
+    code += "from pcleantask.processes.team import LocalTeam, call_all\n"
     code += "with LocalTeam(1) as team: print(call_all(team, 'hello')[0]['casatools'])"
     found = python(code, tmp_path)
     assert found.returncode == 0, found.stderr

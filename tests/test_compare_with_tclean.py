@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import CASES, MFS
-from closeness import description_differences
 from comparison import allowed, compare_folders, compare_image, compare_returned, largest_difference
 
 from pcleantask import casa
 from pcleantask.lastfile import write_last
+from tests.agreement.cases import CASES, MFS
+from tests.agreement.closeness import description_differences
 
 SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "compare_with_tclean"
 LIMIT_S = 240.0

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from compare import compare_products, products
 from demo_figure import (
     LIGHT_SPEED,
     LineCube,
@@ -23,6 +22,7 @@ from demo_figure import (
 from matplotlib.image import imread
 
 from pcleantask import casa, pclean
+from tests.agreement.compare import compare_products, products
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 VELOCITY = 1600.0 - 10.0 * np.arange(12)  # falls with the channel, as frequency rises

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases.furnish import ephemeris_table, tracked_field
 
 from pcleantask import PcleanConfig, SerialImager, casa, pclean
 from pcleantask.errors import ParameterError
-from pcleantask.gridding.data_need import with_data_seen
+from pcleantask.gridding.ducc.support import with_data_seen
+from tests.agreement.cases.furnish import ephemeris_table, tracked_field
 
 BASE = {"imagename": "x", "cell": "1arcsec", "imsize": 40}
 DIRTY = {"datacolumn": "data", "specmode": "mfs", "restoration": False}
@@ -144,7 +144,7 @@ def test_auto_leaves_correlations_that_ducc_does_not_know_to_casa(dataset, tmp_p
         table.putcell("CORR_TYPE", 0, [1])
     config = with_data_seen(PcleanConfig.from_parameters(**BASE, vis="stokes.ms", engine="auto"))
     assert config.engine == "casa"
-    assert config.data_need == "correlations of type [1] ('stokes.ms')"
+    assert config.beyond_ducc == "correlations of type [1] ('stokes.ms')"
     with pytest.raises(ParameterError, match=r"type \[1\] can't be imaged with engine='ducc'"):
         pclean(**{**BASE, "imagename": "y"}, **DIRTY, vis="stokes.ms", engine="ducc")
     result = pclean(**BASE, **DIRTY, vis="stokes.ms", engine="auto")

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import AUTO, CUBE, MFS
-from compare import compare_products, peak, products
 
 from pcleantask import PcleanConfig, SerialImager, pclean
 from pcleantask.errors import OutputError
+from tests.agreement.cases import AUTO, CUBE, MFS
+from tests.agreement.compare import compare_products, peak, products
 
 HERE = Path(__file__).parent
 LIMIT_S = 120.0

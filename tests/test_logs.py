@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import AUTO, CUBE, MFS, MOSAIC
 
 from pcleantask import casa, parameters
+from tests.agreement.cases import AUTO, CUBE, MFS, MOSAIC
 
 HERE = Path(__file__).parent
 LIMIT_S = 120.0

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from pcleantask import casa, measurementsets
-from pcleantask.config import Selection
 from pcleantask.errors import MissingInputError, SelectionError
+from pcleantask.sections import Selection
 
 
 @pytest.fixture(autouse=True)

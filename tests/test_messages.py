@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import CUBE, MFS, MOSAIC
-from cases.table import CENTRE
-from compare import products
-from oracle import Oracle
 
-from pcleantask import casa, errors, rules
+from pcleantask import casa, cautions, errors
 from pcleantask.images.history import write_history
 from pcleantask.parameters import defaults
+from tests.agreement.cases import CUBE, MFS, MOSAIC
+from tests.agreement.cases.table import CENTRE
+from tests.agreement.compare import products
+from tests.agreement.oracle import Oracle
 
 Params = dict[str, Any]
 
@@ -298,21 +298,21 @@ def test_error_has_the_reason_for_which_casa_refuses_an_axis(
     ids=label,
 )
 def test_what_cannot_act_is_warned_of(changes: Params, message: str) -> None:
-    found = rules.cautions({**defaults(), **changes})
+    found = cautions.of_parameters({**defaults(), **changes})
     assert len(found) == bool(message)
     assert message in "".join(found)
 
 
 def test_workers_of_a_run_that_is_parallel_anyway_are_not_warned_of() -> None:
     values = {**defaults(), "nworkers": 2}
-    assert rules.cautions(values, in_mpi_job=True) == rules.cautions(values, is_parallel=True) == []
+    assert cautions.of_parameters(values, in_mpi_job=True) == cautions.of_parameters(values, is_parallel=True) == []
 
 
 def test_serial_cube_in_an_mpi_job_is_warned_of() -> None:
     """As tclean does under mpicasa."""
     values = {**defaults(), "specmode": "cube"}
-    assert [text for text in rules.cautions(values, in_mpi_job=True) if "parallel=False has no effect" in text]
-    assert rules.cautions({**values, "parallel": True}, in_mpi_job=True) == rules.cautions(values) == []
+    assert [text for text in cautions.of_parameters(values, in_mpi_job=True) if "parallel=False has no effect" in text]
+    assert cautions.of_parameters({**values, "parallel": True}, in_mpi_job=True) == cautions.of_parameters(values) == []
 
 
 def test_history_that_cannot_be_written_is_told_and_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import CASES
-from cases.furnish import masks_in_many_forms
-from cases.table import CENTRE
 
 from pcleantask import PcleanConfig, casa, inputs, parameters, pclean, rules
 from pcleantask.errors import (
@@ -26,6 +23,9 @@ from pcleantask.errors import (
     SelectionError,
     UnknownParameterError,
 )
+from tests.agreement.cases import CASES
+from tests.agreement.cases.furnish import masks_in_many_forms
+from tests.agreement.cases.table import CENTRE
 
 Params = dict[str, Any]
 

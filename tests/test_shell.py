@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import MFS
-from compare import compare_products, products
-from runner import Call, TaskProcess
 
 from pcleantask import parameters
 from pcleantask.lastfile import read_last
 from pcleantask.standin import NOTE
+from tests.agreement.cases import MFS
+from tests.agreement.compare import compare_products, products
+from tests.agreement.runner import Call, TaskProcess
 
 if importlib.util.find_spec("casashell") is None:
     pytest.skip("casashell isn't installed", allow_module_level=True)

@@ -14,9 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import CUBE, MFS
-from compare import compare_products, peak, products
-from runner import Call, TaskProcess
 
 from pcleantask import casa, parameters
 from pcleantask import pclean as tclean
@@ -25,6 +22,9 @@ from pcleantask.cores import usable_cores
 from pcleantask.parameters import Parameter
 from pcleantask.private import task_pclean
 from pcleantask.standin import NOTE
+from tests.agreement.cases import CUBE, MFS
+from tests.agreement.compare import compare_products, peak, products
+from tests.agreement.runner import Call, TaskProcess
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT_S = 120.0

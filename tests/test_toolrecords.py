@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases.installed import has_gridder
 
 from pcleantask import casa
 from pcleantask.config import PcleanConfig
 from pcleantask.parameters import defaults
 from pcleantask.toolrecords import ToolRecords, to_casa_selpars, tool_records
+from tests.agreement.cases.installed import has_gridder
 
 Params = dict[str, Any]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import CUBE, MFS
-from compare import Image, differences, is_image, peak, products, read_image
-from runner import Call, TaskProcess
 
 from pcleantask import __version__, casa, parameters
+from tests.agreement.cases import CUBE, MFS
+from tests.agreement.compare import Image, differences, is_image, peak, products, read_image
+from tests.agreement.runner import Call, TaskProcess
 
 SMALL = {"niter": 60, "cycleniter": 30, "imsize": 80}
 CALLS: dict[str, dict[str, Any]] = {

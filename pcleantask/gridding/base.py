@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
+
+from ..toolrecords import Record
 
 
 class Gridder(Protocol):
@@ -34,3 +38,35 @@ class Gridder(Protocol):
 
     def close(self) -> None:
         """Release the data and the images."""
+
+
+class RowGridder(Gridder, Protocol):
+    """A Gridder of some rows, whose weights may rest on a density of all rows."""
+
+    def weight_density(self) -> str:
+        """Write the density of these rows; its path."""
+
+    def use_weight_density(self, path: str) -> None:
+        """Set the weights by the density of all rows."""
+
+
+@dataclass(frozen=True)
+class WholeCube:
+    """The cube of which a gridder makes some channels.
+
+    Attributes
+    ----------
+    coordinates : sequence of dict
+        Each image field's coordinate system.
+    nchan : int
+        Number of its channels.
+    first : int
+        The channel that is the first of those made.
+    guards : set of int
+        Channels, counted from `first`, that need no residual.
+    """
+
+    coordinates: Sequence[Record]
+    nchan: int
+    first: int = 0
+    guards: frozenset[int] = frozenset()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .. import casa
 from ..toolrecords import Record
+from ..traits import GRIDDERS
 
 # Telescope -> bands, each with its limits [GHz], neither in it, and its beam; and the beam of all other frequencies.
 BANDS: dict[str, tuple[tuple[tuple[float, float, str], ...], str]] = {
@@ -64,8 +65,8 @@ def with_beam_of_cube(gridpars: Record, coordinates: Record, first: int, path: s
         Where to write the table of voltage patterns, if it takes one.
     """
     axis = next(entry for name, entry in coordinates.items() if name.startswith("spectral")).get("wcs")
-    is_evaluated = not gridpars["vptable"] and "mosaic" not in gridpars["gridder"]  # mosaics take the data's bands
-    if axis is None or not is_evaluated:
+    takes_bands_of_data = gridpars["vptable"] or GRIDDERS[gridpars["gridder"]].joins_pointings
+    if axis is None or takes_bands_of_data:
         return gridpars
     telescope = coordinates["telescope"]
     frequencies = (axis["crval"] + (channel - axis["crpix"]) * axis["cdelt"] for channel in (0, first))

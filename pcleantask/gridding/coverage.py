@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import casa, measurementsets
-from ..config import ImageField, PcleanConfig
+from ..config import PcleanConfig
 from ..errors import ParameterError
+from ..sections import ImageField
 from ..toolrecords import to_casa_selpars
-from .reading import cells, row_pieces, selected_rows
-from .selection import DataSet, find_data
-from .stokes import can_be_made
-from .weighting import LIGHT_SPEED
+from .data.reading import cells, row_pieces, selected_rows
+from .data.selection import DataSet, find_data
+from .data.stokes import can_be_made
+from .spectral.axis import LIGHT_SPEED
 
 ARCSEC = np.pi / (180 * 3600)
 UNKNOWN = "neither flags, weights, correlations nor baselines say why"

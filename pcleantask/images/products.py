@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import MissingInputError, OutputError, ParameterError
+from ..traits import makes_terms
 from .planes import image_geometry, is_image
 
 TAYLOR = r"(\.tt\d+)?"
@@ -61,7 +62,8 @@ def products(imagename: str) -> Iterator[tuple[Path, str]]:
 
 def sumwt_of(imagename: str, deconvolver: str, specmode: str) -> str:
     """The image in which a run has the sums of the weights that it grids; by way of a cube it grids a cube's."""
-    return f"{imagename}.sumwt.tt0" if deconvolver == "mtmfs" and specmode != "mvc" else f"{imagename}.sumwt"
+    term = ".tt0" if makes_terms(deconvolver) and specmode != "mvc" else ""
+    return f"{imagename}.sumwt{term}"
 
 
 def carried_over(imagename: str, *, calcpsf: bool, calcres: bool) -> list[Path]:

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 
-from ..config import ImageField, PcleanConfig
+from ..config import PcleanConfig
 from ..errors import OutputError
+from ..sections import ImageField
 from .products import products
 from .taylor import CUBES
 

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import casa
-from ..config import ImageField, PcleanConfig
+from ..config import PcleanConfig
 from ..errors import BlankImageError
 from ..gridding.coverage import why_blank
-from ..gridding.selection import find_data
-from ..gridding.stokes import planes_of
+from ..gridding.data.selection import find_data
+from ..gridding.data.stokes import planes_of
 from ..images import planes
 from ..inputs import is_image
+from ..sections import ImageField
 from ..toolrecords import to_casa_selpars
 
 PER_BEAM = "Jy/beam"

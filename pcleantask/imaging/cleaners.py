@@ -1,33 +1,27 @@
-"""The kinds of deconvolver, and which of them a run gets."""
+"""Which deconvolver a run gets: CASA's, or the one in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from ..config import ImageField, PcleanConfig
+from ..config import PcleanConfig
+from ..sections import ImageField
 from ..toolrecords import Record
+from ..traits import ALGORITHMS, ENGINES
 from .deconvolver import Deconvolver
-from .memory_deconvolver import ALGORITHMS, MemoryDeconvolver
+from .memory_deconvolver import MemoryDeconvolver
 
 AnyDeconvolver = Deconvolver | MemoryDeconvolver
 
-# Kind -> what makes it, from an image name and the deconvolver's record.
-DECONVOLVERS: dict[str, Callable[[str, Record], AnyDeconvolver]] = {
-    "casa": Deconvolver,
-    "memory": MemoryDeconvolver,
-}
 
-
-def deconvolver_kind(config: PcleanConfig, field: ImageField) -> str:
-    """'memory' where MemoryDeconvolver can do what is asked, else 'casa'.
+def is_in_memory(config: PcleanConfig, field: ImageField) -> bool:
+    """Whether a field is cleaned by MemoryDeconvolver.
 
     With nsigma the thresholds of planes rest on what only CASA's own automask has measured.
     """
     by_automask = field.usemask == "auto-multithresh"
     can_mask = not by_automask or (config.run.automaskengine == "numpy" and config.iteration.nsigma <= 0)
-    return "memory" if field.deconvolver in ALGORITHMS and can_mask else "casa"
+    return ENGINES[config.engine].holds_planes and ALGORITHMS[field.deconvolver].in_memory and can_mask
 
 
-def make_deconvolver(kind: str, imagename: str, decpars: Record) -> AnyDeconvolver:
-    """A deconvolver of one of DECONVOLVERS, from the record of `masking.mask_decpars`."""
-    return DECONVOLVERS[kind](imagename, decpars)
+def make_deconvolver(imagename: str, decpars: Record, *, in_memory: bool) -> AnyDeconvolver:
+    """A deconvolver from the record of `masking.mask_decpars`."""
+    return (MemoryDeconvolver if in_memory else Deconvolver)(imagename, decpars)

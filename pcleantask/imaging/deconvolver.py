@@ -8,6 +8,7 @@ from .. import casa, report
 from ..errors import MissingInputError, ParameterError
 from ..images.planes import is_image
 from ..toolrecords import Record, checked_record
+from ..traits import makes_terms
 from .field_planes import FieldPlanes
 from .iteration import IterationControl
 
@@ -51,7 +52,7 @@ class Deconvolver:
         self.leaves_residual = False
         self.kept_planes: FieldPlanes | None = None
         self._iterpars = iterpars
-        self._term = ".tt0" if decpars["deconvolver"] == "mtmfs" else ""
+        self._term = ".tt0" if makes_terms(decpars["deconvolver"]) else ""
         self._suffixes_needed = _suffixes_needed(decpars)
         self._given_mask = decpars.get("mask", "")
         self._fullsummary = bool(decpars.get("fullsummary", False))
@@ -171,7 +172,7 @@ class Deconvolver:
 def _suffixes_needed(decpars: Record) -> list[str]:
     """The images that minor cycles read, as casatasks' deconvolve wants them."""
     needs_pb = decpars.get("nsigma", 0.0) > 0 or decpars.get("usemask") == "pb"
-    if decpars["deconvolver"] != "mtmfs":
+    if not makes_terms(decpars["deconvolver"]):
         return ["psf", "residual", *(["pb"] if needs_pb else [])]
     nterms = int(decpars["nterms"])
     terms = [f"psf.tt{term}" for term in range(2 * nterms - 1)] + [f"residual.tt{term}" for term in range(nterms)]

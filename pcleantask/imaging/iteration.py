@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import casa
 from ..errors import ImagingError
+from ..progress import Progress
 from ..toolrecords import Record
 
 BY_COMPARISON = (4, 5)  # stop codes that say how the residual differs from the one before
@@ -98,6 +99,15 @@ class IterationControl:
         if not is_first:
             self.major_cycles += 1
         self._tool.endmajorcycle()
+
+    def report_cycle(self, progress: Progress) -> None:
+        """Show how far the run has come."""
+        progress.cycle(
+            number=self.major_cycles,
+            peak_residual=self.peak_residual,
+            cycle_threshold=self.controls.get("cyclethreshold"),
+            iterations=self.iterations,
+        )
 
     def summary(self) -> Record:
         """The controller's own summary; `report.clean_summary` makes the task's return dictionary of it."""

@@ -14,10 +14,11 @@ from typing import Protocol
 import numpy as np
 
 from .. import casa
-from ..config import ImageField, PcleanConfig
+from ..config import PcleanConfig
 from ..cores import usable_threads
 from ..images import planes
 from ..images.cached import Key
+from ..sections import ImageField
 from ..toolrecords import Record
 from . import mask_planes
 from .automask import AutoMaskConfig, AutoMaskState, BeamInfo, automask_channel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from ..errors import ImagingError
 from ..images.cached import Key, Pixels, file_stamp, make_product
 from ..images.planes import opened
 from ..toolrecords import Record
+from ..traits import ALGORITHMS
 from .beam import mask_blocks
 from .clark import ClarkPlanes, patch_size
 from .deconvolver import Deconvolver
@@ -19,14 +21,11 @@ from .hogbom import HogbomPlane
 from .minor_cycle import Algorithm, Controls, MinorCycle, Target, merged_record
 from .restoration import correct_for_pb, restore
 
-# What it can do, each with the number of single-precision planes that CASA reckons with.
-ALGORITHMS = {"hogbom": 4, "clark": 6, "clarkstokes": 6}
-JOINT = "clark"  # the one that cleans all polarisations of a channel together
 NO_MASK = -1.0  # the mask's sum where there is none, or where it is as it was
 
 
 class MemoryDeconvolver:
-    """Deconvolution of one image field with the planes in memory; does what `Deconvolver` does, for ALGORITHMS.
+    """Deconvolution of one image field with the planes in memory; does what `Deconvolver` does, for MAKERS.
 
     Masks of the user and of the primary beam, and start models, are CASA's own affair: its tool makes them once.
 
@@ -213,7 +212,7 @@ class MemoryDeconvolver:
 
     def _groups(self, keys: list[Key]) -> list[list[Key]]:
         """The planes that are cleaned together."""
-        if self._algorithm != JOINT:
+        if not ALGORITHMS[self._algorithm].joins_polarisations:
             return [[key] for key in keys]
         channels = dict.fromkeys(chan for _, chan in keys)
         return [[key for key in keys if key[1] == chan] for chan in channels]
@@ -235,15 +234,7 @@ class MemoryDeconvolver:
         )
 
     def _make_algorithm(self, group: list[Key]) -> Algorithm:
-        field, first = self._planes, group[0]
-        psf, mask = field.psf.plane(*first), field.mask_of(first)
-        if self._algorithm == "hogbom":
-            residual = field.residual.plane(*first)
-            residual = residual if residual.flags.writeable else residual.copy()
-            return HogbomPlane(residual, field.model.plane(*first).copy(), psf, mask, whole=self._needs_residual)
-        residual, model = (np.stack([image.plane(*key) for key in group]) for image in (field.residual, field.model))
-        cell = abs(min(field.geometry.cell))
-        return ClarkPlanes(residual, model, psf, mask, patch_size(field.beam(first).major / cell))
+        return MAKERS[self._algorithm](self._planes, group, whole=self._needs_residual)
 
     @property
     def _needs_residual(self) -> bool:
@@ -285,11 +276,30 @@ class MemoryDeconvolver:
     def estimate_memory(self, imsize: tuple[int, int]) -> float:
         """Memory that the minor cycle will take [kB], as CASA reckons it: some planes in single precision."""
         nx, ny = imsize
-        return float(4 * nx * ny * ALGORITHMS[self._algorithm] // 1024)
+        return float(4 * nx * ny * ALGORITHMS[self._algorithm].planes // 1024)
 
     def close(self) -> None:
         """Release the planes."""
         self._planes.forget()
+
+
+def _hogbom(field: FieldPlanes, group: list[Key], *, whole: bool) -> Algorithm:
+    """Hogbom's on one plane; `whole` asks for the residual everywhere."""
+    (key,) = group
+    residual = field.residual.plane(*key)
+    residual = residual if residual.flags.writeable else residual.copy()
+    return HogbomPlane(residual, field.model.plane(*key).copy(), field.psf.plane(*key), field.mask_of(key), whole=whole)
+
+
+def _clark(field: FieldPlanes, group: list[Key], *, whole: bool) -> Algorithm:
+    """Clark's on the polarisations of a channel, or on one of them."""
+    first = group[0]
+    residual, model = (np.stack([image.plane(*key) for key in group]) for image in (field.residual, field.model))
+    patch = patch_size(field.beam(first).major / abs(min(field.geometry.cell)))
+    return ClarkPlanes(residual, model, field.psf.plane(*first), field.mask_of(first), patch)
+
+
+MAKERS: dict[str, Callable[..., Algorithm]] = {"hogbom": _hogbom, "clark": _clark, "clarkstokes": _clark}
 
 
 def _planes_of(pixels: Any) -> Any:

@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import casa, measurementsets
-from ..config import ImageField, PcleanConfig
+from ..config import PcleanConfig
 from ..errors import ParameterError
 from ..gridding.base import Gridder
 from ..images.planes import image_geometry
 from ..images.products import check_shapes
 from ..images.taylor import CUBES, TaylorTerms
+from ..sections import ImageField
 from ..toolrecords import Record, ToolRecords, tool_records
 from .deconvolver import Deconvolver
 from .normalizer import Normalizer
@@ -179,7 +180,6 @@ def plan(config: PcleanConfig) -> tuple[PcleanConfig, PcleanConfig]:
     nchan = channels_of_cube(main.nchan, main.nterms, lowest, band)
     _caution(nchan, lowest, highest, main.reffreq)
     fields = config.fields
-    config = dataclasses.replace(config, run=dataclasses.replace(config.run, engine=config.engine))  # not auto anew
     if main.reffreq == "":
         fields = tuple(dataclasses.replace(entry, reffreq=f"{lowest + 0.5 * band}Hz") for entry in fields)
     axis: dict[str, Any] = {"specmode": "cube", "start": f"{lowest}Hz", "width": f"{band / nchan}Hz"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from .. import casa, measurementsets
 from ..config import PcleanConfig
-from ..engines import AUTO, beyond_ducc
-from ..gridding.casa_gridder import check_known
+from ..gridding.casa import check_known
+from ..traits import AUTO
 from .workshop import Parts
 
 
@@ -25,8 +25,8 @@ def check_data(config: PcleanConfig) -> None:
 
 def _report_engine(config: PcleanConfig) -> None:
     """Say in the log who grids, and why it isn't ducc where the choice was left to pclean."""
-    lacking = beyond_ducc(config) if config.run.engine == AUTO else ""
-    why = f", as engine='ducc' doesn't do {lacking}" if lacking else ""
+    is_told = config.run.engine == AUTO and config.beyond_ducc
+    why = f", as engine='ducc' doesn't do {config.beyond_ducc}" if is_told else ""
     casa.post(f"Gridding with engine={config.engine!r}{why}")
 
 

@@ -6,7 +6,7 @@ import dataclasses
 
 from .. import casa
 from ..config import PcleanConfig
-from ..gridding.casa_gridder import CasaGridder
+from ..gridding.casa import CasaGridder
 from ..toolrecords import tool_records
 
 

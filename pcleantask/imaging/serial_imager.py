@@ -8,13 +8,12 @@ from typing import Any
 
 from .. import casa, report
 from ..config import PcleanConfig
-from ..engines import CASA
 from ..errors import ParameterError, StepError
-from ..gridding.data_need import with_data_seen
+from ..gridding.ducc.support import with_data_seen
 from ..progress import NullProgress, Progress
 from ..toolrecords import Record
+from ..traits import CASA, GRIDDERS
 from .cautions import tell_of_beams, tell_of_blanks
-from .iteration import IterationControl
 from .preflight import check_data, check_memory
 from .psfcenter import replace_psf
 from .steps import SteppedRun, step
@@ -158,7 +157,7 @@ class SerialImager(SteppedRun):
             raise
         if not self._workshop.is_part:
             self.is_blank = tell_of_blanks(self.config, self._workshop.blank_planes())
-        if self.config.gridding.psfphasecenter != "" and "mosaic" in self.config.fields[0].gridder:
+        if self.config.gridding.psfphasecenter != "" and GRIDDERS[self.config.fields[0].gridder].joins_pointings:
             self._release_parts()
             with casa.working_on("making the PSF at psfphasecenter"):
                 replace_psf(self.config, self._workshop.imagenames[0])
@@ -266,7 +265,8 @@ class SerialImager(SteppedRun):
         limit = self.config.iteration.nmajor if nmajor_limit is None else nmajor_limit
         self.stop_code = self._need_control().converged(self._cleaning.init_records(), limit)
         if self.stop_code > 0:
-            casa.post(f"Reached global stopping criterion: {self._stop_reason()}")
+            reason = report.stop_reason(self.stop_code, is_blank=self.is_blank)
+            casa.post(f"Reached global stopping criterion: {reason}")
         return self.stop_code > 0 or self._cleaning.is_idle
 
     @step()
@@ -336,7 +336,7 @@ class SerialImager(SteppedRun):
         """
         if self.config.iteration.niter > 0 and not self._has_control:
             raise StepError("the imager can't run its loop with init_iter_control=False: call its steps")
-        with self._noting_failure():
+        with self._running(), self._noting_failure():
             summary = self._run()
         return summary if self.config.run.engine == CASA else {**summary, "engine": self.config.engine}
 
@@ -347,7 +347,7 @@ class SerialImager(SteppedRun):
             self.progress.stage("PSF and primary beam")
             self.make_psf()
             self.make_pb()
-        if self.config.fields[0].gridder in ("mosaic", "awproject"):
+        if GRIDDERS[self.config.fields[0].gridder].checks_beam:
             self._need_parts().gridder.check_pb()
         if run.calcres:
             self.progress.stage("first residual")
@@ -370,30 +370,16 @@ class SerialImager(SteppedRun):
         """Major and minor cycles until a stopping criterion is met, or a minor cycle does nothing."""
         control = self._need_control()
         done = self.has_converged()
-        self._report_cycle(control)
+        control.report_cycle(self.progress)
         while not done:
             if self.run_minor_cycle():
                 self.run_major_cycle()
             done = self.has_converged()
-            self._report_cycle(control)
+            control.report_cycle(self.progress)
         summary = report.clean_summary(control.summary())
-        self.progress.stopped(self.stop_code, self._stop_reason())
+        self.progress.stopped(self.stop_code, report.stop_reason(self.stop_code, is_blank=self.is_blank))
         self._save_model_late()
         return summary
-
-    def _stop_reason(self) -> str:
-        """Why the loop has ended, in words; CASA says of blank images that the threshold is reached."""
-        if self.is_blank:
-            return report.NOTHING_GRIDDED
-        return report.STOP_DESCRIPTIONS.get(self.stop_code, "no iteration was done")
-
-    def _report_cycle(self, control: IterationControl) -> None:
-        self.progress.cycle(
-            number=control.major_cycles,
-            peak_residual=control.peak_residual,
-            cycle_threshold=control.controls.get("cyclethreshold"),
-            iterations=control.iterations,
-        )
 
     def _end_loop(self) -> None:
         """What tclean does when its loop has ended, where nobody has done it yet."""
@@ -410,8 +396,3 @@ class SerialImager(SteppedRun):
     def _save_model_late(self) -> None:
         if self._saves_late and "predict_model" not in self._done:
             self.predict_model()
-
-    @property
-    def _saves_late(self) -> bool:
-        """Whether no major cycle saves the model, nor the workshop when it publishes."""
-        return self.config.saves_model_late and not self._workshop.saves_model

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from ..config import PcleanConfig
 from ..errors import ImagingError, OutputError, ParameterError, StepError
+from ..images.cached import settle_all
 from ..toolrecords import to_casa_iterpars
 from .cleaning import Cleaning
 from .iteration import IterationControl
@@ -22,6 +23,7 @@ def step(*needed: str) -> Callable[[Step], Step]:
     """Make a method of a SteppedRun one of its steps: it needs the tools, those steps before it, and room on the disk.
 
     If a step fails nothing is published; a call that is refused, as it is wrong or comes too early, is no failure.
+    After a step that is called by hand the disk has what it made.
     """
 
     def decorate(method: Step) -> Step:
@@ -34,6 +36,8 @@ def step(*needed: str) -> Callable[[Step], Step]:
             with self._noting_failure():
                 self._workshop.check_space()
                 result = method(self, *args, **kwargs)
+                if not (self._is_running or self._workshop.is_part):
+                    settle_all()
             self._done.add(method.__name__)
             return result
 
@@ -68,6 +72,7 @@ class SteppedRun:
         self._control: IterationControl | None = None
         self._cleaning = Cleaning([], [])
         self._is_set_up = False
+        self._is_running = False  # whether `run` calls the steps
         self._done: set[str] = set()  # steps that have been done, by this run or the one that it goes on from
 
     def _check_step(self, name: str, needed: tuple[str, ...]) -> None:
@@ -100,6 +105,20 @@ class SteppedRun:
                 error.args = (message,)  # the same error, as a worker's has its rank and host
                 raise
             raise OutputError(message) from error
+
+    @contextlib.contextmanager
+    def _running(self) -> Iterator[None]:
+        """A block in which the run itself calls its steps."""
+        self._is_running = True
+        try:
+            yield
+        finally:
+            self._is_running = False
+
+    @property
+    def _saves_late(self) -> bool:
+        """Whether no major cycle saves the model, nor the workshop when it publishes."""
+        return self.config.saves_model_late and not self._workshop.saves_model
 
     def _make_parts(self) -> None:
         self._parts = self._workshop.make_parts()

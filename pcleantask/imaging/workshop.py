@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from .. import report
 from ..config import PcleanConfig
-from ..engines import CASA, DUCC
-from ..gridding import make_gridder
+from ..gridding import makers
 from ..gridding.base import Gridder
 from ..images import planes
 from ..images.cached import settle
@@ -23,7 +22,7 @@ from ..images.planes import image_geometry, is_image
 from ..images.products import WorkFolder, check_former, check_shapes, counted_names, sumwt_of
 from ..images.space import check_space
 from ..toolrecords import Record, ToolRecords, to_casa_selpars, tool_records
-from .cleaners import AnyDeconvolver, deconvolver_kind, make_deconvolver
+from .cleaners import AnyDeconvolver, is_in_memory, make_deconvolver
 from .cleaning import MinorCycles
 from .masking import Mask, make_mask, mask_decpars
 from .normalizer import Normalizer
@@ -207,15 +206,15 @@ class SerialWorkshop:
                 parts.masks.append(make_mask(config, entry, deconvolver))
 
     def _make_deconvolver(self, number: int, decpars: Record) -> AnyDeconvolver:
-        config = self._config
-        kind = deconvolver_kind(config, config.fields[number]) if config.engine == DUCC else CASA
-        return make_deconvolver(kind, self.imagenames[number], decpars)
+        in_memory = is_in_memory(self._config, self._config.fields[number])
+        return make_deconvolver(self.imagenames[number], decpars, in_memory=in_memory)
 
     def _make_records(self) -> ToolRecords:
         return tool_records(self._config, self.imagenames)
 
     def _make_gridder(self, records: ToolRecords, selpars: tuple[Record, ...] | None = None) -> Gridder:
-        return make_gridder(self._config, records, selpars)
+        found = makers(self._config)
+        return found.whole(self._config, records) if selpars is None else found.saving(self._config, records, selpars)
 
     def check_former_shapes(self) -> None:
         if self._config.run.restart:

@@ -1,1 +1,1 @@
-"""Imaging on many processes: teams of CASA processes, and the parts of the clean loop that run on them."""
+"""Imaging on teams of workers: cubes in slabs of channels, continuum images by shares of the rows."""

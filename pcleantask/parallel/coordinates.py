@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..config import PcleanConfig
-from ..gridding import coordinates
+from ..gridding.data import coordinates
 from ..toolrecords import Record, tool_records
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..engines import CASA
+from ..traits import CASA
 
 THREADS = 4  # workers up to which engine='ducc' is quicker, and takes less memory, with as many threads of one process
 _asked_for: list[int] = []  # what `parallel_by_default` was told last

@@ -13,9 +13,9 @@ from ..config import PcleanConfig
 from ..errors import ImagingError
 from ..imaging.normalizer import Normalizer
 from ..imaging.workshop import SerialWorkshop
+from ..processes import worker_logs
+from ..processes.team import Team
 from ..toolrecords import Record
-from . import worker_logs
-from .team import Team
 
 TeamMaker = Callable[[int], Team]
 

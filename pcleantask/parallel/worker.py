@@ -1,16 +1,18 @@
-"""What a CASA process can be called for."""
+"""What a worker can be called for: `python -m pcleantask.parallel.worker FD LIFELINE`, a CASA process."""
 
 from __future__ import annotations
 
 import os
 import socket
+import sys
 from typing import Any
 
 from .. import casa
 from ..errors import ImagingError
+from ..processes import worker_process
 from .coordinates import image_coordinates
-from .cube_part import CubePart
-from .row_part import RowPart
+from .cube.part import CubePart
+from .rows.part import RowPart
 
 PARTS = {"cube": CubePart, "rows": RowPart}
 
@@ -69,3 +71,7 @@ class Worker:
         part, self._part = self._part, None
         if part is not None:
             part.close()
+
+
+if __name__ == "__main__":
+    worker_process.main(sys.argv[1:], Worker)

@@ -16,11 +16,11 @@ from typing import Any
 from .. import casa, rules
 from ..cores import usable_cores
 from ..errors import MissingInputError, ParameterError, ParameterTypeError
-from ..parallel import mpi_team
 from ..parallel.defaults import are_threads_enough, asked_workers, is_parallel
-from ..parallel.environment import launched_ranks
-from ..parallel.team import team_ahead
 from ..parameters import Parameter, definitions
+from ..processes import mpi_team
+from ..processes.environment import launched_ranks
+from ..processes.team import team_ahead
 
 BAR = "#" * 42
 LOG_COLUMN = 18  # width of the task name's column in the log
@@ -53,7 +53,7 @@ def is_rank() -> bool:
 
 def call_together(document: Mapping[str, Any]) -> dict[str, Any]:
     """Call the task together with the job's other ranks; the same result, or the same error, on all of them."""
-    from ..parallel import hub
+    from ..processes import hub
 
     return hub.call_together(document)
 

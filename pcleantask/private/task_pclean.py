@@ -18,21 +18,26 @@ def pclean(**parameters: Any) -> dict[str, Any]:
     PcleanError
         One of the named errors of `pcleantask.errors`, before any work where the input is at fault.
     """
-    from .. import casa, rules
+    from .. import casa, cautions
     from ..config import PcleanConfig
-    from ..gridding.data_need import with_data_seen
+    from ..cores import limited_threads
+    from ..gridding.ducc.support import with_data_seen
     from ..imaging.cautions import start_cautions, start_model_cautions
     from ..imaging.serial_imager import SerialImager
-    from ..parallel import mpi_team
     from ..parallel.defaults import is_parallel
-    from ..parallel.workshops import make_workshop
+    from ..parallel.workshops import make_workshop, threads_instead
+    from ..processes import mpi_team
     from ..progress import ScreenProgress
 
     config = with_data_seen(PcleanConfig.from_parameters(**parameters))
     in_job, is_wanted = mpi_team.link() is not None, is_parallel(parameters["parallel"])
-    cautions = rules.cautions(parameters, in_mpi_job=in_job, is_parallel=is_wanted)
-    for caution in cautions + start_model_cautions(config) + start_cautions(config):
+    found = cautions.of_parameters(parameters, in_mpi_job=in_job, is_parallel=is_wanted)
+    for caution in found + start_model_cautions(config) + start_cautions(config):
         casa.post(caution, "WARN")
     progress = ScreenProgress(config.iteration.niter, casa.jansky(config.iteration.threshold))
-    with SerialImager(config, progress=progress, history=parameters, workshop=make_workshop(config)) as imager:
+    workshop = make_workshop(config)
+    with (
+        limited_threads(threads_instead(config)),
+        SerialImager(config, progress=progress, history=parameters, workshop=workshop) as imager,
+    ):
         return imager.run()

@@ -10,16 +10,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import casa_gridding
 import numpy as np
-from drawing import Drawn
 
 from pcleantask.config import PcleanConfig
-from pcleantask.engines import WIDE_GRIDDERS
-from pcleantask.gridding.block import Block
-from pcleantask.gridding.coordinates import image_coordinates
-from pcleantask.gridding.visibilities import read_visibilities
+from pcleantask.gridding.data.coordinates import image_coordinates
+from pcleantask.gridding.ducc.channels.block import Block
+from pcleantask.gridding.ducc.channels.visibilities import read_visibilities
 from pcleantask.toolrecords import to_casa_selpars, tool_records
+from pcleantask.traits import GRIDDERS
+from tests.agreement import casa_gridding
+from tests.agreement.drawing import Drawn
 
 LIGHT_SPEED = 299792458.0
 
@@ -46,7 +46,7 @@ class CaseVisibilities:
             os.chdir(here)
         self._visibilities.set_weights()
         self._cell = tuple(csys["direction0"]["cdelt"])
-        self._wide = drawn.params["gridder"] in WIDE_GRIDDERS
+        self._wide = GRIDDERS[drawn.params["gridder"]].takes_w
 
     def blocks(self, channel: int) -> list[Block]:
         """The blocks of an image channel."""
@@ -65,7 +65,7 @@ class CaseVisibilities:
     def sum_of_weights(self, channel: int, shape: tuple[int, int]) -> float:
         """What CASA's gridding makes of their weights, for the .sumwt of an image channel."""
         total = casa_gridding.sum_of_weights(self.blocks(channel), shape, self._cell)
-        return total * self._visibilities.hands
+        return total * self._visibilities.ncorr
 
     def sums(self, kind: str, plane: tuple[int, int], shape: tuple[int, int], pixels: np.ndarray) -> np.ndarray:
         """Direct Fourier sums at pixels [n, 2] of a plane."""

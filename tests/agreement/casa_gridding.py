@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from pcleantask.gridding.extent import padded_size
+from pcleantask.gridding.ducc.weights.uv_extent import padded_size
 
 LIGHT_SPEED = 299792458.0
 SAMPLING, SUPPORT = 100, 3

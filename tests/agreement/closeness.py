@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from compare import differences, is_image, peak, read_image
 
 from pcleantask import casa
+from tests.agreement.compare import differences, is_image, peak, read_image
 
 TOLERANCE = 1e-5  # of the peak, see `scale`
 # Quotients of images down to a tenth of the peak residual, and terms that the data hardly determine.

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flagging import KINDS, Flagging, flag
 from simulate import ARCSEC, LIGHT_SPEED, Source, simulate_ms
 
 from pcleantask import casa
+from tests.agreement.flagging import KINDS, Flagging, flag
 
 Params = dict[str, Any]
 FRAMES = ("LSRK", "LSRK", "LSRK", "LSRD", "BARY", "GEO", "TOPO", "GALACTO", "LGROUP", "CMB", "")

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from arbiter import CaseVisibilities
-from closeness import description_differences, deviations
-from compare import Image, is_image, read_image
-from drawing import Drawn
 
-from pcleantask.engines import WIDE_GRIDDERS
+from pcleantask.traits import GRIDDERS
+from tests.agreement.arbiter import CaseVisibilities
+from tests.agreement.closeness import description_differences, deviations
+from tests.agreement.compare import Image, is_image, read_image
+from tests.agreement.drawing import Drawn
 
 SUMWT = 1e-6  # of each channel's sum of weights
 SINGLE = 1e-5  # of it where the weights come from densities, which CASA sums in single precision
@@ -111,7 +111,7 @@ def cleaned_difference(expected: dict[str, Path], found: dict[str, Path]) -> str
 
 def _flat(drawn: Drawn, path: Path, suffix: str) -> Path:
     """tclean's image without the term in w."""
-    return path.parent / f"{FLAT}{suffix}" if drawn.params["gridder"] in WIDE_GRIDDERS else path
+    return path.parent / f"{FLAT}{suffix}" if GRIDDERS[drawn.params["gridder"]].takes_w else path
 
 
 def _weights(

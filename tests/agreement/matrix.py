@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runner import Outcome
+from tests.agreement.runner import Outcome
 
 PROPERTY = "matrix"
 WAYS = ("serial", "2 workers")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from runner import Call, TaskProcess
+from tests.agreement.runner import Call, TaskProcess
 
 LIMIT_S = 120.0
 

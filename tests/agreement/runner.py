@@ -24,7 +24,7 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a task: 'pclean', one of casatasks', or 'forget' (see gridding/history.py), and its parameters."""
+    """One call of a task: 'pclean', one of casatasks', or 'forget' (data/casacore_memory.py), and its parameters."""
 
     task: str
     params: dict[str, Any]
@@ -126,7 +126,7 @@ def _task(name: str) -> Any:
 
     casa.load()
     if name == "forget":
-        from pcleantask.gridding.history import forget
+        from pcleantask.gridding.data.casacore_memory import forget
 
         return forget
     if name == "pclean":

@@ -11,15 +11,14 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from compare import compare_products, differences, listing, products
-from drawing import Drawn, Params
-from judging import FLAT, cleaned_difference, continuum_problems, ducc_problems, have_less, may_be_lost
-from matrix import UNSPLIT
-from runner import Outcome, serve
-from shaking import shake
-
 from pcleantask import casa
-from pcleantask.engines import WIDE_GRIDDERS
+from pcleantask.traits import GRIDDERS
+from tests.agreement.compare import compare_products, differences, listing, products
+from tests.agreement.drawing import Drawn, Params
+from tests.agreement.judging import FLAT, cleaned_difference, continuum_problems, ducc_problems, have_less, may_be_lost
+from tests.agreement.matrix import UNSPLIT
+from tests.agreement.runner import Outcome, serve
+from tests.agreement.shaking import shake
 
 LIMIT_S = 180.0
 FORK = multiprocessing.get_context("fork")
@@ -103,7 +102,7 @@ def _calls_for_ducc(drawn: Drawn) -> tuple[list[Params], list[Params]]:
     both = [{**dirty, "imagename": DIRTY}] if drawn.params["niter"] > 0 else []
     if may_be_lost(drawn):
         both.append({**dirty, "imagename": ALL, "gridder": "standard", "weighting": "natural"})
-    wide = drawn.params["gridder"] in WIDE_GRIDDERS
+    wide = GRIDDERS[drawn.params["gridder"]].takes_w
     return both, [{**dirty, "imagename": FLAT, "gridder": "standard"}] if wide else []
 
 

@@ -7,13 +7,21 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import matrix
 import pytest
-from cases import CASES, CUBE, MFS, Case
-from compare import compare_products, compare_saved_models, differences, is_image, listing, peak, products
-from runner import ONE_THREAD, Call, Outcome, TaskProcess
 
-from pcleantask.parallel.environment import MALLOC
+from pcleantask.processes.environment import MALLOC
+from tests.agreement import matrix
+from tests.agreement.cases import CASES, CUBE, MFS, Case
+from tests.agreement.compare import (
+    compare_products,
+    compare_saved_models,
+    differences,
+    is_image,
+    listing,
+    peak,
+    products,
+)
+from tests.agreement.runner import ONE_THREAD, Call, Outcome, TaskProcess
 
 LIMIT_S = 180.0
 

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from compare import compare_products, is_image, peak, read_image
-from packages import install
 from simulate import Source, simulate_ms
 
 from pcleantask import casa
+from tests.agreement.compare import compare_products, is_image, peak, read_image
+from tests.agreement.packages import install
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 ROOT = Path(__file__).resolve().parent.parent.parent

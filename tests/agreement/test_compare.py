@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from compare import compare_images, compare_products, differences, products, read_image
 
 from pcleantask import casa
+from tests.agreement.compare import compare_images, compare_products, differences, products, read_image
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from cases import CASES
-from cases.installed import has_gridder
 
 from pcleantask.parameters import defaults, definitions
+from tests.agreement.cases import CASES
+from tests.agreement.cases.installed import has_gridder
 
 OWN = {"automaskengine", "engine", "nworkers"}
 # Parameters of tclean without a row, and why.

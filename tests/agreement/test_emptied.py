@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import CUBE, MFS
-from closeness import deviations
-from compare import compare_products, differences, peak, products
-from runner import Call, TaskProcess
+
+from tests.agreement.cases import CUBE, MFS
+from tests.agreement.closeness import deviations
+from tests.agreement.compare import compare_products, differences, peak, products
+from tests.agreement.runner import Call, TaskProcess
 
 LIMIT_S = 120.0
 EARLY, LATE = "line.ms", "late.ms"

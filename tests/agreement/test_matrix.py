@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import matrix
-from runner import Outcome
+from tests.agreement import matrix
+from tests.agreement.runner import Outcome
 
 
 class Report:

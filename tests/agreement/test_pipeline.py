@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from almapipeline import TARGETS, Target, attach_ephemeris, copy_products, dress, image
-from closeness import deviations, minor_cycle_deviations, other_counts
-from compare import compare_products, differences, listing, peak, products
-from runner import Call, Outcome, TaskProcess
+
+from tests.agreement.almapipeline import TARGETS, Target, attach_ephemeris, copy_products, dress, image
+from tests.agreement.closeness import deviations, minor_cycle_deviations, other_counts
+from tests.agreement.compare import compare_products, differences, listing, peak, products
+from tests.agreement.runner import Call, Outcome, TaskProcess
 
 LIMIT_S = 180.0
 ONE_PROCESS: dict[str, Any] = {}

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from closeness import TOLERANCE, deviations, model_deviation, other_counts
-from compare import listing, peak, products, read_image
-from runner import Call, Outcome, TaskProcess
 
 from pcleantask import casa
+from tests.agreement.closeness import TOLERANCE, deviations, model_deviation, other_counts
+from tests.agreement.compare import listing, peak, products, read_image
+from tests.agreement.runner import Call, Outcome, TaskProcess
 
 pytestmark = pytest.mark.long
 LIMIT_S = 300.0

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dirty import NAME, Imaged
-from runner import Call, TaskProcess
 
 from pcleantask import casa
 from pcleantask.config import PcleanConfig
 from pcleantask.parallel.coordinates import image_coordinates
+from tests.agreement.runner import Call, TaskProcess
+from tests.gridding.dirty import NAME, Imaged
 
 
 @pytest.fixture(scope="module")

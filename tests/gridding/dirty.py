@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from pcleantask.config import PcleanConfig
-from pcleantask.gridding.block import Block
-from pcleantask.gridding.visibilities import Visibilities, read_visibilities
+from pcleantask.gridding.ducc.channels.block import Block
+from pcleantask.gridding.ducc.channels.visibilities import Visibilities, read_visibilities
 from pcleantask.toolrecords import to_casa_selpars
 
 LIGHT_SPEED = 299792458.0

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from fourier import offsets, visibilities
 from simulate import CORRELATIONS
 
 from pcleantask import casa
-from pcleantask.gridding.frames import Observation
+from pcleantask.gridding.data.frames import Observation
+from tests.gridding.fourier import offsets, visibilities
 
 STOKES_TYPES = {5: "RR", 6: "RL", 7: "LR", 8: "LL", 9: "XX", 10: "XY", 11: "YX", 12: "YY"}
 
@@ -53,7 +53,7 @@ def saved_in(vis: str) -> list[Saved]:
         with casa.opened_table(vis) as whole:
             table = whole.query(f"DATA_DESC_ID == {number} && FIELD_ID == {field}")
             times, place = np.unique(table.getcol("TIME"), return_inverse=True)
-            shift = Observation(vis).shifts(field, times, "TOPO")[place]
+            shift = Observation(vis).doppler_factors(field, times, "TOPO")[place]
             flagged = column(table, "FLAG") | table.getcol("FLAG_ROW")[:, np.newaxis]
             uvw, model = table.getcol("UVW").T, column(table, "MODEL_DATA")
             table.close()

@@ -13,14 +13,7 @@ import pytest
 
 from pcleantask import casa
 from pcleantask.errors import OutputError, ParameterError
-from pcleantask.images.products import (
-    OWNER_FILE,
-    WorkFolder,
-    check_shapes,
-    counted_names,
-    product_kind,
-    products,
-)
+from pcleantask.images.products import OWNER_FILE, WorkFolder, check_shapes, counted_names, product_kind, products
 
 
 @pytest.fixture(autouse=True)

@@ -9,12 +9,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from cases import CUBE, MFS, MVC
 
 from pcleantask import PcleanConfig, SerialImager
 from pcleantask.errors import OutputError
 from pcleantask.images import space
 from pcleantask.images.products import products
+from tests.agreement.cases import CUBE, MFS, MVC
 
 LARGE = {"imsize": 480, "niter": 5}
 KINDS: dict[str, dict[str, Any]] = {

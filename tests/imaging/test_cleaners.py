@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import AUTO, CUBE, MFS
-from compare import read_image
 
 from pcleantask import PcleanConfig, SerialImager
-from pcleantask.imaging.cleaners import DECONVOLVERS, deconvolver_kind, make_deconvolver
+from pcleantask.imaging.cleaners import is_in_memory, make_deconvolver
 from pcleantask.imaging.masking import make_mask, mask_decpars
 from pcleantask.imaging.memory_deconvolver import MemoryDeconvolver
 from pcleantask.imaging.workshop import Parts, SerialWorkshop
+from tests.agreement.cases import AUTO, CUBE, MFS
+from tests.agreement.compare import read_image
 
 NUMPY = {**AUTO, "automaskengine": "numpy"}
 # What is asked -> the kind of deconvolver for it.
@@ -45,7 +45,7 @@ class MemoryWorkshop(SerialWorkshop):
     def _add_deconvolvers(self, parts: Parts) -> None:
         config = self._config
         for entry, name, decpars in zip(config.fields, self.imagenames, self._records.decpars, strict=True):
-            deconvolver = make_deconvolver(deconvolver_kind(config, entry), name, mask_decpars(config, entry, decpars))
+            deconvolver = make_deconvolver(name, mask_decpars(config, entry, decpars), in_memory=True)
             assert isinstance(deconvolver, MemoryDeconvolver)
             parts.deconvolvers.append(deconvolver)
             parts.masks.append(make_mask(config, entry, deconvolver))
@@ -54,9 +54,9 @@ class MemoryWorkshop(SerialWorkshop):
 @pytest.mark.parametrize(("asked", "kind"), KINDS.values(), ids=KINDS)
 def test_kind_is_memory_where_it_can_do_what_is_asked(line_ms: Path, asked: dict[str, Any], kind: str) -> None:
     base = MFS if asked.get("deconvolver") == "mtmfs" else CUBE
-    config = PcleanConfig.from_parameters(**{**base, "vis": str(line_ms), **asked})
-    assert deconvolver_kind(config, config.fields[0]) == kind
-    assert kind in DECONVOLVERS
+    for engine, expected in (("ducc", kind), ("casa", "casa")):
+        config = PcleanConfig.from_parameters(**{**base, "vis": str(line_ms), **asked, "engine": engine})
+        assert is_in_memory(config, config.fields[0]) == (expected == "memory")
 
 
 @pytest.mark.parametrize("parameters", RUNS.values(), ids=RUNS)

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import AUTO, CRTF, CUBE, MFS
-from compare import compare_products, differences, peak, products
-from runner import Call, TaskProcess
 
 from pcleantask import Deconvolver, PcleanConfig, SerialImager
 from pcleantask.errors import ImagingError, MissingInputError, ParameterError
 from pcleantask.toolrecords import Record, to_casa_decpars, to_casa_iterpars
+from tests.agreement.cases import AUTO, CRTF, CUBE, MFS
+from tests.agreement.compare import compare_products, differences, peak, products
+from tests.agreement.runner import Call, TaskProcess
 
 Parameters = dict[str, Any]
 

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import CUBE, MFS
-from compare import compare_products, differences, peak, products
 
 from pcleantask import PcleanConfig, SerialImager
 from pcleantask.errors import ImagingError
 from pcleantask.imaging.iteration import IterationControl
 from pcleantask.report import STOP_DESCRIPTIONS
 from pcleantask.toolrecords import Record, to_casa_iterpars
+from tests.agreement.cases import CUBE, MFS
+from tests.agreement.compare import compare_products, differences, peak, products
 
 Parameters = dict[str, Any]
 

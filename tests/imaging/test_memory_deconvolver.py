@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import AUTO, CRTF, CUBE, MFS
-from compare import differences, products, read_image
 
 from pcleantask import Deconvolver, PcleanConfig, SerialImager, report
 from pcleantask.images import planes
@@ -19,6 +17,8 @@ from pcleantask.imaging import field_planes
 from pcleantask.imaging.masking import make_mask, mask_decpars
 from pcleantask.imaging.memory_deconvolver import MemoryDeconvolver
 from pcleantask.toolrecords import Record, to_casa_decpars
+from tests.agreement.cases import AUTO, CRTF, CUBE, MFS
+from tests.agreement.compare import differences, products, read_image
 
 Parameters = dict[str, Any]
 

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cases import MVC
-from compare import compare_products, differences, peak, products
 
 from pcleantask import PcleanConfig, SerialImager, casa
 from pcleantask.errors import ParameterError
 from pcleantask.imaging.mvc import channels_of_cube, plan
+from tests.agreement.cases import MVC
+from tests.agreement.compare import compare_products, differences, peak, products
 
 GHZ = 1e9
 

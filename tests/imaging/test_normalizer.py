@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import MFS
-from compare import compare_images, read_image
 
 from pcleantask import Deconvolver, Normalizer, PcleanConfig, SerialImager
 from pcleantask.errors import ImagingError, ParameterError
-from pcleantask.gridding.casa_gridder import CasaGridder
+from pcleantask.gridding.casa import CasaGridder
 from pcleantask.imaging.iteration import IterationControl
 from pcleantask.toolrecords import to_casa_decpars, to_casa_iterpars, to_casa_normpars, tool_records
+from tests.agreement.cases import MFS
+from tests.agreement.compare import compare_images, read_image
 
 SMALL = {**MFS, "imsize": 64, "niter": 20}
 HALVES = ("<06:20:00", ">06:20:00")  # of the 40 minutes of data

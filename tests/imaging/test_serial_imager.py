@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import AUTO, CUBE, MFS
-from compare import compare_products, differences, peak, products
 
 from pcleantask import PcleanConfig, SerialImager, casa, report
 from pcleantask.errors import ImagingError, OutputError
 from pcleantask.images.planes import read_plane
 from pcleantask.imaging.iteration import IterationControl
 from pcleantask.toolrecords import to_casa_iterpars
+from tests.agreement.cases import AUTO, CUBE, MFS
+from tests.agreement.compare import compare_products, differences, peak, products
 
 Parameters = dict[str, Any]
 

@@ -1,3 +1,3 @@
 """The two sides of an agreement, tclean and pclean, for the tests of parallel runs too."""
 
-from test_agreement import candidate, folders, oracle  # noqa: F401  fixtures
+from tests.agreement.test_agreement import candidate, folders, oracle  # noqa: F401  fixtures

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import CUBE, MFS
-from compare import products
 
 from pcleantask import PcleanConfig, casa, pclean
-from pcleantask.cores import limit_threads, usable_threads
+from pcleantask.cores import limited_threads, usable_threads
 from pcleantask.parallel.defaults import THREADS
-from pcleantask.parallel.workshops import make_workshop
+from pcleantask.parallel.workshops import make_workshop, threads_instead
+from tests.agreement.cases import CUBE, MFS
+from tests.agreement.compare import products
 
 ROUNDING = 2e-6  # of the peak: sums of float32 in another order, after some major cycles
 WHOLE = {"start": "", "width": "", "nchan": -1}
@@ -96,10 +96,13 @@ def test_model_that_a_team_saves_is_that_of_one_process(
 def test_few_workers_are_threads_of_this_process(engine: str, dataset: Callable[[str], Path]) -> None:
     parameters = {**CUBE, "vis": str(dataset("line")), "engine": engine, "parallel": True}
     before = usable_threads()
-    try:
-        assert make_workshop(PcleanConfig.from_parameters(**parameters, nworkers=3)) is None
+    few, many = (PcleanConfig.from_parameters(**parameters, nworkers=number) for number in (3, THREADS + 1))
+    assert make_workshop(few) is None
+    assert threads_instead(few) == 3
+    assert make_workshop(many) is not None
+    assert threads_instead(many) == 0
+    with limited_threads(threads_instead(few)):
         assert usable_threads() == 3
-        assert make_workshop(PcleanConfig.from_parameters(**parameters, nworkers=THREADS + 1)) is not None
-        assert usable_threads() == before
-    finally:
-        limit_threads(0)
+        with limited_threads(threads_instead(many)):
+            assert usable_threads() == 3
+    assert usable_threads() == before

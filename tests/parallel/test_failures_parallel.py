@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from compare import compare_products, peak, products
-from test_failures import AUTO_CUBE, LIMIT_S, SMALL_CUBE, SMALL_MFS, command, config_of, digests, environment
 
 from pcleantask import SerialImager
 from pcleantask.parallel.workshops import make_workshop
+from tests.agreement.compare import compare_products, peak, products
+from tests.test_failures import AUTO_CUBE, LIMIT_S, SMALL_CUBE, SMALL_MFS, command, config_of, digests, environment
 
 PARALLEL = {"parallel": True, "nworkers": 2}
 MFS = {**SMALL_MFS, **PARALLEL}

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import AUTO, CUBE, MFS, STOKES, Case
-from closeness import minor_cycle_deviations
-from runner import Call, TaskProcess
-from test_agreement import LIMIT_S, check_errors, check_meaningful, prepare
 
 from pcleantask.parallel.defaults import THREADS
+from tests.agreement.cases import AUTO, CUBE, MFS, STOKES, Case
+from tests.agreement.closeness import minor_cycle_deviations
+from tests.agreement.runner import Call, TaskProcess
+from tests.agreement.test_agreement import LIMIT_S, check_errors, check_meaningful, prepare
 
 SMALL = {**STOKES, "imsize": 64, "niter": 40, "cycleniter": 20}
 IMAGES = {

@@ -1,0 +1,1 @@
+"""The visibilities of an image, channel by channel."""

@@ -1,0 +1,98 @@
+"""What of an image its visibilities depend on."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ....config import PcleanConfig
+from ....errors import ParameterError
+from ....sections import ImageField
+from ....toolrecords import Record
+from ...data.frames import image_centre, is_moving, spectral_axis
+from ...data.reading import Target
+from ...data.stokes import products
+from ...spectral.axis import SpectralAxis
+from ..weights.density import Scheme, UvGrid
+from ..weights.scheme import uv_grid, weighting_scheme
+from .channel_group import padding
+
+INTERPOLATIONS = ("linear", "nearest")
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageOfData:
+    """What of an image its visibilities depend on.
+
+    Attributes
+    ----------
+    axis : SpectralAxis, optional
+        The whole cube's; None for a continuum image.
+    padded : SpectralAxis, optional
+        The same with the channels at its ends that count for densities alone.
+    channels : range
+        Of the cube, those that are imaged here.
+    interpolation : str
+    scheme : Scheme
+    grid : UvGrid
+    target : Target
+    pads_densities : bool
+        Whether the padded axis is that of densities; where a single channel is beyond the ends of the data's spectral
+        windows CASA takes the density of that channel alone, without interpolation (it looks for data about it by
+        casacore's MSSpwIndex::matchFrequencyRange, in BriggsCubeWeightor::estimateSwingChanPad, and finds none).
+    """
+
+    axis: SpectralAxis | None
+    padded: SpectralAxis | None
+    channels: range
+    interpolation: str
+    scheme: Scheme
+    grid: UvGrid
+    target: Target
+    pads_densities: bool = True
+
+    @classmethod
+    def of(
+        cls,
+        config: PcleanConfig,
+        field: ImageField,
+        csys: Record,
+        nchan: int,
+        channels: range | None = None,
+        ncorr: int = 1,
+    ) -> ImageOfData:
+        """The image that CASA would make of the field, with its coordinates."""
+        interpolation = config.gridding.interpolation
+        axis = spectral_axis(csys, nchan) if field.is_cube else None
+        if axis is not None and interpolation not in INTERPOLATIONS:
+            raise ParameterError(
+                f"interpolation={interpolation!r} isn't available with engine='ducc', only {list(INTERPOLATIONS)}; "
+                "use engine='casa'"
+            )
+        products(config.frame.stokes)
+        target = Target(
+            stokes=config.frame.stokes,
+            centre=image_centre(csys, field.imsize),
+            moving=is_moving(csys),
+            by_channel=axis is not None,
+            ncorr=ncorr,
+        )
+        return cls(
+            axis=axis,
+            padded=spectral_axis(csys, nchan, padding(nchan)) if field.is_cube else None,
+            channels=range(nchan) if channels is None else channels,
+            interpolation=interpolation,
+            scheme=weighting_scheme(config.weighting, axis),
+            grid=uv_grid(field, csys),
+            target=target,
+        )
+
+    @property
+    def densities(self) -> SpectralAxis:
+        """The cube's axis with the channels at its ends that count for densities alone."""
+        assert self.padded is not None
+        return self.padded
+
+    @property
+    def pad(self) -> int:
+        assert self.axis is not None
+        return padding(self.axis.nchan)

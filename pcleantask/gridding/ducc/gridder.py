@@ -1,0 +1,216 @@
+"""DuccGridder: gridding with ducc0, of visibilities that are read once and stay in memory."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from ... import casa
+from ...config import PcleanConfig
+from ...cores import usable_threads
+from ...errors import ImagingError, ParameterError
+from ...toolrecords import Record, ToolRecords
+from ...traits import GRIDDERS
+from ..base import WholeCube
+from ..casa import CasaGridder
+from ..data.coordinates import image_coordinates
+from ..data.memory import values_at_once
+from .channels.target_image import ImageOfData
+from .channels.visibilities import read_visibilities
+from .model.at_data import FieldModel
+from .model_column import save_models
+from .passes import Field, ResidualsAhead, make_psf, make_residuals, nothing
+from .products.field_images import FieldImages
+from .products.primary_beam import make_primary_beam
+from .products.weight_image import write_weight_image
+from .transform import Transform
+
+
+def for_saving(records: ToolRecords, selpars: tuple[Record, ...] | None = None) -> ToolRecords:
+    """The records with which models on disk are saved, with other selections where they are given.
+
+    The start model is in the models by then, and CASA refuses to be given both.
+    """
+    impars = tuple({**record, "startmodel": ""} for record in records.impars)
+    return dataclasses.replace(records, impars=impars, selpars=selpars or records.selpars)
+
+
+def with_planes_in_w(records: ToolRecords) -> ToolRecords:
+    """The records with which CASA takes the term in w where ducc0 does: the number of planes is CASA's choice."""
+    gridpars = tuple(
+        {**record, "wprojplanes": -1} if GRIDDERS[record["gridder"]].takes_w and record["wprojplanes"] == 1 else record
+        for record in records.gridpars
+    )
+    return dataclasses.replace(records, gridpars=gridpars)
+
+
+class DuccGridder:
+    """A Gridder on `ducc0.wgridder`, with visibilities that are read once.
+
+    It leaves the images as CASA's gridder does: those of a cube normalized, those of a continuum image not yet.
+
+    Parameters
+    ----------
+    config : PcleanConfig
+        What to image, and how.
+    records : ToolRecords
+        Selections and definitions of the images.
+    whole : WholeCube, optional
+        The cube, where the images are some of its channels.
+    reads : bool
+        Whether the visibilities are read; not where the gridder is only to save models.
+    makes_pb : bool
+        Whether .pb is made; not where another gridder of the same image does.
+    beam_selpars : tuple of dict, optional
+        The selections of which .pb is made, where the records have a part of them.
+    """
+
+    def __init__(
+        self,
+        config: PcleanConfig,
+        records: ToolRecords,
+        whole: WholeCube | None = None,
+        *,
+        reads: bool = True,
+        makes_pb: bool = True,
+        beam_selpars: tuple[Record, ...] | None = None,
+    ) -> None:
+        self._config, self._records = config, records
+        self._beam_records = dataclasses.replace(records, selpars=beam_selpars or records.selpars)
+        self._makes_residuals, self._makes_pb = config.run.calcres, makes_pb
+        self._ahead: ResidualsAhead | None = None
+        self._saves_model = config.run.savemodel != "none" and not config.saves_model_late
+        self._coordinates = image_coordinates(self._records, with_model=True)
+        if len({nchan for _, nchan in self._coordinates}) > 1:
+            raise ParameterError(
+                "engine='ducc' doesn't do outlier fields of other numbers of channels, as the data give them here; "
+                "use engine='casa'"
+            )
+        self._whole = whole or WholeCube([csys for csys, _ in self._coordinates], self._coordinates[0][1])
+        self._values_at_once = values_at_once()
+        self._fields = [self._open(number) for number in range(len(config.fields))] if reads else []
+
+    def _open(self, number: int) -> Field:
+        """Read the visibilities of a field."""
+        config, records, whole, nchan = self._config, self._records, self._whole, self._coordinates[number][1]
+        images = self._images(number)
+        visibilities = read_visibilities(
+            config,
+            records.selpars,
+            whole.coordinates[number],
+            whole.nchan,
+            field=config.fields[number],
+            channels=range(whole.first, whole.first + nchan),
+            folder=Path(images.imagename).parent,
+        )
+        for warning in visibilities.warnings if number == 0 else []:  # other fields have the same data
+            casa.post(warning, "WARN")
+        at_once = min(usable_threads(), nchan)
+        transform = Transform.of(images, max(1, usable_threads() // at_once))
+        return Field(images, visibilities, transform, whole.first, at_once, whole.guards, self._values_at_once)
+
+    def _images(self, number: int) -> FieldImages:
+        records, (csys, nchan) = self._records, self._coordinates[number]
+        impars, gridpars, normpars = records.impars[number], records.gridpars[number], records.normpars[number]
+        is_cleaned = self._config.iteration.niter > 0
+        return FieldImages.of(impars, gridpars, normpars, csys, nchan, is_cleaned=is_cleaned)
+
+    def set_weighting(self) -> None:
+        """One density, where the weights come from one, is that on the grid of the largest field."""
+        density = self._largest.visibilities.density()
+        for field in self._fields:
+            field.visibilities.set_weights(density)
+        if density is not None and self._fields[0].images.is_cube:
+            scheme = self._largest.visibilities.scheme
+            write_weight_image(self._records, self._fields[0].images, density, scheme)
+
+    def weight_density(self) -> str:
+        """Write the density of these visibilities from which weights come to a file, and return its path.
+
+        It takes the place of `set_weighting`, with `use_weight_density`, where several gridders share the rows.
+        """
+        path = self._largest.images.imagename + ".density.npy"
+        density = self._largest.visibilities.density()
+        if density is None:
+            raise ImagingError("these weights come from no density")
+        np.save(path, np.append(density.cells.ravel(), density.total))
+        return path
+
+    def use_weight_density(self, path: str) -> None:
+        """Set the weights by a density on disk, the sum of what gridders have written."""
+        own = self._largest.visibilities.empty_density()
+        if own is None:
+            raise ImagingError("these weights come from no density")
+        saved = np.load(path)
+        density = dataclasses.replace(own, cells=saved[:-1].reshape(own.cells.shape), total=float(saved[-1]))
+        for field in self._fields:
+            field.visibilities.set_weights(density)
+
+    @property
+    def _largest(self) -> Field:
+        return max(self._fields, key=lambda field: field.images.shape[0] * field.images.shape[1])
+
+    def make_psf(self) -> None:
+        """Write .psf and .sumwt, and .pb, which is made while threads grid PSFs: from it all know what CASA tells."""
+        for number, field in enumerate(self._fields):
+            make_psf(field, partial(self._make_pb, number) if self._makes_pb else nothing)
+            field.images.share_information()
+        if self._makes_residuals and ResidualsAhead.wanted(self._fields):
+            self._ahead = ResidualsAhead(self._fields)
+        for field in self._fields:
+            if field.images.is_cube:
+                field.images.fit_beams()
+
+    def make_pb(self) -> None:
+        """Nothing to do: `make_psf` has."""
+
+    def _make_pb(self, number: int) -> None:
+        make_primary_beam(self._beam_records, number, self._fields[number].images)
+
+    def check_pb(self) -> None:
+        """Nothing to do: the primary beam is evaluated, not gridded, so that nothing aliases."""
+
+    def major_cycle(self, *, last: bool) -> None:
+        make_residuals(self._fields, self._ahead)
+        self._forget_ahead()
+        if last and self._saves_model:
+            self.predict(tuned=self._saves_column and self._config.grids_by_channel)
+
+    def predict(self, *, tuned: bool = False) -> None:
+        """Write what models on disk predict to MODEL_DATA; CASA saves virtual ones, and predicts when they are read."""
+        if self._saves_column:
+            models = [self._field_model(number) for number in range(len(self._config.fields))]
+            tuned = tuned and self._config.fields[0].specmode != "cubedata"
+            save_models(models, self._records.selpars, tuned=tuned, at_once=self._values_at_once)
+            return
+        gridder = CasaGridder(with_planes_in_w(for_saving(self._records)))
+        try:
+            gridder.predict(tuned=tuned)
+        finally:
+            gridder.close()
+
+    @property
+    def _saves_column(self) -> bool:
+        return self._config.run.savemodel == "modelcolumn"
+
+    def _field_model(self, number: int) -> FieldModel:
+        """The model of a field, which predicts with all threads."""
+        images, (csys, nchan) = self._images(number), self._coordinates[number]
+        image = ImageOfData.of(self._config, self._config.fields[number], csys, nchan)
+        return FieldModel(images, image, Transform.of(images, usable_threads()).predict)
+
+    def estimate_memory(self) -> float:
+        """What planes take, as visibilities are in memory already, or on the disk."""
+        return sum(field.working_memory() for field in self._fields) / 1024
+
+    def _forget_ahead(self) -> None:
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead.close()
+
+    def close(self) -> None:
+        self._forget_ahead()
+        self._fields = []

@@ -1,0 +1,1 @@
+"""What models predict: at the visibilities of an image channel, and at the data themselves."""

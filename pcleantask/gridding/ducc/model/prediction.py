@@ -1,0 +1,176 @@
+"""What the models of all image fields predict at the visibilities of one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....images.cached import Key, Pixels, hand_over, kept_planes, settle
+from ..channels.block import Sampling, phasor
+from ..products.field_images import FieldImages
+
+Visibilities = NDArray[np.complex64]
+Predict = Callable[..., NDArray[np.complex64]]  # Transform.predict of an image
+REACH = 2  # channels beyond those that are worked on whose models are held, too: most reach no further
+
+
+def taylor_weights(frequency: NDArray[np.float64], reference: float, term: int) -> NDArray[np.float64]:
+    """((nu - nu0) / nu0)^term for each channel (MultiTermFTNew::modifyVisWeights)."""
+    return ((frequency - reference) / reference) ** term
+
+
+class ModelPlanes:
+    """Planes of one field's model; threads share them.
+
+    Parameters
+    ----------
+    images : FieldImages
+    """
+
+    def __init__(self, images: FieldImages) -> None:
+        self.images = images
+        self._held, self._pixels = range(0), [np.zeros(0, np.float32)]
+        self._kept: list[Mapping[Key, Pixels] | None] = []
+        self.exists = all(images.exists("model", term) for term in range(images.model_terms))
+
+    def hold(self, channels: range) -> None:
+        """Have some channels and their neighbours in memory, in place of those that were there.
+
+        They are read unless the minor cycle has the model in memory; what is read as a whole is of use to that, too.
+        """
+        if not self.exists:
+            return
+        paths = [self.images.path("model", term) for term in range(self.images.model_terms)]
+        self._kept = [kept_planes(path) for path in paths]
+        if None not in self._kept:
+            self._held = range(self.images.shape[3])
+            return
+        self._kept = []
+        for path in paths:
+            settle(path)
+        self._held = range(max(0, channels.start - REACH), min(self.images.shape[3], channels.stop + REACH))
+        self._pixels = [self.images.read("model", self._held, term) for term in range(self.images.model_terms)]
+        if self.images.is_cube and len(self._held) == self.images.shape[3]:
+            for path, pixels in zip(paths, self._pixels, strict=True):
+                hand_over(path, pixels)
+
+    def plane(self, channel: int, pol: int, term: int = 0) -> NDArray[np.float32] | None:
+        """One plane [nx, ny]; None where the model is empty, or the channel isn't there."""
+        if not self.exists or not 0 <= channel < self.images.shape[3]:
+            return None
+        kept = self._kept[term] if self._kept else None
+        if kept is not None:
+            plane = kept[pol, channel].T
+        elif channel in self._held:
+            plane = self._pixels[term][:, :, pol, channel - self._held.start]
+        else:
+            plane = self.images.read("model", range(channel, channel + 1), term)[:, :, pol, 0]
+        return plane if plane.any() else None
+
+
+def predict_continuum(
+    planes: ModelPlanes, predict: Predict, at: Sampling, wanted: NDArray[np.bool_] | None = None
+) -> Visibilities | None:
+    """A continuum model at places about the same centre, complex64 [npol, row, chan]; None where it is empty.
+
+    It is zero where it isn't `wanted` [row, chan].
+    """
+    images, found = planes.images, None
+    for term in range(images.model_terms):
+        part = predict_channel(planes, predict, 0, at, wanted, term)
+        if part is not None:
+            part *= taylor_weights(at.freq, images.reference_frequency, term).astype(np.float32)
+            found = part if found is None else found + part
+    return found
+
+
+def predict_channel(
+    planes: ModelPlanes,
+    predict: Predict,
+    channel: int,
+    at: Sampling,
+    wanted: NDArray[np.bool_] | None = None,
+    term: int = 0,
+) -> Visibilities | None:
+    """One channel of one Taylor term, as `predict_continuum` gives it."""
+    found = None
+    for pol in range(planes.images.shape[2]):
+        plane = planes.plane(channel, pol, term)
+        if plane is not None:
+            if found is None:
+                found = np.zeros((planes.images.shape[2], len(at.uvw), len(at.freq)), np.complex64)
+            found[pol] = predict(at.uvw, at.freq, plane, wanted)
+    return found
+
+
+class CubeModel:
+    """A cube's model at visibilities of one group; what channels predict is kept while it is wanted.
+
+    Parameters
+    ----------
+    planes : ModelPlanes
+    predict : callable
+        (uvw [row, 3], freq [chan], plane [nx, ny]) -> visibilities [row, chan].
+    frequency : ndarray of float64, shape (chan,)
+        Of the whole cube's channels [Hz].
+    first : int
+        The channel of the cube that is the first of `planes`; channels beyond these predict nothing.
+    """
+
+    def __init__(self, planes: ModelPlanes, predict: Predict, frequency: NDArray[np.float64], first: int = 0) -> None:
+        self._planes, self._predict, self._frequency, self._first = planes, predict, frequency, first
+        self._kept: dict[int, Visibilities | None] = {}
+
+    def at(self, block: Sampling, shares: Mapping[int, NDArray[Any]]) -> Visibilities | None:
+        """The model at a channel's block, complex64 [npol, row, sample]; None where it is empty.
+
+        Parameters
+        ----------
+        block : Sampling
+            Channels must be asked for in rising order.
+        shares : mapping
+            Number of an image channel -> share of its prediction, [row, sample].
+        """
+        for number in [number for number in self._kept if number < min(shares, default=0)]:
+            del self._kept[number]
+        found = None
+        for number, share in shares.items():
+            if number not in self._kept:
+                self._kept[number] = self._of_channel(number, block)
+            kept = self._kept[number]
+            if kept is not None:
+                found = kept * share if found is None else found + kept * share
+        return found
+
+    def _of_channel(self, channel: int, block: Sampling) -> Visibilities | None:
+        """What an image channel's model predicts at its own frequency, [npol, row, 1]."""
+        at = Sampling(block.uvw, self._frequency[channel : channel + 1])
+        return predict_channel(self._planes, self._predict, channel - self._first, at)
+
+
+def offset(seen: FieldImages, of: FieldImages) -> NDArray[np.float64]:
+    """Where the centre of a field lies from another's: uvw of the other times it is the delay between them [m].
+
+    Returns
+    -------
+    ndarray of float64, shape (3,)
+        l, m and n - 1.
+    """
+    pole, direction = _cosines(of), _cosines(seen)
+    lon, lat = np.arctan2(pole[1], pole[0]), np.arcsin(pole[2])
+    east = np.array([-np.sin(lon), np.cos(lon), 0.0])
+    north = np.array([-np.sin(lat) * np.cos(lon), -np.sin(lat) * np.sin(lon), np.cos(lat)])
+    return np.array([direction @ east, direction @ north, direction @ pole - 1])
+
+
+def _cosines(images: FieldImages) -> NDArray[np.float64]:
+    lon, lat = images.centre
+    return np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+
+
+def shifted(model: Visibilities, block: Sampling, delay: NDArray[np.float64]) -> Visibilities:
+    """Visibilities about another centre, whose `offset` from the block's is `delay`, seen about the block's."""
+    return model * phasor(-(block.uvw @ delay)[:, np.newaxis], block.freq).astype(np.complex64)

@@ -1,0 +1,181 @@
+"""The images of one field that a gridder makes, on disk: laid out as CASA's, written some channels at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .... import casa
+from ....images import cached, writing
+from ....toolrecords import Record
+from ....traits import GRIDDERS, makes_terms
+from ...data.coordinates import coordinate_key, reference_frequency
+
+
+@dataclass(frozen=True)
+class FieldImages:
+    """What the images of a field have in common.
+
+    Attributes
+    ----------
+    imagename : str
+        Name of the images without their suffixes.
+    shape : tuple of int
+        (nx, ny, npol, nchan).
+    cell : tuple of float
+        Signed pixel sizes (dx, dy) [rad].
+    coordinates : dict
+        The coordinate system.
+    nterms : int
+        Taylor terms of the model; 0 where the images have none.
+    is_cube : bool
+        Whether CASA's gridder would normalize the images itself.
+    wide : bool
+        Whether the gridder takes the term in w.
+    pblimit, psfcutoff : float
+        Level of the primary beam at the edge of the image, and of the PSF where the fit of its beam ends.
+    is_cleaned : bool
+        Whether minor cycles follow, so that residuals are made again.
+    at_once : int
+        Pixels of an image that may be in memory before they are written.
+    """
+
+    imagename: str
+    shape: tuple[int, int, int, int]
+    cell: tuple[float, float]
+    coordinates: Record
+    nterms: int
+    is_cube: bool
+    wide: bool
+    pblimit: float
+    psfcutoff: float
+    is_cleaned: bool = False
+    at_once: int = writing.WRITTEN_PIXELS
+
+    @classmethod
+    def of(
+        cls, impars: Record, gridpars: Record, normpars: Record, csys: Record, nchan: int, *, is_cleaned: bool = False
+    ) -> FieldImages:
+        """The images that CASA's gridder would make by these records, with its coordinates."""
+        npol = len(csys[coordinate_key(csys, "stokes")]["stokes"])
+        direction = csys[coordinate_key(csys, "direction")]
+        nx, ny = (int(size) for size in impars["imsize"])
+        return cls(
+            imagename=impars["imagename"],
+            shape=(nx, ny, npol, nchan),
+            cell=_radians(direction["cdelt"], direction["units"]),
+            coordinates=csys,
+            nterms=int(impars["nterms"]) if makes_terms(gridpars["deconvolver"]) else 0,
+            is_cube="cube" in impars["specmode"],
+            wide=GRIDDERS[gridpars["gridder"]].takes_w,
+            pblimit=float(normpars["pblimit"]),
+            psfcutoff=float(normpars["psfcutoff"]),
+            is_cleaned=is_cleaned,
+            at_once=max(writing.WRITTEN_PIXELS, cached.handed_pixels()),
+        )
+
+    @property
+    def channel_groups(self) -> list[range]:
+        """The channels that are made together; all, where they can be handed over to who cleans them."""
+        return writing.channel_groups(self.shape, self.at_once)
+
+    def information(self, kind: str) -> dict[str, Any]:
+        """Keywords of an image of that kind, such as CASA writes: what it wrote to .pb, if that is there, all tell."""
+        if self.exists("pb"):
+            told = writing.keywords(self.path("pb"))
+        else:
+            told = {
+                "imageinfo": {"imagetype": "Intensity", "objectname": ""},
+                "miscinfo": {"INSTRUME": self.coordinates.get("telescope", ""), "distance": 0.0},
+            }
+        return told | {"miscinfo": told["miscinfo"] | {"useweightimage": False}} if kind == "sumwt" else told
+
+    def share_information(self) -> None:
+        """Have the images made before .pb tell what that does."""
+        for kind, terms in (("psf", self.psf_terms), ("sumwt", self.psf_terms), ("residual", self.model_terms)):
+            for term in range(terms):
+                if self.exists(kind, term):
+                    writing.put_information(self.path(kind, term), self.information(kind))
+
+    @property
+    def model_terms(self) -> int:
+        """Images of the model, and of the residual."""
+        return max(1, self.nterms)
+
+    @property
+    def psf_terms(self) -> int:
+        """Images of the PSF, and of the sum of weights."""
+        return max(1, 2 * self.nterms - 1)
+
+    @property
+    def reference_frequency(self) -> float:
+        """About which Taylor terms are [Hz]."""
+        return reference_frequency(self.coordinates)
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Longitude and latitude of the centre, in the frame of the coordinates [rad]."""
+        direction = self.coordinates[self.key("direction")]
+        return _radians(direction["crval"], direction["units"])
+
+    def key(self, kind: str) -> str:
+        """The key of a coordinate, such as 'direction0', in the record of the coordinate system."""
+        return coordinate_key(self.coordinates, kind)
+
+    def path(self, kind: str, term: int = 0) -> str:
+        """Where the image of that kind and Taylor term is."""
+        return f"{self.imagename}.{kind}.tt{term}" if self.nterms else f"{self.imagename}.{kind}"
+
+    def exists(self, kind: str, term: int = 0) -> bool:
+        return Path(self.path(kind, term)).is_dir()
+
+    def make(self, kind: str) -> None:
+        """Make the images of a kind ('psf', 'pb', 'sumwt' or 'residual'), all zero; residuals that are there stay."""
+        for term in range({"residual": self.model_terms, "pb": 1}.get(kind, self.psf_terms)):
+            if kind == "residual" and self.exists(kind, term):
+                continue
+            shape = (1, 1, *self.shape[2:]) if kind == "sumwt" else self.shape
+            writing.make_image(self.path(kind, term), shape, self.coordinates, information=self.information(kind))
+
+    def planes(self, count: int) -> np.ndarray:
+        """Room for some channels: zeros, float32 [nx, ny, npol, count] in the order in which images are stored."""
+        return np.zeros((*self.shape[:3], count), dtype=np.float32, order="F")
+
+    def write(self, kind: str, planes: np.ndarray, start: int, term: int = 0, *, later: bool = False) -> None:
+        """Write channels from `start` on; planes are float32 [nx, ny, npol, channels], and must not be used afterwards.
+
+        Those of a whole cube are handed over to who cleans it, and may be written `later`; continuum images are still
+        to be normalized.
+        """
+        path = self.path(kind, term)
+        if later and self.is_cube and planes.shape == self.shape and cached.keep_back(path, planes):
+            return
+        writing.write_channels(path, planes, start)
+        if self.is_cube and planes.shape == self.shape:
+            cached.hand_over(path, planes)
+
+    def read(self, kind: str, channels: range, term: int = 0) -> np.ndarray:
+        """Some channels as float32 [nx, ny, npol, channels]."""
+        return writing.read_channels(self.path(kind, term), channels.start, channels.stop)
+
+    def mask_residual(self) -> None:
+        """Give a residual that has no pixel mask that of the primary beam, as SIImageStore::divideResidualByWeight."""
+        beam = self.path("pb")
+        for term in range(self.model_terms):
+            residual = self.path("residual", term)
+            if self.pblimit >= 0 and not writing.has_pixel_mask(residual):
+                cached.copy_pixel_mask(beam, residual)
+
+    def fit_beams(self) -> None:
+        """Fit a Gaussian to every plane of the PSF, and keep the beams with it."""
+        with casa.tool("synthesisutils") as utilities, casa.working_on("fitting the beams"):
+            utilities.fitPsfBeam(imagename=self.imagename, nterms=max(1, self.nterms), psfcutoff=self.psfcutoff)
+
+
+def _radians(values: Iterable[float], units: Iterable[str]) -> tuple[float, float]:
+    first, second = (casa.radians(value, str(unit)) for value, unit in zip(values, units, strict=True))
+    return first, second

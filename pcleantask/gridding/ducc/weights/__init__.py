@@ -1,0 +1,1 @@
+"""Imaging weights, and the uv grid on which densities are counted."""

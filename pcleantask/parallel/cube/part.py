@@ -1,0 +1,274 @@
+"""One part of a cube, in a worker: the steps of the clean loop on a slab of channels, without the loop."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ... import casa, report
+from ...config import PcleanConfig
+from ...images import planes
+from ...images.cached import note_change, settle
+from ...images.products import products
+from ...imaging.beam import Beam
+from ...imaging.cleaners import AnyDeconvolver
+from ...imaging.masking import ChannelBlock, NumpyAutoMask
+from ...imaging.robust import robust_rms
+from ...imaging.serial_imager import SerialImager
+from ...toolrecords import Record
+from ...traits import ENGINES
+from ..partition import Slab
+from .part_beams import PartBeams
+from .part_workshop import PartWorkshop, clear
+
+FIELD_PATHS = ("mask", "startmodel", "phasecenter")  # what may be a path; a phase centre that of an ephemeris table
+NO_MASK_SUM = -1.0  # what CASA's records say where the mask is as it was, or isn't there
+
+
+class CubePart:
+    """The steps that a lead calls for; plain data in, plain data out.
+
+    Channels in arguments and results are counted in the part unless said otherwise. For the constructor's parameters
+    see `PartWorkshop`; `config` is a `PcleanConfig.to_dict`, `slab` the fields of a `Slab`, `threads` for how many
+    a serial run would plan its Fourier transforms.
+    """
+
+    def __init__(
+        self,
+        config: dict[str, Any],
+        slab: tuple[int, int, int, int],
+        coordinates: list[Record],
+        sources: list[str],
+        folder: str,
+        grids: bool,
+        threads: int,
+    ) -> None:
+        self._former_directory = Path.cwd()
+        self._config = with_absolute_paths(PcleanConfig.from_dict(config))
+        self._engine = ENGINES[self._config.engine]
+        self._slab = Slab(*slab)
+        sources = [str(Path(source).absolute()) for source in sources]
+        place = Path(folder).absolute()
+        self._workshop = PartWorkshop(self._config, self._slab, coordinates, sources, place, grids=grids)
+        self._imager = SerialImager(self._config, init_iter_control=False, workshop=self._workshop)
+        self._sums: list[float | None] = [None] * len(sources)
+        self._restorers: dict[int, AnyDeconvolver] = {}
+        self._guards: dict[int, list[np.ndarray]] = {}
+        self._threads = threads
+        self._beams = PartBeams(self._config, self._slab, self._workshop.imagenames)
+        self._imager.setup()
+
+    def names(self) -> list[str]:
+        """Each field's image name."""
+        return list(self._workshop.imagenames)
+
+    def take_over(self, made: list[str]) -> None:
+        """Copy what the whole cube's gridder has made since: products of these entries of PRODUCTS."""
+        self._workshop.take_over(made)
+
+    def make_psf(self) -> None:
+        self._imager.make_psf()
+
+    def fitted_beams(self, number: int) -> list[list[Record | None]]:
+        return self._beams.fitted(number)
+
+    def largest_beam(self, number: int) -> Record | None:
+        return self._beams.largest(number)
+
+    def set_beams(self, number: int, where: list[tuple[int, int]], beam: Record) -> None:
+        self._beams.give(number, where, beam)
+
+    def blank_planes(self) -> list[NDArray[np.bool_]]:
+        """For each field, which planes of the part's own channels no visibility has fallen on."""
+        own = slice(self._workshop._slab.own.start, self._workshop._slab.own.stop)
+        return [blank[own] for blank in self._workshop.blank_planes()]
+
+    def make_pb(self) -> None:
+        if self._engine.beams_vary_with_threads and self._threads != casa.openmp_threads():
+            self._workshop.evaluate_pb(self._threads)
+        self._imager.make_pb()
+
+    def beyond_beam(self) -> list[bool]:
+        """For each field, whether the part is masked by the primary beam."""
+        return self._workshop.beyond_beam()
+
+    def check_pb(self) -> None:
+        self._workshop.parts.gridder.check_pb()
+
+    def major_cycle(self, last: bool) -> None:
+        """Make the residuals; those of guards are not exact, and zero counts in no peak or noise."""
+        self._imager.run_major_cycle(last=last)
+        self._beams.give_again()  # with pblimit <= 0 CASA writes those that it has made (runCubeGridding)
+        if self._engine.blanks_guards:
+            return  # its gridder has left them zero
+        for name in self._workshop.imagenames:
+            self._workshop.clear_guards(name + ".residual")
+
+    def estimate_memory(self) -> float:
+        return self._workshop.parts.gridder.estimate_memory()
+
+    def init_record(self, number: int) -> dict[str, Any]:
+        """CASA's record of field `number`, with the sum of its mask (None where there is none) and the largest rms."""
+        record = dict(self._workshop.parts.deconvolvers[number].init_record())
+        if record["masksum"] != NO_MASK_SUM:
+            self._sums[number] = float(record["masksum"])
+        rms = self._largest_rms(number)
+        nsigma = self._config.iteration.nsigma
+        if nsigma > 0 and self._config.fields[number].usemask != "auto-multithresh":
+            # CASA measures anew only after iterations (SynthesisDeconvolver::initMinorCycle); a part may have had none
+            record["nsigmathreshold"] = float(np.float32(nsigma) * np.float32(rms))
+        return {"record": record, "masksum": self._sums[number], "rms": rms}
+
+    def _largest_rms(self, number: int) -> float:
+        """The largest robust rms of the planes, which decides whose n-sigma threshold counts; 0 without one."""
+        if self._config.iteration.nsigma <= 0:
+            return 0.0
+        name, masking = self._workshop.imagenames[number], self._config.masking
+        found = [0.0]
+        settle(name + ".residual")
+        with planes.opened(name + ".residual") as residual, planes.opened(name + ".pb") as pb:
+            for chan in self._slab.own:
+                for pol in range(residual.shape[2]):
+                    valid = pb.read(pol, chan) > np.float32(masking.pbmask)
+                    found.append(robust_rms(residual.read(pol, chan), valid, masking.fastnoise)[1])
+        return max(found)
+
+    def set_mask_blocks(self, number: int, blocks: list[tuple[int, int, tuple[float, float, float]]]) -> None:
+        """Give the numpy automask the channel blocks of the whole cube that the part has, with their common beams."""
+        mask = self._workshop.parts.masks[number]
+        if isinstance(mask, NumpyAutoMask):
+            mask.blocks = [ChannelBlock(start, stop, Beam(*beam)) for start, stop, beam in blocks]
+
+    def find_full_blocks(self, number: int) -> list[int]:
+        """Which of the blocks have a first plane that is masked all over."""
+        mask = self._workshop.parts.masks[number]
+        return mask.find_full_blocks() if isinstance(mask, NumpyAutoMask) else []
+
+    def update_mask(
+        self, number: int, iterations: int, threshold_reached: bool, sidelobe_level: float, full: list[int] | None,
+        whole_is_empty: bool,
+    ) -> None:  # fmt: skip
+        """Write .mask of field `number`; guards stay unmasked, and a part of a mask that is empty here stays empty."""
+        mask = self._workshop.parts.masks[number]
+        path = self._workshop.imagenames[number] + ".mask"
+        was_empty = self._sums[number] == 0 and not whole_is_empty
+        deconvolver = self._workshop.parts.deconvolvers[number]
+        if isinstance(mask, NumpyAutoMask):
+            deconvolver.sidelobe_level = sidelobe_level  # type: ignore[attr-defined]
+            mask.update(iterations=iterations, threshold_reached=threshold_reached, full_blocks=full)
+        else:
+            mask.update(iterations=iterations, threshold_reached=threshold_reached)
+            given = self._config.fields[number].mask
+            is_empty = self._workshop.has_empty_mask[number] or (was_empty and not given)
+            with planes.opened(path) as image:
+                clear(image, range(self._slab.size) if is_empty else self._slab.guards)
+                # what is empty once stays so, though CASA fills an empty mask at the next call
+                own_is_empty = not any(
+                    image.read(pol, chan).any() for chan in self._slab.own for pol in range(image.shape[2])
+                )
+            self._workshop.has_empty_mask[number] = is_empty or (own_is_empty and not whole_is_empty)
+            return
+        with planes.opened(path) as image:
+            clear(image, self._slab.guards)
+
+    def minor_cycle(self, number: int, controls: Record) -> Record:
+        """Clean field `number`; the record's channels are those of the whole cube, without guards."""
+        casa.plan_transforms(self._threads)
+        record = dict(self._workshop.parts.deconvolvers[number].minor_cycle(controls))
+        settle(self._workshop.imagenames[number] + ".model")  # neighbours read it
+        self._workshop.parts.masks[number].keep()
+        record["summaryminor"] = self._summary_of_cube(np.asarray(record["summaryminor"]))
+        return record
+
+    def _summary_of_cube(self, summary: np.ndarray) -> np.ndarray:
+        """Own channels' columns; channels counted in the cube (without `stoke` they are chan + pol * nchan)."""
+        row = report.FULL_ROWS.index("chan")
+        pol, chan = np.divmod(summary[row].astype(int), self._slab.size)
+        own = np.isin(chan, list(self._slab.own))
+        found = summary[:, own]
+        found[row] = (chan + self._slab.first + pol * self._slab.nchan)[own]
+        return found
+
+    def read_guards(self, neighbours: list[tuple[int, str, int]]) -> None:
+        """Read the guards' models: (guard channel, image of the neighbour's model, its channel there) each.
+
+        Apart from `write_guards`, as a process that waits for one image's lock must not hold another's.
+        """
+        self._guards = {}
+        for guard, path, channel in neighbours:
+            with planes.opened(path) as theirs:
+                self._guards[guard] = [theirs.read_double(pol, channel) for pol in range(theirs.shape[2])]
+
+    def write_guards(self, number: int) -> None:
+        """Write what `read_guards` has read into the model of field `number`."""
+        path = self._workshop.imagenames[number] + ".model"
+        with planes.opened(path) as model:
+            for guard, pixels in self._guards.items():
+                for pol, plane in enumerate(pixels):
+                    model.write(plane, pol, guard)
+        note_change(path)
+        self._guards = {}
+
+    def revert_masks(self) -> None:
+        self._imager.revert_masks()
+
+    def restore(self, number: int, beam: Record | None, kept: list[tuple[int, int]]) -> None:
+        """Restore field `number` with one beam for all channels, or each channel's.
+
+        The residuals of the planes `kept` (channel, pol) stay as they are, as if they had the common beam: CASA writes
+        that over the largest of a cube's beams when it looks for it (CasaImageBeamSet::getCommonBeam).
+        """
+        casa.plan_transforms(self._threads)
+        with self._beams.replaced(number, {} if beam is None else dict.fromkeys(kept, beam)):
+            self._restorers[number] = self._workshop.restoring_deconvolver(number, beam)
+            self._restorers[number].restore()
+
+    def pbcor(self, number: int) -> None:
+        self._restorers[number].pbcor()
+
+    def residual_planes(self) -> report.MinorSummary:
+        """The summary of a run without iterations, channels counted in the whole cube, without guards."""
+        given = [field.mask for field in self._workshop._config.fields]
+        fullsummary = self._config.iteration.fullsummary
+        found = report.residual_planes(self._workshop.imagenames, given, fullsummary=fullsummary)
+        return {
+            field: {chan + self._slab.first: pols for chan, pols in channels.items() if chan in self._slab.own}
+            for field, channels in found.items()
+        }
+
+    def products(self) -> list[list[str]]:
+        """The suffixes of each field's images."""
+        return [[path.name.removeprefix(Path(name).name) for path, _ in products(name)]
+                for name in self._workshop.imagenames]  # fmt: skip
+
+    def close(self) -> None:
+        """Release the tools; the images stay."""
+        for restorer in self._restorers.values():
+            restorer.close()
+        self._imager.teardown()
+        os.chdir(self._former_directory)
+
+
+def with_absolute_paths(config: PcleanConfig) -> PcleanConfig:
+    """The configuration for a process that works in another directory."""
+
+    def absolute(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(absolute, value))
+        is_path = isinstance(value, str) and value and "[" not in value and Path(value).exists()
+        return str(Path(value).absolute()) if is_path else value
+
+    selections = [dataclasses.replace(entry, vis=absolute(entry.vis)) for entry in config.selections]
+    fields = [
+        dataclasses.replace(field, **{name: absolute(getattr(field, name)) for name in FIELD_PATHS})
+        for field in config.fields
+    ]
+    gridding = dataclasses.replace(
+        config.gridding, vptable=absolute(config.gridding.vptable), cfcache=absolute(config.gridding.cfcache)
+    )
+    return dataclasses.replace(config, selections=tuple(selections), fields=tuple(fields), gridding=gridding)

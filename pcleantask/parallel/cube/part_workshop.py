@@ -1,0 +1,203 @@
+"""The workshop of one part of a cube, in a worker: CASA's parts on a slab of channels."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ... import measurementsets
+from ...config import PcleanConfig
+from ...gridding import makers
+from ...gridding.base import Gridder, WholeCube
+from ...gridding.beam_bands import with_beam_of_cube
+from ...gridding.ducc.products.primary_beam import evaluate_on_threads
+from ...images import planes
+from ...images.assemble import cut_out
+from ...images.products import PRODUCTS, carried_over, products
+from ...imaging import psf_beams
+from ...imaging.cleaners import AnyDeconvolver
+from ...imaging.masking import NumpyAutoMask
+from ...imaging.memory_deconvolver import MemoryDeconvolver
+from ...imaging.workshop import Parts, SerialWorkshop
+from ...toolrecords import Record, ToolRecords
+from ..partition import Slab, shifted
+from .regions import part_of_image, part_of_mask
+from .whole_gridder import NoGridder, copy_channels, is_taken_over
+
+# An image with given coordinates takes the data's frequencies as they are only if its frame is this one
+# (SynthesisParamsImage::buildCoordinateSystem), as CASA does of itself for a cubedata image whose axis it makes.
+FRAMES_OF_PARTS = {"cubedata": "REST"}
+
+
+class PartWorkshop(SerialWorkshop):
+    """CASA's parts on a slab of channels; the images stay where they are made, for the lead to assemble.
+
+    Parameters
+    ----------
+    config : PcleanConfig
+        Of the whole run.
+    slab : Slab
+        The channels.
+    coordinates : list of dict
+        Each field's coordinate system of the whole cube.
+    sources : list of str
+        Each field's image name, under which the whole products of a former run stand.
+    folder : Path
+        Where to make the images; must not be there yet.
+    grids : bool
+        Whether the part grids its channels. Else the whole cube's images stand under the names `sources`, and
+        `take_over` copies from them.
+    """
+
+    is_part = True
+
+    def __init__(
+        self, config: PcleanConfig, slab: Slab, coordinates: list[Record], sources: list[str], folder: Path, *,
+        grids: bool,
+    ) -> None:  # fmt: skip
+        super().__init__(config)
+        self._grids = grids
+        self._slab, self._coordinates, self._sources = slab, coordinates, sources
+        self._folder = folder
+        self.imagenames = tuple(str(folder / f"{number}-{Path(source).name}") for number, source in enumerate(sources))
+        self.has_empty_mask = [False] * len(sources)
+
+    @property
+    def path(self) -> Path:
+        return self._folder
+
+    def open(self) -> None:
+        """Make the folder and work in it, and cut out what the run takes over from a former one.
+
+        CASA keeps weights of cubes in the working directory, under a name that parts would share.
+        """
+        self._folder.mkdir()
+        os.chdir(self._folder)
+        run = self._config.run
+        if not self._grids:
+            self.take_over()
+        elif run.restart:
+            for source, name in zip(self._sources, self.imagenames, strict=True):
+                for path in carried_over(source, calcpsf=run.calcpsf, calcres=run.calcres):
+                    target = name + path.name.removeprefix(Path(source).name)
+                    cut_out(str(path), target, range(self._slab.first, self._slab.last))
+                self.clear_guards(name + ".mask")
+                self.clear_guards(name + ".residual")
+        self._config = dataclasses.replace(
+            self._config, fields=tuple(self._part_of_field(number) for number in range(len(self._sources)))
+        )
+
+    def take_over(self, made: Collection[str] = tuple(PRODUCTS.values())) -> None:
+        """Copy the part's channels of the whole cube's images of some kinds, which are values of PRODUCTS.
+
+        CASA may give the PSF other beams at any major cycle, and they are copied at each.
+        """
+        for source, name in zip(self._sources, self.imagenames, strict=True):
+            for path, kind in products(source):
+                target = name + path.name.removeprefix(Path(source).name)
+                if PRODUCTS[kind] in made and is_taken_over(path, kind):
+                    self._replace(str(path), kind, target)
+                elif kind == "psf":
+                    psf_beams.copy_beams(str(path), range(self._slab.first, self._slab.last), target)
+            self.clear_guards(name + ".mask")
+            self.clear_guards(name + ".residual")
+
+    def _replace(self, source: str, kind: str, target: str) -> None:
+        channels = range(self._slab.first, self._slab.last)
+        if kind == "residual" and planes.is_image(target):  # which the deconvolver has open
+            copy_channels(source, channels, target, 0)
+            return
+        shutil.rmtree(target, ignore_errors=True)
+        cut_out(source, target, channels)
+
+    def _part_of_field(self, number: int) -> Any:
+        """The field with its masks and start models cut to the slab."""
+        field = self._config.fields[number]
+        coordinates = self._coordinates[number]
+        given = [field.mask] if isinstance(field.mask, str) else list(field.mask)
+        masks = [
+            part_of_mask(mask, str(self._folder / f"{number}-given{entry}.mask"), self._slab, coordinates)
+            for entry, mask in enumerate(given)
+            if mask and field.usemask == "user"
+        ]
+        kept = tuple(mask for mask in masks if mask is not None)
+        self.has_empty_mask[number] = bool(masks) and not kept
+        model = field.startmodel
+        if isinstance(model, str) and model:
+            model = part_of_image(model, str(self._folder / f"{number}-start.model"), self._slab, coordinates)
+        return dataclasses.replace(field, mask=kept[0] if len(kept) == 1 else kept or "", startmodel=model)
+
+    def clear_guards(self, path: str) -> None:
+        """Set the guard channels of an image, if it is there, to zero."""
+        if planes.is_image(path):
+            with planes.opened(path) as image:
+                clear(image, self._slab.guards)
+
+    def check_space(self) -> None:
+        """The lead looks at the disk."""
+
+    def check_former_shapes(self) -> None:
+        """The lead looks at the shapes."""
+
+    def _make_records(self) -> ToolRecords:
+        records = super()._make_records()
+        frame = FRAMES_OF_PARTS.get(self._config.fields[0].specmode, self._config.frame.outframe)
+        place = measurementsets.observatory_position(records.selpars[0]["msname"])
+        changes = {"nchan": self._slab.size, "outframe": frame, "obslocation_rec": place}
+        impars = tuple(
+            {**record, **changes, "csys": shifted(whole, self._slab.first)}
+            for record, whole in zip(records.impars, self._coordinates, strict=True)
+        )
+        whole, table = self._coordinates[0], str(self._folder / "whole.vp")
+        gridpars = tuple(with_beam_of_cube(record, whole, self._slab.first, table) for record in records.gridpars)
+        return dataclasses.replace(records, impars=impars, gridpars=gridpars)
+
+    def _make_gridder(self, records: ToolRecords, selpars: tuple[Record, ...] | None = None) -> Gridder:
+        if not self._grids:
+            return NoGridder()
+        guards = frozenset(self._slab.guards)
+        whole = WholeCube(self._coordinates, self._slab.nchan, self._slab.first, guards)
+        return makers(self._config).slab(self._config, records, whole)
+
+    def make_parts(self) -> Parts:
+        self.parts = super().make_parts()
+        for mask in self.parts.masks:
+            if isinstance(mask, NumpyAutoMask):
+                mask.warns = False
+        return self.parts
+
+    def evaluate_pb(self, threads: int) -> None:
+        for number, name in enumerate(self.imagenames):
+            evaluate_on_threads(self._records, number, name, threads)
+
+    def restoring_deconvolver(self, number: int, beam: Record | None) -> AnyDeconvolver:
+        """A new deconvolver, which reads the beams as they now stand, or restores with one beam for all channels."""
+        record = {**self._records.decpars[number], "usemask": "user", "mask": ""}  # CASA refuses to be given .mask anew
+        if beam is not None:
+            parts = (beam[part] for part in ("major", "minor", "positionangle"))
+            record["restoringbeam"] = [f"{part['value']!r}{part['unit']}" for part in parts]
+        cleaner = self.parts.deconvolvers[number]
+        if isinstance(cleaner, MemoryDeconvolver):
+            return MemoryDeconvolver(self.imagenames[number], record, planes=cleaner.kept_planes)
+        return self._make_deconvolver(number, record)
+
+    def publish(self, history: Mapping[str, Any]) -> None:
+        """The lead assembles and publishes."""
+
+    def discard(self) -> None:
+        """The lead removes the folder."""
+
+
+def clear(image: planes.Planes, channels: Any) -> None:
+    """Set planes to zero that aren't."""
+    for chan in channels:
+        for pol in range(image.shape[2]):
+            pixels = image.read_double(pol, chan)
+            if pixels.any():
+                image.write(np.zeros_like(pixels), pol, chan)

@@ -1,0 +1,288 @@
+"""Cubes on a team: every worker images its slab of channels; the loop, with its one iteration control, runs here.
+
+The records that workers report are merged into the ones that the whole cube would give, so that the cube is that of the
+serial run to the last bit. What must be known of the whole cube, its coordinates, sidelobe level, common beams and the
+sum of its mask, is gathered here and handed out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ... import casa, report
+from ...config import PcleanConfig
+from ...cores import usable_threads
+from ...errors import ParameterError
+from ...gridding.data import casacore_memory
+from ...gridding.data.coordinates import image_coordinates
+from ...gridding.data.frames import is_moving
+from ...images import planes
+from ...images.assemble import Part
+from ...images.products import check_shapes
+from ...images.space import check_space
+from ...imaging.psf_beams import largest_beam
+from ...imaging.workshop import Parts
+from ...toolrecords import Record, tool_records
+from ...traits import ENGINES, GRIDDERS
+from ..partition import Slab, guards_needed, refuse_to_split, slabs, spectral_axis
+from ..rows.workshop import has_density
+from ..team_workshop import TeamGridder, TeamMaker, TeamWorkshop
+from .data_frequencies import cube_frequencies, find_coverage
+from .exactness import why_inexact, widest_gap
+from .team_cleaners import TeamDeconvolver, TeamMask
+from .whole_gridder import WholeCubeGridder, drop_cleaned
+from .whole_masks import with_whole_masks
+
+TRIES = 4  # numbers of guard channels with which an exact cut is looked for
+
+
+class CubeWorkshop(TeamWorkshop):
+    """The workshop of a cube that a team images; for the parameters see `TeamWorkshop`."""
+
+    def __init__(self, config: PcleanConfig, make_team: TeamMaker, nworkers: int) -> None:
+        check_splittable(config)
+        super().__init__(config, make_team, nworkers)
+        self.slabs: list[Slab] = []
+        self.names: list[list[str]] = []
+        self.suffixes: list[list[str]] = []
+        self._whole_gridder: WholeCubeGridder | None = None
+
+    def open(self) -> None:
+        """Make the work folders; a former run's products are cut for the parts where they stand."""
+        self._name_products()
+        self._check_former()
+        self.check_space()
+        for folder in self._folders:
+            folder.create()
+
+    def make_parts(self) -> Parts:
+        self._records = tool_records(self._config, self.imagenames)
+        self._start_team(min([self._nworkers, *self._known_channel_counts()]))
+        counts = self._read_coordinates()
+        self.slabs, reason = self._cut(counts[0])
+        self._use_workers(len(self.slabs))
+        if not reason:
+            self._open_parts([field.imagename for field in self._config.fields], counts[0], grid=True)
+            return self._with_cleaners(Parts(TeamCubeGridder(self)))
+        gridder = self._grid_whole(reason)
+        try:
+            self._open_parts(list(self.imagenames), counts[0], grid=False)
+            gridder.set_weighting()
+            return self._with_cleaners(Parts(gridder, self._make_normalizers()))
+        except BaseException:
+            gridder.release()
+            raise
+
+    def _open_parts(self, sources: list[str], nchan: int, *, grid: bool) -> None:
+        """Have the workers open their parts of the cube, which take over what stands under the names `sources`."""
+        with with_whole_masks(self._part_config, self._records.decpars, self.coordinates, nchan, self.path) as config:
+            self.call("open_part", [
+                ("cube", str(self.log_of(rank)), config.to_dict(), dataclasses.astuple(slab), self.coordinates, sources,
+                 str(self.path / f"part{rank}"), grid, usable_threads())
+                for rank, slab in enumerate(self.slabs)
+            ])  # fmt: skip
+        self.names = self.steps("names")
+
+    def _with_cleaners(self, parts: Parts) -> Parts:
+        """Add a deconvolver and a mask for each field, where the run needs them."""
+        if self._config.iteration.niter > 0 or self._config.deconvolution.restoration:
+            for number in range(len(self._config.fields)):
+                deconvolver = TeamDeconvolver(self, number, self._config)
+                parts.deconvolvers.append(deconvolver)
+                parts.masks.append(TeamMask(self, number, self._config, deconvolver))
+        return parts
+
+    def _known_channel_counts(self) -> list[int]:
+        """The numbers of channels that the parameters give; the others are the data's."""
+        shapes = map(self._config.image_shape, self._config.fields)
+        return [shape[3] for shape in shapes if shape[3] is not None]
+
+    def _cut(self, nchan: int) -> tuple[list[Slab], str]:
+        """The parts' channels, and why the cube is to be gridded as a whole: '' where the parts grid theirs."""
+        motions = [is_moving(csys) for csys in self.coordinates]
+        try:
+            found = {moving: find_coverage(self._records, moving=moving) for moving in set(motions)}
+        except ParameterError as error:  # a field moves
+            return slabs(nchan, self._npart), str(error)
+        data = [found[moving] for moving in motions]  # fields of one frame share it
+        axes = [cube_frequencies(csys, nchan) for csys in self.coordinates]
+        interpolation = self._config.gridding.interpolation
+        nguards = max(
+            guards_needed(interpolation, widest_gap(axis, entries) / abs(spectral_axis(csys)["cdelt"]))
+            for axis, entries, csys in zip(axes, data, self.coordinates, strict=True)
+        )
+        if ENGINES[self._config.engine].is_exact_anywhere:
+            return slabs(nchan, self._npart, nguards), ""
+        reason = ""
+        for count in range(nguards, nguards + TRIES):
+            cut = slabs(nchan, self._npart, count)
+            reasons = [
+                why_inexact(axis, cut, entries, interpolation=interpolation, has_densities=self._has_densities)
+                for axis, entries in zip(axes, data, strict=True)
+            ]
+            reason = next(filter(None, reasons), "")
+            if not reason:
+                return cut, ""
+        return slabs(nchan, self._npart), reason
+
+    @property
+    def _has_densities(self) -> bool:
+        """Whether each channel's weights come from a density of its own, over all fields."""
+        weights = self._records.weightpars
+        return has_density(weights) and bool(weights["usecubebriggs"]) and not weights["multifield"]
+
+    def _grid_whole(self, reason: str) -> WholeCubeGridder:
+        """The gridder of the whole cube in this process."""
+        casa.post(f"Gridded in one process, cleaned by {len(self.slabs)} workers: {reason}", "WARN")
+        casacore_memory.forget()  # the times at which `_cut` has looked
+        run = self._config.run
+        for folder in self._folders if run.restart else []:
+            folder.carry_over(calcpsf=run.calcpsf, calcres=run.calcres)
+        records = tool_records(self._part_config, self.imagenames)
+        self._whole_gridder = WholeCubeGridder(self, self._make_gridder(records))
+        return self._whole_gridder
+
+    def call(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Call a method of the workers, each with its own arguments, after they have what the gridder has made."""
+        gridder = self._whole_gridder
+        if gridder is not None and gridder.made and method == "part":
+            made, gridder.made = gridder.made, []
+            super().call("part", [("take_over", made)] * self._npart)
+        return super().call(method, arguments)
+
+    def check_space(self) -> None:
+        pieces = [[names[number] for names in self.names] for number in range(len(self.imagenames))]
+        check_space(self._config, self.imagenames, pieces)
+
+    def share_of(self, rank: int) -> str:
+        slab = self.slabs[rank]
+        return f"channels {slab.start}~{slab.stop - 1}"
+
+    def check_former_shapes(self) -> None:
+        nchan = self.slabs[-1].nchan
+        if self._config.run.restart:
+            for field in self._config.fields:
+                check_shapes(field.imagename, (*field.imsize, self._config.npol, nchan))
+
+    def blank_planes(self) -> list[NDArray[np.bool_]]:
+        return [np.concatenate(parts) for parts in zip(*self.steps("blank_planes"), strict=True)]
+
+    def beyond_beam(self) -> list[bool]:
+        return [all(parts) for parts in zip(*self.steps("beyond_beam"), strict=True)]
+
+    def residual_summary(self) -> dict[str, Any]:
+        found: report.MinorSummary = {}
+        for part in self.steps("residual_planes"):
+            for field, channels in part.items():
+                found.setdefault(field, {}).update(channels)
+        return report.zero_summary(self._config, found)
+
+    def publish(self, history: Mapping[str, Any]) -> None:
+        """Assemble the parts' images, save the model where that is asked for, and publish."""
+        self._assemble()
+        for rank in range(len(self.slabs)):
+            shutil.rmtree(self.path / f"part{rank}")
+        self.save_model()
+        super().publish(history)
+
+    def restoring_record(self, number: int) -> Record:
+        """The record for a deconvolver that restores field `number`."""
+        return self._records.decpars[number]
+
+    def parts_of(self, number: int, suffix: str) -> list[Part]:
+        """The parts' images of one kind, of field `number`."""
+        return [
+            Part(names[number] + suffix, slab.own, slab.start, slab.size)
+            for names, slab in zip(self.names, self.slabs, strict=True)
+        ]
+
+    def _assemble(self) -> None:
+        """Make the whole images, each in one worker, several at once."""
+        jobs = []
+        for number, imagename in enumerate(self.imagenames):
+            drop_cleaned(imagename)  # there only where the whole was gridded
+            for suffix in self.suffixes[number]:
+                if planes.is_image(imagename + suffix):
+                    continue
+                parts = [
+                    (part.path, (part.channels.start, part.channels.stop), part.start, part.size)
+                    for part in self.parts_of(number, suffix)
+                ]
+                jobs.append((imagename + suffix, parts, self.coordinates[number], self.slabs[-1].nchan))
+        for first in range(0, len(jobs), len(self.slabs)):
+            self.call("assemble", jobs[first : first + len(self.slabs)])
+
+    def close_parts(self) -> None:
+        """Let the workers release their tools; what images there are is noted for the assembly."""
+        if self._team is not None and self._team.size:
+            self.suffixes = self.steps("products")[0]
+        super().close_parts()
+
+
+class TeamCubeGridder(TeamGridder):
+    """A Gridder whose calls run on every worker, each on its channels."""
+
+    def __init__(self, workshop: CubeWorkshop) -> None:
+        super().__init__(workshop)
+        self._slabs = workshop.slabs
+        self._nfields = len(workshop.coordinates)
+
+    def set_weighting(self) -> None:
+        """The workers have set them when they opened their parts."""
+
+    def make_psf(self) -> None:
+        self._workshop.steps("make_psf")
+        if len(self._slabs) > 1:
+            for number in range(self._nfields):
+                self._share_largest_beam(number)
+
+    def _share_largest_beam(self, number: int) -> None:
+        """Give planes that have no own beam the largest of the whole cube, as SIImageStore::makeImageBeamSet does."""
+        beams = [row for part in self._workshop.steps("fitted_beams", number) for row in part]
+        lacking = [(chan, pol) for chan, row in enumerate(beams) for pol, beam in enumerate(row) if beam is None]
+        largest = largest_beam(self._workshop.steps("largest_beam", number)) if lacking else None
+        if largest is None:
+            return
+        self._workshop.each_step("set_beams", [
+            (number, [(chan - slab.first, pol) for chan, pol in lacking if slab.first <= chan < slab.last], largest)
+            for slab in self._slabs
+        ])  # fmt: skip
+
+    def make_pb(self) -> None:
+        self._workshop.steps("make_pb")
+
+    def check_pb(self) -> None:
+        self._workshop.steps("check_pb")
+
+
+def check_splittable(config: PcleanConfig) -> None:
+    """Raise NotSplittableError for what can't be split among workers and stay exact."""
+    main, gridding = config.fields[0], config.gridding
+    refuse_to_split({
+        "automaskengine='casa' masks by blocks of channels that it chooses by itself, and they differ in parts of a "
+        "cube; use automaskengine='numpy'": main.usemask == "auto-multithresh" and config.run.automaskengine == "casa",
+        "with veltype='optical' the channels are not regular": config.frame.veltype == "optical",
+        "outlier fields are no cubes, or have other channels": any(not field.is_cube for field in config.fields)
+        or len(_channel_counts(config)) > 1,
+        "psfphasecenter makes the PSF of a mosaic anew": gridding.psfphasecenter != ""
+        and GRIDDERS[main.gridder].joins_pointings,
+        f"gridder={main.gridder!r} fills its cache for the whole cube": GRIDDERS[main.gridder].projects_aperture,
+        "facets are imaged together": gridding.facets > 1,
+        "with nsigma and fastnoise=False the mask of the first channel decides how all noise is measured":
+        config.iteration.nsigma > 0 and not config.masking.fastnoise,
+    })  # fmt: skip
+
+
+def _channel_counts(config: PcleanConfig) -> set[int | None]:
+    """The numbers of channels that the fields have; those of several are looked up where the parameters don't tell."""
+    counts = {config.image_shape(field)[3] for field in config.fields}
+    if len(config.fields) > 1 and None in counts:
+        counts = {count for _, count in image_coordinates(tool_records(config))}
+        casacore_memory.forget()  # the times at which the data were looked at
+    return counts

@@ -1,0 +1,82 @@
+"""One part of the rows of a continuum image, in a worker: it grids them, and knows nothing of the rest."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from ...config import PcleanConfig
+from ...gridding import makers
+from ...measurementsets import observatory_position
+from ...toolrecords import Record, tool_records
+
+
+class RowPart:
+    """Gridding of some rows to partial images, which the lead gathers.
+
+    Parameters
+    ----------
+    config : dict
+        `PcleanConfig.to_dict` of the whole run.
+    rows : list
+        For each MeasurementSet, in order of time, a TaQL expression that picks the part's rows; None where it has none.
+    coordinates : list of dict
+        Each field's coordinate system.
+    names : list of str
+        Each field's partial image name.
+    makes_pb : bool
+        Whether this part is the one that is asked for .pb.
+    """
+
+    def __init__(
+        self,
+        config: dict[str, Any],
+        rows: list[str | None],
+        coordinates: list[Record],
+        names: list[str],
+        makes_pb: bool,
+    ) -> None:
+        Path(names[0]).parent.mkdir(exist_ok=True)
+        parsed = PcleanConfig.from_dict(config)
+        records = tool_records(parsed, tuple(names))
+        selpars = tuple(
+            {**record, "taql": expression}
+            for record, expression in zip(records.selpars, rows, strict=True)
+            if expression is not None
+        )
+        changes = {"startmodel": "", "obslocation_rec": observatory_position(records.selpars[0]["msname"])}
+        impars = tuple(
+            {**record, **changes, "csys": csys} for record, csys in zip(records.impars, coordinates, strict=True)
+        )
+        whole = dataclasses.replace(records, impars=impars)
+        own = dataclasses.replace(whole, selpars=selpars)
+        self._gridder = makers(parsed).rows(parsed, own, whole, makes_pb)
+
+    def set_weighting(self) -> None:
+        """Set the weights by these rows alone."""
+        self._gridder.set_weighting()
+
+    def weight_density(self) -> str:
+        """Where the image of these rows' density is written."""
+        return self._gridder.weight_density()
+
+    def use_density(self, path: str) -> None:
+        """Set the weights by the density of all rows, and its constants."""
+        self._gridder.use_weight_density(path)
+
+    def make_psf(self) -> None:
+        self._gridder.make_psf()
+
+    def make_pb(self) -> None:
+        self._gridder.make_pb()
+
+    def major_cycle(self, last: bool) -> None:
+        self._gridder.major_cycle(last=last)
+
+    def estimate_memory(self) -> float:
+        return self._gridder.estimate_memory()
+
+    def close(self) -> None:
+        """Release the tools; the partial images stay."""
+        self._gridder.close()

@@ -1,0 +1,191 @@
+"""Continuum images on a team: every worker grids its share of the rows; normalization and all the rest are done here.
+
+The partial images are summed in another order than serial gridding sums visibilities, so that images agree with serial
+ones within the rounding of float, not to the last bit.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ... import casa, measurementsets
+from ...config import PcleanConfig
+from ...images.products import products
+from ...imaging.normalizer import Normalizer
+from ...imaging.workshop import Parts
+from ...toolrecords import Record, ToolRecords, tool_records
+from ...traits import ENGINES, GRIDDERS
+from ..defaults import asked_workers
+from ..partition import field_shares, refuse_to_split, row_shares, useful_parts
+from ..team_workshop import TeamGridder, TeamMaker, TeamWorkshop
+
+WITHOUT_DENSITY = ("natural", "radial")  # weighting types
+
+
+class RowsWorkshop(TeamWorkshop):
+    """The workshop of a continuum image whose rows a team grids; for the parameters see `TeamWorkshop`."""
+
+    def __init__(self, config: PcleanConfig, make_team: TeamMaker, nworkers: int) -> None:
+        check_splittable(config)
+        super().__init__(config, make_team, nworkers)
+        self.shares_density = False
+
+    def make_parts(self) -> Parts:
+        self._records = tool_records(self._config, self.imagenames)
+        shares = self._split(self._nworkers)
+        self._shares = shares = self._split(self._start_team(len(shares)))
+        self._read_coordinates(with_model=True)
+        self.part_names = [self._names_of_part(rank) for rank in range(self._npart)]
+        config = self._part_config.to_dict()
+        self.call("open_part", [
+            ("rows", str(self.log_of(rank)), config, share, self.coordinates, names, rank == 0)
+            for rank, (share, names) in enumerate(zip(shares, self.part_names, strict=True))
+        ])  # fmt: skip
+        parts = Parts(TeamRowGridder(self, self._records))
+        parts.gridder.set_weighting()
+        parts.normalizers = [
+            Normalizer(record, [names[number] for names in self.part_names])
+            for number, record in enumerate(self._records.normpars)
+        ]
+        self._add_deconvolvers(parts)
+        return parts
+
+    @property
+    def engine(self) -> str:
+        """Who grids."""
+        return self._config.engine
+
+    def share_of(self, rank: int) -> str:
+        return "rows " + ", ".join(rows or "none" for rows in self._shares[rank])
+
+    def _split(self, nparts: int) -> list[list[str | None]]:
+        """Who grids which rows: with a density for each field, all rows of a field go to one part."""
+        ordered = measurementsets.in_time_order(self._config.selections)
+        fields = [measurementsets.rows_of_fields(selection) for selection in ordered]
+        weights = self._records.weightpars
+        by_field = weights["multifield"] and has_density(weights)
+        counts = [sum(one.values()) for one in fields]
+        if not asked_workers(self._config.run.nworkers):
+            nparts = useful_parts(sum(counts), nparts)
+        shares = field_shares(fields, nparts) if by_field else row_shares(counts, nparts)
+        self.shares_density = has_density(weights) and not by_field and len(shares) > 1
+        return shares
+
+    def _names_of_part(self, rank: int) -> list[str]:
+        """Each field's partial image name."""
+        folder = self.path / f"part{rank}"
+        return [str(folder / f"{number}-{Path(name).name}") for number, name in enumerate(self.imagenames)]
+
+    def publish(self, history: Mapping[str, Any]) -> None:
+        for rank in range(self._npart):
+            shutil.rmtree(self.path / f"part{rank}", ignore_errors=True)
+        self.save_model()
+        super().publish(history)
+
+
+class TeamRowGridder(TeamGridder):
+    """A Gridder whose calls run on every worker, each on its rows."""
+
+    def __init__(self, workshop: RowsWorkshop, records: ToolRecords) -> None:
+        super().__init__(workshop)
+        self._rows, self._records = workshop, records
+
+    def set_weighting(self) -> None:
+        """Set the weights by one density of all rows; densities by field are whole in each part."""
+        are_images = ENGINES[self._rows.engine].has_density_images
+        if are_images or not self._rows.shares_density:  # CASA makes the density on the way
+            self._workshop.steps("set_weighting")
+        if self._rows.shares_density:
+            paths = self._workshop.steps("weight_density")
+            if are_images:
+                paths = sum_densities(paths, self._workshop.path, self._records.weightpars)
+            else:
+                paths = sum_arrays(paths, self._workshop.path)
+            self._workshop.each_step("use_density", [(path,) for path in paths])
+
+    def make_psf(self) -> None:
+        self._workshop.steps("make_psf")
+        for whole, part in zip(self._rows.imagenames, self._rows.part_names[0], strict=True):
+            lay_out(whole, part)
+
+    def make_pb(self) -> None:
+        """The primary beam does not depend on the rows: one worker makes it."""
+        self._workshop.call("part", [("make_pb",)])
+
+    def check_pb(self) -> None:
+        """tclean doesn't check it in parallel, as its image is not there yet."""
+
+
+def lay_out(whole: str, part: str) -> None:
+    """Make the whole image's .psf, .sumwt and .weight, for the parts' to be summed up in them.
+
+    CASA would make them itself, unless it finds a model: then it leaves open whether the image has weights
+    (SIImageStore's constructor for existing images). Weights it doesn't clear before it adds to them (resetImages).
+    """
+    for path, kind in list(products(part)):
+        if kind in ("psf", "sumwt", "weight"):
+            target = whole + path.name.removeprefix(Path(part).name)
+            if not Path(target).exists():
+                shutil.copytree(path, target)
+            if kind == "weight":
+                with casa.opened_image(target) as image:
+                    image.set(0.0)
+
+
+def has_density(weights: Record) -> bool:
+    """Whether the weights depend on how many visibilities there are in a cell of the uv plane."""
+    return weights["type"] not in WITHOUT_DENSITY
+
+
+def sum_densities(paths: Sequence[str], folder: Path, weights: Record) -> list[str]:
+    """Write the sum of the parts' densities to an image for each part, with the constants of all rows' weights.
+
+    CASA keeps with a density which data it is for, and the constant f2 of Briggs' weights, (5 / 10^R)^2 W / sum(g^2)
+    where g is the density and W the sum of weights; it isn't a number where all rows of a part are flagged.
+    """
+    total, scaled = np.zeros(1), 0.0
+    for path in paths:
+        with casa.opened_image(path) as image:
+            density, information = image.getchunk(), image.miscinfo()
+        if density.any():
+            scaled += information["f2"] * np.sum(density**2)
+        total = total + density
+    written = []
+    for rank, path in enumerate(paths):
+        written.append(str(folder / f"density{rank}.im"))
+        shutil.copytree(path, written[-1])
+        with casa.opened_image(written[-1]) as image:
+            image.putchunk(total)
+            if weights["rmode"] == "norm" and total.any():
+                image.setmiscinfo({**image.miscinfo(), "f2": scaled / np.sum(total**2)})
+    return written
+
+
+def sum_arrays(paths: Sequence[str], folder: Path) -> list[str]:
+    """Write the sum of the parts' densities, arrays in files, to one file for all."""
+    target = str(folder / "density.npy")
+    np.save(target, sum(np.load(path) for path in paths))
+    return [target] * len(paths)
+
+
+def check_splittable(config: PcleanConfig) -> None:
+    """Raise NotSplittableError for what CASA can't grid in parts of the rows."""
+    main, gridding = config.fields[0], config.gridding
+    refuse_to_split({
+        "facets are imaged together": gridding.facets > 1,
+        f"gridder={main.gridder!r} fills its cache for all rows; give cfcache a filled one": (
+            GRIDDERS[main.gridder].keeps_cache and not (gridding.cfcache and Path(gridding.cfcache).is_dir())
+        ),
+        "with wprojplanes=-1 the planes depend on all rows; give a number": any(
+            field.wprojplanes < 1 and GRIDDERS[field.gridder].takes_w for field in config.fields
+        )
+        and ENGINES[config.engine].counts_w_planes,
+        "psfphasecenter makes the PSF of a mosaic anew": gridding.psfphasecenter != ""
+        and GRIDDERS[main.gridder].joins_pointings,
+        "an outlier field is a cube": any(field.is_cube for field in config.fields),
+    })  # fmt: skip

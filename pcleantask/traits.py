@@ -1,0 +1,169 @@
+"""What engines, gridders and algorithms do and need: the one table. Nobody else asks for one of them by its name.
+
+A new one is a line here and in what makes it: `gridding.GRIDDERS`, `imaging.memory_deconvolver.MAKERS`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CASA, DUCC, AUTO = "casa", "ducc", "auto"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Who grids.
+
+    Attributes
+    ----------
+    is_exact_anywhere : bool
+        A cube may be cut at any channel: its parts are gridded as the whole is.
+    blanks_guards : bool
+        Residuals of guard channels are left zero.
+    has_own_beams : bool
+        Each plane of each field has a beam of its own, fitted with the cutoff asked for, and keeps it; CASA copies the
+        first polarisation's, takes the cutoff in the main field alone, and writes its beams again.
+    beams_vary_with_threads : bool
+        The last bits of primary beams depend on the number of threads.
+    holds_planes : bool
+        Planes are handed to a minor cycle in memory.
+    has_density_images : bool
+        Densities of visibilities are CASA's images; else arrays.
+    counts_w_planes : bool
+        How many planes in w there are depends on all rows.
+    """
+
+    is_exact_anywhere: bool = False
+    blanks_guards: bool = False
+    has_own_beams: bool = False
+    beams_vary_with_threads: bool = False
+    holds_planes: bool = False
+    has_density_images: bool = False
+    counts_w_planes: bool = False
+
+
+ENGINES: dict[str, Engine] = {
+    CASA: Engine(beams_vary_with_threads=True, has_density_images=True, counts_w_planes=True),
+    DUCC: Engine(is_exact_anywhere=True, blanks_guards=True, has_own_beams=True, holds_planes=True),
+}
+
+
+@dataclass(frozen=True)
+class Gridder:
+    """What the parameter `gridder` chooses.
+
+    Attributes
+    ----------
+    in_ducc : bool
+        engine='ducc' does it.
+    takes_w : bool
+        It takes the term in w; where wprojplanes < 1 CASA finds the number of planes.
+    joins_pointings : bool
+        Mosaics: the primary beam of each pointing is in the gridding.
+    projects_aperture : bool
+        A-projection: convolution by the antennas' aperture functions.
+    keeps_cache : bool
+        Its convolution functions are kept on the disk, in cfcache.
+    weighs_fields : bool
+        It has `mosweight`.
+    has_conjugate_beams : bool
+        It has `conjbeams`, which must be off where each channel's own beam is wanted.
+    corrects_frequency : bool
+        `wbawp` must be on for each channel's own beam.
+    checks_beam : bool
+        tclean looks whether its primary beam ends within the image.
+    shows_beam_spectrum : bool
+        Taylor terms that are divided by its primary beam keep the spectral index of that.
+    lacks_conjugates : bool
+        Taylor terms come near the right spectrum in some major cycles alone, as it has no conjugate beams.
+    is_released : bool
+        The casatools on PyPI have it.
+    """
+
+    in_ducc: bool = False
+    takes_w: bool = False
+    joins_pointings: bool = False
+    projects_aperture: bool = False
+    keeps_cache: bool = False
+    weighs_fields: bool = False
+    has_conjugate_beams: bool = False
+    corrects_frequency: bool = False
+    checks_beam: bool = False
+    shows_beam_spectrum: bool = False
+    lacks_conjugates: bool = False
+    is_released: bool = True
+
+
+_FLAT = Gridder(in_ducc=True)
+_WIDE = Gridder(in_ducc=True, takes_w=True)
+_MOSAIC = Gridder(joins_pointings=True)
+GRIDDERS: dict[str, Gridder] = {
+    "standard": Gridder(in_ducc=True, shows_beam_spectrum=True),
+    "ft": _FLAT,
+    "gridft": _FLAT,
+    "widefield": _WIDE,
+    "wproject": _WIDE,
+    "wprojectft": _WIDE,
+    "mosaic": Gridder(
+        joins_pointings=True,
+        weighs_fields=True,
+        has_conjugate_beams=True,
+        checks_beam=True,
+        shows_beam_spectrum=True,
+        lacks_conjugates=True,
+    ),
+    "ftmosaic": _MOSAIC,
+    "mosaicft": _MOSAIC,
+    "imagemosaic": Gridder(joins_pointings=True, takes_w=True),
+    "awproject": Gridder(
+        projects_aperture=True,
+        keeps_cache=True,
+        has_conjugate_beams=True,
+        corrects_frequency=True,
+        checks_beam=True,
+    ),
+    "awprojectft": Gridder(projects_aperture=True, keeps_cache=True),
+    "awphpg": Gridder(projects_aperture=True, is_released=False),
+    "awp2": Gridder(projects_aperture=True, weighs_fields=True, lacks_conjugates=True),
+}
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """A minor cycle.
+
+    Attributes
+    ----------
+    makes_terms : bool
+        It makes Taylor terms.
+    planes : int
+        Planes in single precision that CASA reckons with, for those that are cleaned in memory; 0 for others.
+    joins_polarisations : bool
+        All polarisations of a channel are cleaned together.
+    """
+
+    makes_terms: bool = False
+    planes: int = 0
+    joins_polarisations: bool = False
+
+    @property
+    def in_memory(self) -> bool:
+        return self.planes > 0
+
+
+ALGORITHMS: dict[str, Algorithm] = {
+    "hogbom": Algorithm(planes=4),
+    "clark": Algorithm(planes=6, joins_polarisations=True),
+    "clarkstokes": Algorithm(planes=6),
+    "clark_exp": Algorithm(),
+    "clarkstokes_exp": Algorithm(),
+    "multiscale": Algorithm(),
+    "mtmfs": Algorithm(makes_terms=True),
+    "mem": Algorithm(),
+    "asp": Algorithm(),
+}
+
+
+def makes_terms(deconvolver: str) -> bool:
+    """Whether an algorithm makes Taylor terms; those of which nothing is known are CASA's affair."""
+    return ALGORITHMS.get(deconvolver, Algorithm()).makes_terms

@@ -1,0 +1,1 @@
+"""Tests of gridding, against direct Fourier sums and against tclean."""

@@ -1,0 +1,1 @@
+"""Tests of the images that engine='ducc' makes."""

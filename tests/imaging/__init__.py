@@ -1,0 +1,1 @@
+"""Tests of the clean loop and its parts."""

@@ -1,0 +1,102 @@
+"""A cube on a team is tclean's to the last bit, with its return dictionary, on any number of workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.agreement import matrix
+from tests.agreement.cases import CUBE, Case
+from tests.agreement.compare import compare_products, compare_saved_models, differences, listing, products
+from tests.agreement.runner import Call, TaskProcess
+from tests.agreement.test_agreement import check_errors, check_meaningful, images_in, prepare
+from tests.parallel.team_cases import CUBES, GO_ON, PARTLY, WHOLE
+
+LIMIT_S = 180.0
+LONG = pytest.mark.long
+imaged_last: list[str] = []  # the data of the case before
+
+
+def compare(
+    case: Case, workers: list[int], oracle: TaskProcess, candidate: TaskProcess, folders: tuple[Path, Path],
+    dataset: Callable[[str], Path], note: matrix.Note | None = None,
+) -> None:  # fmt: skip
+    """Run the case with tclean and with as many workers a call as `workers` says, and compare; 0 is one process."""
+    here, there = folders
+    for folder in folders:
+        prepare(case, folder, dataset)
+    if case.data != imaged_last:  # other data's times and places change the last bits of frequencies in a process
+        oracle.close()
+        candidate.close()
+        imaged_last[:] = case.data
+    expected = oracle.run([Call("tclean", call) for call in case.calls], here, LIMIT_S)
+    parallel = [{"parallel": True, "nworkers": number} if number else {} for number in workers]
+    calls = [Call("pclean", {**call, **case.own, **how}) for call, how in zip(case.calls, parallel, strict=True)]
+    found = candidate.run(calls, there, LIMIT_S)
+    if note is not None:
+        note(expected, found)
+    check_meaningful(case, here, expected)
+    check_errors(case, "pclean", found)
+    problems = list(differences([one.value for one in expected], [one.value for one in found], "returned"))
+    problems += differences(listing(here), listing(there), "files left")
+    for name in images_in(here, case):
+        problems += [f"{name}{line}" for line in compare_products(products(here, name), products(there, name))]
+    for name in case.data:
+        problems += compare_saved_models(here / f"{name}.ms", there / f"{name}.ms")
+    assert not problems, f"{len(problems)} differences:\n" + "\n".join(problems)
+
+
+@pytest.mark.parametrize("case", [pytest.param(row, id=row.name, marks=[LONG] if row.long else []) for row in CUBES])
+def test_two_workers_give_tcleans_cube(
+    case: Case, oracle: TaskProcess, candidate: TaskProcess, folders: tuple[Path, Path],
+    dataset: Callable[[str], Path], record_property: Callable[[str, object], None],
+) -> None:  # fmt: skip
+    note = matrix.noting(record_property, case.name, "2 workers", "same bits", folders[0].parent)
+    compare(case, [2] * len(case.calls), oracle, candidate, folders, dataset, note)
+
+
+@pytest.mark.parametrize("workers", [5, *(pytest.param(number, marks=LONG) for number in (1, 3, 8))])
+@pytest.mark.parametrize("mask", ["", PARTLY], ids=["no mask", "mask in some channels"])
+def test_any_number_of_workers_gives_tcleans_cube(
+    mask: str, workers: int, oracle: TaskProcess, candidate: TaskProcess, folders: tuple[Path, Path],
+    dataset: Callable[[str], Path],
+) -> None:  # fmt: skip
+    case = Case("workers", ({**CUBE, **WHOLE, "mask": mask, "weighting": "briggs"},))
+    compare(case, [workers], oracle, candidate, folders, dataset)
+
+
+BY_NAME = {row.name: row for row in CUBES}
+WHOLE_CUBES = [  # what must be known of the whole cube shows in these
+    "auto-cube-numpy",
+    "auto-cube-slow-noise-numpy",
+    "auto-all-channels",
+    "flagged-common-beam",
+    "cube-nsigma-full",
+    "cube-briggsbwtaper-all-channels",
+    "mosaic-auto",
+    "fewer-channels-than-workers",
+]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("workers", [3, 5])
+@pytest.mark.parametrize("name", WHOLE_CUBES)
+def test_more_workers_give_tcleans_cube(
+    name: str, workers: int, oracle: TaskProcess, candidate: TaskProcess, folders: tuple[Path, Path],
+    dataset: Callable[[str], Path],
+) -> None:  # fmt: skip
+    case = BY_NAME[name]
+    compare(case, [workers] * len(case.calls), oracle, candidate, folders, dataset)
+
+
+@pytest.mark.parametrize("workers", [[0, 2], pytest.param([2, 0], marks=LONG), pytest.param([3, 2], marks=LONG)])
+@pytest.mark.parametrize("mask", ["", pytest.param(PARTLY, marks=LONG)], ids=["no mask", "mask in some channels"])
+def test_a_run_goes_on_with_another_number_of_workers(
+    mask: str, workers: list[int], oracle: TaskProcess, candidate: TaskProcess, folders: tuple[Path, Path],
+    dataset: Callable[[str], Path],
+) -> None:  # fmt: skip
+    first = {**CUBE, **WHOLE, "mask": mask, "niter": 40}
+    case = Case("goes-on", (first, {**first, **GO_ON, "mask": "", "niter": 100}))
+    compare(case, workers, oracle, candidate, folders, dataset)

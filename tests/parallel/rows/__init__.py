@@ -1,0 +1,1 @@
+"""Tests of continuum images by rows."""

@@ -1,0 +1,1 @@
+"""Tests of teams, workers, hubs and MPI."""
