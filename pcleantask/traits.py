@@ -1,6 +1,6 @@
 """What engines, gridders and algorithms do and need: the one table. Nobody else asks for one of them by its name.
 
-A new one is a line here and in what makes it: `gridding.GRIDDERS`, `imaging.memory_deconvolver.MAKERS`.
+A new one is a line here and in what makes it: `gridding.ENGINE_MAKERS`, `imaging.memory_deconvolver.ALGORITHM_MAKERS`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ CASA, DUCC, AUTO = "casa", "ducc", "auto"
 
 
 @dataclass(frozen=True)
-class Engine:
+class EngineTraits:
     """Who grids.
 
     Attributes
@@ -42,14 +42,14 @@ class Engine:
     counts_w_planes: bool = False
 
 
-ENGINES: dict[str, Engine] = {
-    CASA: Engine(beams_vary_with_threads=True, has_density_images=True, counts_w_planes=True),
-    DUCC: Engine(is_exact_anywhere=True, blanks_guards=True, has_own_beams=True, holds_planes=True),
+ENGINES: dict[str, EngineTraits] = {
+    CASA: EngineTraits(beams_vary_with_threads=True, has_density_images=True, counts_w_planes=True),
+    DUCC: EngineTraits(is_exact_anywhere=True, blanks_guards=True, has_own_beams=True, holds_planes=True),
 }
 
 
 @dataclass(frozen=True)
-class Gridder:
+class GridderTraits:
     """What the parameter `gridder` chooses.
 
     Attributes
@@ -94,17 +94,17 @@ class Gridder:
     is_released: bool = True
 
 
-_FLAT = Gridder(in_ducc=True)
-_WIDE = Gridder(in_ducc=True, takes_w=True)
-_MOSAIC = Gridder(joins_pointings=True)
-GRIDDERS: dict[str, Gridder] = {
-    "standard": Gridder(in_ducc=True, shows_beam_spectrum=True),
+_FLAT = GridderTraits(in_ducc=True)
+_WIDE = GridderTraits(in_ducc=True, takes_w=True)
+_MOSAIC = GridderTraits(joins_pointings=True)
+GRIDDERS: dict[str, GridderTraits] = {
+    "standard": GridderTraits(in_ducc=True, shows_beam_spectrum=True),
     "ft": _FLAT,
     "gridft": _FLAT,
     "widefield": _WIDE,
     "wproject": _WIDE,
     "wprojectft": _WIDE,
-    "mosaic": Gridder(
+    "mosaic": GridderTraits(
         joins_pointings=True,
         weighs_fields=True,
         has_conjugate_beams=True,
@@ -114,22 +114,22 @@ GRIDDERS: dict[str, Gridder] = {
     ),
     "ftmosaic": _MOSAIC,
     "mosaicft": _MOSAIC,
-    "imagemosaic": Gridder(joins_pointings=True, takes_w=True),
-    "awproject": Gridder(
+    "imagemosaic": GridderTraits(joins_pointings=True, takes_w=True),
+    "awproject": GridderTraits(
         projects_aperture=True,
         keeps_cache=True,
         has_conjugate_beams=True,
         corrects_frequency=True,
         checks_beam=True,
     ),
-    "awprojectft": Gridder(projects_aperture=True, keeps_cache=True),
-    "awphpg": Gridder(projects_aperture=True, is_released=False),
-    "awp2": Gridder(projects_aperture=True, weighs_fields=True, lacks_conjugates=True),
+    "awprojectft": GridderTraits(projects_aperture=True, keeps_cache=True),
+    "awphpg": GridderTraits(projects_aperture=True, is_released=False),
+    "awp2": GridderTraits(projects_aperture=True, weighs_fields=True, lacks_conjugates=True),
 }
 
 
 @dataclass(frozen=True)
-class Algorithm:
+class AlgorithmTraits:
     """A minor cycle.
 
     Attributes
@@ -151,19 +151,19 @@ class Algorithm:
         return self.planes > 0
 
 
-ALGORITHMS: dict[str, Algorithm] = {
-    "hogbom": Algorithm(planes=4),
-    "clark": Algorithm(planes=6, joins_polarisations=True),
-    "clarkstokes": Algorithm(planes=6),
-    "clark_exp": Algorithm(),
-    "clarkstokes_exp": Algorithm(),
-    "multiscale": Algorithm(),
-    "mtmfs": Algorithm(makes_terms=True),
-    "mem": Algorithm(),
-    "asp": Algorithm(),
+ALGORITHMS: dict[str, AlgorithmTraits] = {
+    "hogbom": AlgorithmTraits(planes=4),
+    "clark": AlgorithmTraits(planes=6, joins_polarisations=True),
+    "clarkstokes": AlgorithmTraits(planes=6),
+    "clark_exp": AlgorithmTraits(),
+    "clarkstokes_exp": AlgorithmTraits(),
+    "multiscale": AlgorithmTraits(),
+    "mtmfs": AlgorithmTraits(makes_terms=True),
+    "mem": AlgorithmTraits(),
+    "asp": AlgorithmTraits(),
 }
 
 
 def makes_terms(deconvolver: str) -> bool:
     """Whether an algorithm makes Taylor terms; those of which nothing is known are CASA's affair."""
-    return ALGORITHMS.get(deconvolver, Algorithm()).makes_terms
+    return ALGORITHMS.get(deconvolver, AlgorithmTraits()).makes_terms

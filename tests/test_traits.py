@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pcleantask import traits
-from pcleantask.gridding import GRIDDERS
-from pcleantask.imaging.memory_deconvolver import MAKERS
+from pcleantask.gridding import ENGINE_MAKERS
+from pcleantask.imaging.memory_deconvolver import ALGORITHM_MAKERS
 from pcleantask.parameters import definitions
 
 PACKAGE = Path(traits.__file__).parent
@@ -46,8 +46,8 @@ def test_table_has_every_choice_of_the_task() -> None:
 
 
 def test_registries_make_what_the_table_has() -> None:
-    assert set(GRIDDERS) == set(traits.ENGINES)
-    assert set(MAKERS) == {name for name, algorithm in traits.ALGORITHMS.items() if algorithm.in_memory}
+    assert set(ENGINE_MAKERS) == set(traits.ENGINES)
+    assert set(ALGORITHM_MAKERS) == {name for name, algorithm in traits.ALGORITHMS.items() if algorithm.in_memory}
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -37,7 +37,7 @@ class Makers:
     saving: Callable[[PcleanConfig, ToolRecords, tuple[Record, ...]], Gridder]
 
 
-GRIDDERS: dict[str, Makers] = {
+ENGINE_MAKERS: dict[str, Makers] = {
     CASA: Makers(
         whole=lambda _, records: CasaGridder(records),
         slab=lambda _, records, whole: make_slab_gridder(records, whole),
@@ -57,4 +57,4 @@ GRIDDERS: dict[str, Makers] = {
 
 def makers(config: PcleanConfig) -> Makers:
     """What makes the gridders of a run's engine."""
-    return GRIDDERS[config.engine]
+    return ENGINE_MAKERS[config.engine]

@@ -25,7 +25,7 @@ NO_MASK = -1.0  # the mask's sum where there is none, or where it is as it was
 
 
 class MemoryDeconvolver:
-    """Deconvolution of one image field with the planes in memory; does what `Deconvolver` does, for MAKERS.
+    """Deconvolution of one image field with the planes in memory; does what `Deconvolver` does, for ALGORITHM_MAKERS.
 
     Masks of the user and of the primary beam, and start models, are CASA's own affair: its tool makes them once.
 
@@ -234,7 +234,7 @@ class MemoryDeconvolver:
         )
 
     def _make_algorithm(self, group: list[Key]) -> Algorithm:
-        return MAKERS[self._algorithm](self._planes, group, whole=self._needs_residual)
+        return ALGORITHM_MAKERS[self._algorithm](self._planes, group, whole=self._needs_residual)
 
     @property
     def _needs_residual(self) -> bool:
@@ -299,7 +299,7 @@ def _clark(field: FieldPlanes, group: list[Key], *, whole: bool) -> Algorithm:
     return ClarkPlanes(residual, model, field.psf.plane(*first), field.mask_of(first), patch)
 
 
-MAKERS: dict[str, Callable[..., Algorithm]] = {"hogbom": _hogbom, "clark": _clark, "clarkstokes": _clark}
+ALGORITHM_MAKERS: dict[str, Callable[..., Algorithm]] = {"hogbom": _hogbom, "clark": _clark, "clarkstokes": _clark}
 
 
 def _planes_of(pixels: Any) -> Any:
