@@ -33,6 +33,7 @@ def run_pclean(parameters: dict[str, Any]) -> float:
 def update_mask(parameters: dict[str, Any]) -> float:
     """Make the automask of the residual on disk, by the engine that the parameters name; its duration [s]."""
     from pcleantask import PcleanConfig, toolrecords
+    from pcleantask.images.store import ImageStore
     from pcleantask.imaging import masking
     from pcleantask.imaging.deconvolver import Deconvolver
 
@@ -40,7 +41,7 @@ def update_mask(parameters: dict[str, Any]) -> float:
     image = config.fields[0]
     record = masking.mask_decpars(config, image, toolrecords.to_casa_decpars(config, image, IMAGENAME, 0))
     deconvolver = Deconvolver(IMAGENAME, record)
-    mask = masking.make_mask(config, image, deconvolver)
+    mask = masking.make_mask(config, image, deconvolver, ImageStore(keeps=False))
     deconvolver.init_record()
     seconds = _timed(lambda: mask.update(iterations=0, threshold_reached=False))
     deconvolver.close()
@@ -50,13 +51,14 @@ def update_mask(parameters: dict[str, Any]) -> float:
 def run_minor_cycle(parameters: dict[str, Any]) -> float:
     """Clean the residual on disk for `niter` iterations with a kind of deconvolver; the duration of the call [s]."""
     from pcleantask import PcleanConfig, toolrecords
+    from pcleantask.images.store import ImageStore
     from pcleantask.imaging.cleaners import make_deconvolver
     from pcleantask.imaging.iteration import IterationControl
 
     kind = parameters.pop("kind")
     config = PcleanConfig.from_parameters(**parameters)
     decpars = toolrecords.to_casa_decpars(config, config.fields[0], IMAGENAME, 0)
-    deconvolver = make_deconvolver(kind, IMAGENAME, decpars)
+    deconvolver = make_deconvolver(IMAGENAME, decpars, ImageStore(), in_memory=kind == "memory")
     control = IterationControl(toolrecords.to_casa_iterpars(config, (IMAGENAME,)))
     deconvolver.init_record()
     deconvolver.setup_mask()

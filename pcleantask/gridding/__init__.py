@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..config import PcleanConfig
+from ..images.store import ImageStore
 from ..toolrecords import Record, ToolRecords
 from ..traits import CASA, DUCC
 from .base import Gridder, RowGridder, WholeCube
@@ -22,35 +23,38 @@ class Makers:
     Attributes
     ----------
     whole : callable
-        (config, records): of a whole image.
+        (config, records, images): of a whole image.
     slab : callable
-        (config, records, whole cube): of some channels of a cube.
+        (config, records, images, whole cube): of some channels of a cube.
     rows : callable
-        (config, records of some rows, those of all, whether it makes .pb): of a part of a continuum image's rows.
+        (config, records of some rows, images, records of all rows, whether it makes .pb): of a part of a continuum
+        image's rows.
     saving : callable
-        (config, records, selections): saves the models that are on the disk, and reads nothing.
+        (config, records, selections, images): saves the models that are on the disk, and reads nothing.
     """
 
-    whole: Callable[[PcleanConfig, ToolRecords], Gridder]
-    slab: Callable[[PcleanConfig, ToolRecords, WholeCube], Gridder]
-    rows: Callable[[PcleanConfig, ToolRecords, ToolRecords, bool], RowGridder]
-    saving: Callable[[PcleanConfig, ToolRecords, tuple[Record, ...]], Gridder]
+    whole: Callable[[PcleanConfig, ToolRecords, ImageStore], Gridder]
+    slab: Callable[[PcleanConfig, ToolRecords, ImageStore, WholeCube], Gridder]
+    rows: Callable[[PcleanConfig, ToolRecords, ImageStore, ToolRecords, bool], RowGridder]
+    saving: Callable[[PcleanConfig, ToolRecords, tuple[Record, ...], ImageStore], Gridder]
 
 
 ENGINE_MAKERS: dict[str, Makers] = {
     CASA: Makers(
-        whole=lambda _, records: CasaGridder(records),
-        slab=lambda _, records, whole: make_slab_gridder(records, whole),
-        rows=lambda _, records, all_rows, __: CasaRowGridder(records, all_rows),
-        saving=lambda _, records, selpars: CasaGridder(records, selpars),
+        whole=lambda _, records, store: CasaGridder(records, store=store),
+        slab=lambda _, records, store, whole: make_slab_gridder(records, whole, store),
+        rows=lambda _, records, store, all_rows, __: CasaRowGridder(records, all_rows, store),
+        saving=lambda _, records, selpars, store: CasaGridder(records, selpars, store),
     ),
     DUCC: Makers(
         whole=DuccGridder,
-        slab=lambda config, records, whole: DuccGridder(config, records, whole=whole),
-        rows=lambda config, records, all_rows, makes_pb: DuccGridder(
-            config, records, makes_pb=makes_pb, beam_selpars=all_rows.selpars
+        slab=DuccGridder,
+        rows=lambda config, records, store, all_rows, makes_pb: DuccGridder(
+            config, records, store, makes_pb=makes_pb, beam_selpars=all_rows.selpars
         ),
-        saving=lambda config, records, selpars: DuccGridder(config, for_saving(records, selpars), reads=False),
+        saving=lambda config, records, selpars, store: DuccGridder(
+            config, for_saving(records, selpars), store, reads=False
+        ),
     ),
 }
 

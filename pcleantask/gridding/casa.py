@@ -10,9 +10,9 @@ import numpy as np
 
 from .. import casa
 from ..errors import ImagingError, ParameterError
-from ..images.cached import settle_all
 from ..images.finite import channels_not_finite
 from ..images.planes import is_image
+from ..images.store import ImageStore
 from ..toolrecords import Record, ToolRecords
 from ..traits import GRIDDERS, makes_terms
 
@@ -30,6 +30,8 @@ class CasaGridder:
         (initializeImagers, setWeighting).
     selpars : sequence of dict, optional
         Selections in place of the records' own, as for saving the model after the loop.
+    store : ImageStore, optional
+        The images of the run, where others have them in memory.
 
     Raises
     ------
@@ -37,13 +39,14 @@ class CasaGridder:
         The tool refuses a selection or an image definition; the message is CASA's.
     """
 
-    def __init__(self, records: ToolRecords, selpars: tuple[Record, ...] | None = None) -> None:
-        self._records = records
+    def __init__(
+        self, records: ToolRecords, selpars: tuple[Record, ...] | None = None, store: ImageStore | None = None
+    ) -> None:
+        self._records, self._store = records, store or ImageStore(keeps=False)
         self._has_warned = False
-        settle_all()  # models on the disk are read from now on
         self._tool: Any = casa.load().synthesisimager()
         try:
-            with casa.working_on("selecting the data and defining the images"):
+            with self._store.on_disk("selecting the data and defining the images"):
                 for record in selpars or records.selpars:
                     self._tool.selectdata(record)
                 for impars, gridpars in zip(records.impars, records.gridpars, strict=True):
@@ -78,7 +81,7 @@ class CasaGridder:
 
     def make_psf(self) -> None:
         self._check_data()
-        with casa.working_on("making the PSF"):
+        with self._store.on_disk("making the PSF"):
             self._tool.makepsf()
         self._warn_unless_finite("sumwt")
 
@@ -88,7 +91,7 @@ class CasaGridder:
             "stand" in self._records.gridpars[0]["gridder"] and "cube" in self._records.impars[0]["specmode"]
         )
         if not made_with_psf:
-            with casa.working_on("making the primary beam"):
+            with self._store.on_disk("making the primary beam"):
                 self._tool.makepb()
 
     def check_pb(self) -> None:
@@ -105,8 +108,7 @@ class CasaGridder:
 
     def major_cycle(self, *, last: bool) -> None:
         self._check_data()
-        settle_all()
-        with casa.working_on("running a major cycle"):
+        with self._store.on_disk("running a major cycle"):
             self._tool.executemajorcycle(controls={"lastcycle": last, "usemask": self._records.decpars[0]["usemask"]})
         self._warn_unless_finite("residual")
 
@@ -125,7 +127,7 @@ class CasaGridder:
                 )
 
     def predict(self, *, tuned: bool = False) -> None:
-        with casa.working_on("predicting the model visibilities"):
+        with self._store.on_disk("predicting the model visibilities"):
             if tuned:
                 self._tool.tuneselectdata()
             self._tool.predictmodel()

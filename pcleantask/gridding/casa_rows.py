@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..images.store import ImageStore
 from ..toolrecords import ToolRecords
 from ..traits import GRIDDERS
 from .casa import CasaGridder
@@ -17,10 +18,12 @@ class CasaRowGridder(CasaGridder):
         Of the part.
     whole : ToolRecords
         Of all rows, with the part's images.
+    store : ImageStore
+        The part's images.
     """
 
-    def __init__(self, records: ToolRecords, whole: ToolRecords) -> None:
-        super().__init__(records)
+    def __init__(self, records: ToolRecords, whole: ToolRecords, store: ImageStore) -> None:
+        super().__init__(records, store=store)
         self._whole = whole
 
     def make_pb(self) -> None:

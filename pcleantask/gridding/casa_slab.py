@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from .. import casa
 from ..errors import ImagingError
+from ..images.store import ImageStore
 from ..toolrecords import Record, ToolRecords
 from .base import WholeCube
 from .casa import CasaGridder
@@ -33,10 +34,12 @@ class WholeBandGridder(CasaGridder):
         Each field's coordinate system of the whole cube.
     nchan : int
         Number of the whole cube's channels.
+    store : ImageStore
+        The part's images.
     """
 
-    def __init__(self, records: ToolRecords, coordinates: Sequence[Record], nchan: int) -> None:
-        super().__init__(records)
+    def __init__(self, records: ToolRecords, coordinates: Sequence[Record], nchan: int, store: ImageStore) -> None:
+        super().__init__(records, store=store)
         areas = [nx * ny for nx, ny in (record["imsize"] for record in records.impars)]
         self._largest = areas.index(max(areas))
         self._whole: Record = {"csys": coordinates[self._largest], "nchan": nchan}
@@ -60,8 +63,8 @@ class WholeBandGridder(CasaGridder):
         raise ImagingError("CASA has made an image that is only to tell it of a cube's band; use parallel=False")
 
 
-def make_slab_gridder(records: ToolRecords, whole: WholeCube) -> CasaGridder:
+def make_slab_gridder(records: ToolRecords, whole: WholeCube, store: ImageStore) -> CasaGridder:
     """The gridder of a slab: where the weights depend on the whole cube's bandwidth, one that knows it."""
     if records.weightpars["rmode"] == "bwtaper":
-        return WholeBandGridder(records, whole.coordinates, whole.nchan)
-    return CasaGridder(records)
+        return WholeBandGridder(records, whole.coordinates, whole.nchan, store)
+    return CasaGridder(records, store=store)

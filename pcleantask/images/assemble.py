@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from .. import casa
+from .information import MISCINFO
 from .products import is_gridded
-from .writing import MISCINFO
 
 BEAMS = "perplanebeams"
 UNITS = "units"  # keyword of an image's table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..config import PcleanConfig
+from ..images.store import ImageStore
 from ..sections import ImageField
 from ..toolrecords import Record
 from ..traits import ALGORITHMS, ENGINES
@@ -22,6 +23,6 @@ def is_in_memory(config: PcleanConfig, field: ImageField) -> bool:
     return ENGINES[config.engine].holds_planes and ALGORITHMS[field.deconvolver].in_memory and can_mask
 
 
-def make_deconvolver(imagename: str, decpars: Record, *, in_memory: bool) -> AnyDeconvolver:
+def make_deconvolver(imagename: str, decpars: Record, store: ImageStore, *, in_memory: bool) -> AnyDeconvolver:
     """A deconvolver from the record of `masking.mask_decpars`."""
-    return (MemoryDeconvolver if in_memory else Deconvolver)(imagename, decpars)
+    return (MemoryDeconvolver if in_memory else Deconvolver)(imagename, decpars, store=store)

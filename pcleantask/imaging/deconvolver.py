@@ -7,9 +7,9 @@ from typing import Any
 from .. import casa, report
 from ..errors import MissingInputError, ParameterError
 from ..images.planes import is_image
+from ..images.store import ImageStore
 from ..toolrecords import Record, checked_record
 from ..traits import makes_terms
-from .field_planes import FieldPlanes
 from .iteration import IterationControl
 
 
@@ -25,13 +25,13 @@ class Deconvolver:
         beside `iterpars`.
     iterpars : dict, optional
         The record of `toolrecords.to_casa_iterpars`: makes the object able to `clean` alone.
+    store : ImageStore, optional
+        The images of the run, where others have them in memory.
 
     Attributes
     ----------
     sidelobe_level : float
         The PSF's highest sidelobe over all planes, relative to its peak, as `init_record` has found it.
-    kept_planes : None
-        No planes are kept in memory.
     leaves_residual : bool
         False: a minor cycle brings .residual up to date, as well as it can without visibilities.
 
@@ -43,15 +43,22 @@ class Deconvolver:
         CASA refuses a parameter or an image; the message is CASA's.
     """
 
-    def __init__(self, imagename: str, decpars: Record | None = None, iterpars: Record | None = None) -> None:
+    def __init__(
+        self,
+        imagename: str,
+        decpars: Record | None = None,
+        iterpars: Record | None = None,
+        *,
+        store: ImageStore | None = None,
+    ) -> None:
         decpars = checked_record("decpars", decpars, "deconvolver")
         if iterpars is not None:
             checked_record("iterpars", iterpars, "niter")
         self.imagename = imagename
         self.sidelobe_level = 0.0
         self.leaves_residual = False
-        self.kept_planes: FieldPlanes | None = None
         self._iterpars = iterpars
+        self._store = store or ImageStore(keeps=False)
         self._term = ".tt0" if makes_terms(decpars["deconvolver"]) else ""
         self._suffixes_needed = _suffixes_needed(decpars)
         self._given_mask = decpars.get("mask", "")
@@ -61,7 +68,7 @@ class Deconvolver:
         if iterpars is not None:
             record["noRequireSumwt"] = True
         try:
-            with casa.working_on("setting up the deconvolver"):
+            with self._store.on_disk("setting up the deconvolver"):
                 self._tool.setupdeconvolution(decpars=record)
         except BaseException:
             self.close()
@@ -72,29 +79,29 @@ class Deconvolver:
 
         Must be called before each `setup_mask` and `minor_cycle`.
         """
-        with casa.working_on("reading the residual"):
+        with self._store.on_disk("reading the residual"):
             record = self._tool.initminorcycle()
         self.sidelobe_level = float(record["maxpsfsidelobe"])
         return record
 
     def setup_mask(self) -> None:
         """Write .mask as `usemask` says: from the user's masks, the primary beam, or CASA's auto-multithresh."""
-        with casa.working_on("making the mask"):
+        with self._store.on_disk("making the mask"):
             self._tool.setupmask()
 
     def minor_cycle(self, controls: Record) -> Record:
         """Clean .residual within .mask, add to .model, and return the record for `IterationControl.end_minor_cycle`."""
-        with casa.working_on("running a minor cycle"):
+        with self._store.on_disk("running a minor cycle"):
             return self._tool.executeminorcycle(iterbotrecord=dict(controls))
 
     def check_beam(self) -> None:
         """Raise ImagingError where the common restoring beam is infinite."""
-        with casa.working_on("checking the restoring beam"):
+        with self._store.on_disk("checking the restoring beam"):
             self._tool.checkrestoringbeam()
 
     def restore(self) -> None:
         """Write .image: the model convolved with the restoring beam, plus the residual."""
-        with casa.working_on("restoring the image"):
+        with self._store.on_disk("restoring the image"):
             self._tool.restore()
 
     def pbcor(self) -> None:
@@ -110,7 +117,7 @@ class Deconvolver:
                 f"Deconvolver.pbcor needs {self.imagename}.image{self._term}, which can't be found, or is no image: "
                 f"call restore first"
             )
-        with casa.working_on("correcting for the primary beam"):
+        with self._store.on_disk("correcting for the primary beam"):
             self._tool.pbcor()
 
     def estimate_memory(self, imsize: tuple[int, int]) -> float:

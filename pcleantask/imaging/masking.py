@@ -17,14 +17,12 @@ from .. import casa
 from ..config import PcleanConfig
 from ..cores import usable_threads
 from ..images import planes
-from ..images.cached import Key
+from ..images.store import ImageStore, Key, Pixels
 from ..sections import ImageField
 from ..toolrecords import Record
-from . import mask_planes
 from .automask import AutoMaskConfig, AutoMaskState, BeamInfo, automask_channel
 from .beam import Beam, mask_blocks
-from .field_planes import FieldPlanes
-from .mask_planes import MaskChannel, MaskPlanes
+from .mask_planes import MaskChannel, MaskImages, unpacked
 from .robust import Plane, robust_rms
 
 PLANES_A_THREAD = 4  # channels that are in memory for each thread that finds masks
@@ -44,10 +42,6 @@ class Masked(Protocol):
 
     imagename: str
     sidelobe_level: float
-
-    @property
-    def kept_planes(self) -> FieldPlanes | None:
-        """The planes of the images, where the deconvolver keeps them in memory."""
 
     def setup_mask(self) -> None:
         """Write .mask as `usemask` says, where it is not there yet or CASA's automask makes it."""
@@ -149,8 +143,8 @@ class NumpyAutoMask:
         Whether a warning is posted where no emission is found.
     """
 
-    def __init__(self, deconvolver: Masked, config: PcleanConfig, field: ImageField) -> None:
-        self._deconvolver = deconvolver
+    def __init__(self, deconvolver: Masked, config: PcleanConfig, field: ImageField, store: ImageStore) -> None:
+        self._deconvolver, self._store = deconvolver, store
         masking = config.masking
         names = AutoMaskConfig.__dataclass_fields__
         self._config = AutoMaskConfig(**{name: getattr(masking, name) for name in names})
@@ -175,26 +169,22 @@ class NumpyAutoMask:
         if not self._skip:
             self._found = not is_new
         self._make_casa_mask()
-        name, kept = self._deconvolver.imagename, self._deconvolver.kept_planes
-        with (
-            casa.working_on("updating the automask"),
-            mask_planes.opened(name, kept, term=self._term, wants_pb=self._wants_pb()) as images,
-            ThreadPoolExecutor(usable_threads()) as pool,
-        ):
+        images = self._images()
+        with casa.working_on("updating the automask"), ThreadPoolExecutor(usable_threads()) as pool:
             if not self._skip:
                 self._set_up()
             if full_blocks is None:
-                full_blocks = [] if is_new else self._full_blocks(images)
+                full_blocks = [] if is_new else self.find_full_blocks()
             for number, block in enumerate(self.blocks):
                 find = functools.partial(
                     self._find_masks, self._beam_info(block.beam), iterations, threshold_reached, number in full_blocks
                 )
                 for batch in self._batches(block):
-                    channels = [MaskChannel(images, chan, is_new=is_new) for chan in batch]
-                    changes: dict[Key, Plane] = {}
+                    channels = images.channels(batch, is_new=is_new)
+                    changes: dict[Key, Pixels] = {}
                     for channel, found in zip(channels, pool.map(find, channels), strict=True):
                         changes.update(self._note(channel, *found))
-                    images.write(changes)
+                    images.mask.put(changes)
         if is_new and not self._found and self.warns:
             self._warn_of_empty_mask()
 
@@ -218,30 +208,22 @@ class NumpyAutoMask:
         ]
         casa.post(f"The automask has found no emission in any channel. {'; '.join(advice)}", "WARN")
 
+    def _images(self) -> MaskImages:
+        wants_pb = (self._pbmask > 0 or self._nsigma > 0) and planes.is_image(self._path("pb"))
+        pb = self._store.image(self._path("pb")) if wants_pb else None
+        return MaskImages(self._store.image(self._path("residual")), self._store.image(self._path("mask")), pb)
+
     def _is_blank(self) -> bool:
         """Whether there is no .mask yet, or an empty one, which CASA's deconvolver would take for none and fill."""
-        path = self._path("mask")
-        if not planes.is_image(path):
-            return True
-        with planes.opened(path) as mask:
-            _, _, npol, nchan = mask.shape
-            return not any(mask.read(pol, chan).any() for chan in range(nchan) for pol in range(npol))
-
-    def _wants_pb(self) -> bool:
-        return (self._pbmask > 0 or self._nsigma > 0) and planes.is_image(self._path("pb"))
+        mask = self._images().mask
+        return not (mask.exists() and any(mask.plane(*key).any() for key in mask.keys))
 
     def find_full_blocks(self) -> list[int]:
         """CASA's quirk: where a block's first plane is masked all over, none of the block's masks counts as one."""
-        if not planes.is_image(self._path("mask")):
+        mask = self._images().mask
+        if self._config.fastnoise or not mask.exists():
             return []
-        name, kept = self._deconvolver.imagename, self._deconvolver.kept_planes
-        with mask_planes.opened(name, kept, term=self._term, wants_pb=False) as images:
-            return self._full_blocks(images)
-
-    def _full_blocks(self, images: MaskPlanes) -> list[int]:
-        if self._config.fastnoise:
-            return []
-        return [number for number, block in enumerate(self.blocks) if images.mask(0, block.start).all()]
+        return [number for number, block in enumerate(self.blocks) if (mask.plane(block.start, 0) > 0).all()]
 
     def _batches(self, block: ChannelBlock) -> Iterator[list[int]]:
         """The block's channels whose masks are not final, as many at once as are worked on with little memory."""
@@ -288,7 +270,7 @@ class NumpyAutoMask:
         )
         return new, states
 
-    def _note(self, channel: MaskChannel, masks: list[Plane], states: list[AutoMaskState]) -> dict[Key, Plane]:
+    def _note(self, channel: MaskChannel, masks: list[Plane], states: list[AutoMaskState]) -> dict[Key, Pixels]:
         """Remember what came of a channel; the masks to write."""
         self._skip[channel.number] = states[0].skip
         thresholds = [state.thresholds for state in states if state.thresholds is not None]
@@ -297,8 +279,8 @@ class NumpyAutoMask:
         self._has_run = True
         changes = channel.changes(masks)
         if self._former is not None:
-            for pol, chan in changes:
-                self._former.setdefault((pol, chan), channel.former[pol])
+            for chan, pol in changes:
+                self._former.setdefault((chan, pol), channel.former[pol])
         return changes
 
     def _nsigma_statistics(self, channel: MaskChannel, pol: int) -> tuple[float, float]:
@@ -312,19 +294,12 @@ class NumpyAutoMask:
     def revert(self) -> None:
         if self._former is None:
             return
-        name, kept = self._deconvolver.imagename, self._deconvolver.kept_planes
-        with mask_planes.opened(name, kept, term=self._term, wants_pb=False) as images:
-            shape = images.shape[:2]
-            former = list(self._former.items())
-            for first in range(0, len(former), PLANES_AT_ONCE):
-                images.write({key: _unpacked(bits, shape) for key, bits in former[first : first + PLANES_AT_ONCE]})
+        mask = self._images().mask
+        former = list(self._former.items())
+        for first in range(0, len(former), PLANES_AT_ONCE):
+            mask.put({key: unpacked(bits, mask.shape[:2]) for key, bits in former[first : first + PLANES_AT_ONCE]})
         self._former = None
         _tell_of_revert(self._deconvolver)
-
-
-def _unpacked(bits: np.ndarray, shape: tuple[int, int]) -> Plane:
-    """A mask of the channel's that was, of `MaskChannel.former`."""
-    return np.unpackbits(bits, count=shape[0] * shape[1]).astype(np.float32).reshape(shape, order="F")
 
 
 EMPTY_MASK_WARNINGS = ("No regions found by automasking", "threshold to mask, but no emission was found")
@@ -352,10 +327,10 @@ def mask_decpars(config: PcleanConfig, field: ImageField, decpars: Record) -> Re
     return {**decpars, "usemask": "user", "mask": ""}
 
 
-def make_mask(config: PcleanConfig, field: ImageField, deconvolver: Masked) -> Mask:
+def make_mask(config: PcleanConfig, field: ImageField, deconvolver: Masked, store: ImageStore) -> Mask:
     """The mask that `usemask` and `automaskengine` ask for, on a deconvolver made with `mask_decpars`."""
     if _by_numpy(config, field):
-        return NumpyAutoMask(deconvolver, config, field)
+        return NumpyAutoMask(deconvolver, config, field, store)
     return CasaAutoMask(deconvolver) if field.usemask == "auto-multithresh" else CasaMask(deconvolver)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -9,14 +10,15 @@ import numpy as np
 
 from ..cores import usable_threads
 from ..errors import ImagingError
-from ..images.cached import Key, Pixels, file_stamp, make_product
+from ..images.making import make_product
 from ..images.planes import opened
+from ..images.store import ImageStore, Key, Pixels
 from ..toolrecords import Record
 from ..traits import ALGORITHMS
 from .beam import mask_blocks
 from .clark import ClarkPlanes, patch_size
 from .deconvolver import Deconvolver
-from .field_planes import FieldPlanes, peak_of
+from .field_statistics import FieldStatistics, peak_of
 from .hogbom import HogbomPlane
 from .minor_cycle import Algorithm, Controls, MinorCycle, Target, merged_record
 from .restoration import correct_for_pb, restore
@@ -37,21 +39,19 @@ class MemoryDeconvolver:
         The record of `toolrecords.to_casa_decpars`; `imagename` in it is overwritten.
     keeps_residual : bool
         Whether a minor cycle is to leave its residual in .residual; where a major cycle makes it anew nobody needs it.
-    planes : FieldPlanes, optional
-        Those that another deconvolver of these images keeps.
+    store : ImageStore, optional
+        The images of the run; by default one that keeps nothing in memory.
 
     Attributes
     ----------
     sidelobe_level : float
         The PSF's highest sidelobe over all planes, relative to its peak, as `init_record` has found it.
-    kept_planes : FieldPlanes
-        The planes.
     leaves_residual : bool
         Whether a minor cycle leaves .residual as it was: not with `keeps_residual`.
     """
 
     def __init__(
-        self, imagename: str, decpars: Record, *, keeps_residual: bool = False, planes: FieldPlanes | None = None
+        self, imagename: str, decpars: Record, *, keeps_residual: bool = False, store: ImageStore | None = None
     ) -> None:
         self.imagename = imagename
         self.sidelobe_level = 0.0
@@ -60,20 +60,21 @@ class MemoryDeconvolver:
         self._fullsummary = bool(decpars.get("fullsummary", False))
         self._nsigma = float(decpars.get("nsigma", 0.0))
         self.leaves_residual = not keeps_residual
-        self._planes = self.kept_planes = planes or FieldPlanes(imagename)
+        self._store = store or ImageStore(keeps=False)
+        self._field = FieldStatistics(imagename, self._store)
         self._masksum = NO_MASK
         self._has_mask = False
         self._controls: Controls | None = None
         self._rms: dict[Key, float] = {}
         self._iterations = 0
-        self._cleaned: object = None  # the stamp of .residual in the last minor cycle
+        self._cleaned = -1  # the version of .residual that the last minor cycle has cleaned
         self._peak_unmasked = 0.0
 
     def init_record(self) -> Record:
         """Peak residual, sidelobe level and mask sum, as CASA's initminorcycle gives them; no empty `summaryminor`."""
+        self._store.look()
         self._add_start_model()
-        field = self._planes
-        field.refresh()
+        field = self._field
         masksum = self._sum_mask()
         self._peak_unmasked = max(field.peak(key) for key in field.keys)
         peak = max(field.peak(key, masked=True) for key in field.keys) if masksum > 0 else self._peak_unmasked
@@ -95,7 +96,7 @@ class MemoryDeconvolver:
         }
 
     def _sum_mask(self) -> float:
-        field = self._planes
+        field = self._field
         return float(np.float32(sum(map(field.mask_sum, field.keys)))) if field.mask.exists() else NO_MASK
 
     def _nsigma_threshold(self) -> float:
@@ -103,17 +104,17 @@ class MemoryDeconvolver:
         if self._nsigma <= 0:
             return 0.0
         if self._iterations > 0 or not self._rms:
-            self._rms = self._measure_rms(self._planes.keys)
+            self._rms = self._measure_rms(self._field.keys)
         return float(np.float32(self._nsigma) * np.float32(max(self._rms.values())))
 
     def _measure_rms(self, keys: list[Key]) -> dict[Key, float]:
         pbmask, fastnoise = self._decpars["pbmask"], self._decpars["fastnoise"]
-        return self._planes.robust_rms(keys, pbmask, fastnoise=fastnoise)
+        return self._field.robust_rms(keys, pbmask, fastnoise=fastnoise)
 
     def _add_start_model(self) -> None:
         """Let CASA make .model of the start model, once."""
         if self._decpars.get("startmodel"):
-            deconvolver = Deconvolver(self.imagename, self._decpars)
+            deconvolver = Deconvolver(self.imagename, self._decpars, store=self._store)
             deconvolver.init_record()
             deconvolver.close()
             self._decpars["startmodel"] = ""
@@ -127,12 +128,12 @@ class MemoryDeconvolver:
             return
         self._has_mask = True
         if self._wants_no_mask:
-            field = self._planes
-            if not field.mask.exists():
+            mask = self._field.mask
+            if not mask.exists():
                 make_product(self.imagename, "mask", fill=1.0)
-                field.fill_mask(1.0)
+                mask.fill(1.0)
             return
-        deconvolver = Deconvolver(self.imagename, self._decpars)
+        deconvolver = Deconvolver(self.imagename, self._decpars, store=self._store)
         deconvolver.init_record()
         deconvolver.setup_mask()
         deconvolver.close()
@@ -140,8 +141,9 @@ class MemoryDeconvolver:
     def _make_blank_mask(self) -> None:
         """CASA's quirk: its slow noise statistics make an empty .mask where there is none, and it stays empty."""
         is_slow = self._nsigma > 0 and not self._decpars["fastnoise"]
-        if is_slow and self._wants_no_mask and not self._planes.mask.exists():
+        if is_slow and self._wants_no_mask and not self._field.mask.exists():
             make_product(self.imagename, "mask")
+            self._field.mask.fill(0.0)
 
     @property
     def _wants_no_mask(self) -> bool:
@@ -153,34 +155,29 @@ class MemoryDeconvolver:
     def minor_cycle(self, controls: Record) -> Record:
         """Clean within .mask, add to .model, and return the record for `IterationControl.end_minor_cycle`."""
         self._controls = Controls.from_record(controls)
-        field = self._planes
-        field.refresh()
+        self._store.look()
         self._check_residual()
         self._need_model()
-        nx, ny, _, nchan = field.residual.shape
+        residual = self._field.residual
+        nx, ny, _, nchan = residual.shape
         blocks = mask_blocks(nx, ny, nchan) if nchan > 1 else [(0, 1)]
         cycles = [self._clean_block(range(*block)) for block in blocks]
         record = merged_record(cycles, summary_rows=self._controls.summary_rows, nchan=nchan)
-        if record["iterdone"]:
-            field.forget_residual()
+        if record["iterdone"] and self.leaves_residual:
+            residual.drop()  # algorithms work in its planes
         self._iterations += record["iterdone"]
-        self._cleaned = self._residual_stamp() if record["iterdone"] else None
+        self._cleaned = residual.version if record["iterdone"] else -1
         return record if nchan > 1 else {**record, "peakresidualnomask": self._peak_unmasked}
 
     def _check_residual(self) -> None:
         """Raise ImagingError where .residual is what the minor cycle before has cleaned already."""
-        if self.leaves_residual and self._residual_stamp() == self._cleaned:
+        if self.leaves_residual and self._field.residual.version == self._cleaned:
             raise ImagingError("a minor cycle in memory leaves .residual as it is; run a major cycle before the next")
-
-    def _residual_stamp(self) -> object:
-        """What changes when a major cycle makes .residual anew."""
-        residual = self._planes.residual
-        return file_stamp(residual.path), residual.kept_back
 
     def _clean_block(self, channels: range) -> MinorCycle:
         """Clean a block of channels, and write the planes that have changed."""
         assert self._controls is not None
-        keys = [key for key in self._planes.keys if key[1] in channels]
+        keys = [key for key in self._field.keys if key[0] in channels]
         rms = self._rms_of_block(keys)
         thresholds = {key: np.float32(self._nsigma) * np.float32(value) for key, value in rms.items()}
         cycle = MinorCycle(
@@ -194,9 +191,9 @@ class MemoryDeconvolver:
             if algorithm is not None:
                 models.update(zip(group, _planes_of(algorithm.model), strict=True))
                 residuals.update(zip(group, _planes_of(algorithm.residual), strict=True))
-        self._planes.model.write(models, later=self._planes.residual.shape[3] > 1)  # CASA divides a continuum model
+        self._field.model.put(models)
         if not self.leaves_residual:
-            self._planes.residual.write(residuals)
+            self._field.residual.put(residuals)
         return cycle
 
     def _rms_of_block(self, keys: list[Key]) -> dict[Key, float]:
@@ -206,7 +203,7 @@ class MemoryDeconvolver:
         """
         if self._nsigma <= 0:
             return {}
-        if self._planes.residual.shape[3] > 1:
+        if self._field.residual.shape[3] > 1:
             return self._measure_rms(keys)
         return dict.fromkeys(keys, self._rms[keys[0]])
 
@@ -214,16 +211,15 @@ class MemoryDeconvolver:
         """The planes that are cleaned together."""
         if not ALGORITHMS[self._algorithm].joins_polarisations:
             return [[key] for key in keys]
-        channels = dict.fromkeys(chan for _, chan in keys)
-        return [[key for key in keys if key[1] == chan] for chan in channels]
+        return [list(group) for _, group in itertools.groupby(keys, key=lambda key: key[0])]
 
     def _target(self, group: list[Key], nsigma_threshold: float) -> Target:
-        field = self._planes
+        field = self._field
         masksum = float(np.float32(sum(map(field.mask_sum, group))))
         unmasked = max(map(field.peak, group))
         return Target(
-            chan=group[0][1],
-            pol=group[0][0],
+            chan=group[0][0],
+            pol=group[0][1],
             peak=max(field.peak(key, masked=True) for key in group),
             peak_unmasked=unmasked,
             masksum=masksum,
@@ -234,7 +230,7 @@ class MemoryDeconvolver:
         )
 
     def _make_algorithm(self, group: list[Key]) -> Algorithm:
-        return ALGORITHM_MAKERS[self._algorithm](self._planes, group, whole=self._needs_residual)
+        return ALGORITHM_MAKERS[self._algorithm](self._field, group, whole=self._needs_residual)
 
     @property
     def _needs_residual(self) -> bool:
@@ -246,32 +242,31 @@ class MemoryDeconvolver:
             return 0.0
         algorithm.finish()
         pairs = zip(group, _planes_of(algorithm.residual), strict=True)
-        return max(peak_of(residual, self._planes.residual.valid(*key)) for key, residual in pairs)
+        return max(peak_of(residual, self._field.residual.valid(*key)) for key, residual in pairs)
 
     def _need_model(self) -> None:
         """Make .model where there is none."""
-        if not self._planes.model.exists():
-            field = self._planes
+        if not self._field.model.exists():
             make_product(self.imagename, "model", unit="Jy/pixel")
-            field.model.fill_with(0.0)
+            self._field.model.fill(0.0)
 
     def check_beam(self) -> None:
         """Raise ImagingError where the common restoring beam is infinite."""
         if self._decpars["restoringbeam"] in ("common", ["common"]):
-            with opened(self._planes.psf.path) as psf:
+            with opened(self._field.psf.path) as psf:
                 beam = psf.common_beam(0, psf.shape[3])
             if not np.isfinite(beam[:2]).all():
                 raise ImagingError("the common restoring beam is infinite; give a restoringbeam")
 
     def restore(self) -> None:
         """Write .image: the model convolved with the restoring beam, plus the residual."""
-        self._planes.refresh()
+        self._store.look()
         self._need_model()
-        restore(self._planes, self._decpars["restoringbeam"])
+        restore(self._field, self._decpars["restoringbeam"])
 
     def pbcor(self) -> None:
         """Write .image.pbcor: the image divided by the primary beam."""
-        correct_for_pb(self._planes)
+        correct_for_pb(self._field)
 
     def estimate_memory(self, imsize: tuple[int, int]) -> float:
         """Memory that the minor cycle will take [kB], as CASA reckons it: some planes in single precision."""
@@ -280,10 +275,10 @@ class MemoryDeconvolver:
 
     def close(self) -> None:
         """Release the planes."""
-        self._planes.forget()
+        self._store.release()
 
 
-def _hogbom(field: FieldPlanes, group: list[Key], *, whole: bool) -> Algorithm:
+def _hogbom(field: FieldStatistics, group: list[Key], *, whole: bool) -> Algorithm:
     """Hogbom's on one plane; `whole` asks for the residual everywhere."""
     (key,) = group
     residual = field.residual.plane(*key)
@@ -291,7 +286,7 @@ def _hogbom(field: FieldPlanes, group: list[Key], *, whole: bool) -> Algorithm:
     return HogbomPlane(residual, field.model.plane(*key).copy(), field.psf.plane(*key), field.mask_of(key), whole=whole)
 
 
-def _clark(field: FieldPlanes, group: list[Key], *, whole: bool) -> Algorithm:
+def _clark(field: FieldStatistics, group: list[Key], *, whole: bool) -> Algorithm:
     """Clark's on the polarisations of a channel, or on one of them."""
     first = group[0]
     residual, model = (np.stack([image.plane(*key) for key in group]) for image in (field.residual, field.model))

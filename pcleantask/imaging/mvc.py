@@ -147,7 +147,7 @@ class MvcWorkshop(SerialWorkshop):
             stack.callback(cube.close)
             normalizers = []
             for record in (*records.normpars, *self._term_records.normpars):
-                normalizers.append(Normalizer(record))
+                normalizers.append(Normalizer(record, store=self.store))
                 stack.callback(normalizers[-1].close)
             stack.pop_all()
         count = len(self.imagenames)

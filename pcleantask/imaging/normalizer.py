@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import casa
+from ..images.store import ImageStore
 from ..toolrecords import Record, checked_record
 
 
@@ -19,6 +20,8 @@ class Normalizer:
     partimagenames : sequence of str, optional
         Names of the partial images that `gather_*` sums up and `scatter_model` serves; none where one gridder makes the
         whole image.
+    store : ImageStore, optional
+        The images of the run, where others have them in memory.
 
     Raises
     ------
@@ -28,13 +31,16 @@ class Normalizer:
         CASA refuses a parameter; the message is CASA's.
     """
 
-    def __init__(self, normpars: Record, partimagenames: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, normpars: Record, partimagenames: Sequence[str] | None = None, *, store: ImageStore | None = None
+    ) -> None:
         record = dict(checked_record("normpars", normpars, "imagename"))
         if partimagenames:
             record["partimagenames"] = list(partimagenames)
+        self._store = store or ImageStore(keeps=False)
         self._tool: Any = casa.load().synthesisnormalizer()
         try:
-            with casa.working_on("setting up the normalizer"):
+            with self._store.on_disk("setting up the normalizer"):
                 self._tool.setupnormalizer(normpars=record)
         except BaseException:
             self.close()
@@ -42,7 +48,7 @@ class Normalizer:
 
     def normalize_psf(self) -> None:
         """Gather the PSF and its weight, divide the PSF by the weight, and the weight by the sum of weights."""
-        with casa.working_on("normalizing the PSF"):
+        with self._store.on_disk("normalizing the PSF"):
             self._tool.gatherpsfweight()
             self._tool.dividepsfbyweight()
             if hasattr(self._tool, "divideweightbysumwt"):  # since casatools 6.7; the gridders of 6.6 divide themselves
@@ -50,29 +56,29 @@ class Normalizer:
 
     def fit_beam(self) -> None:
         """Fit the restoring beam to a PSF that is normalized already."""
-        with casa.working_on("fitting the restoring beam"):
+        with self._store.on_disk("fitting the restoring beam"):
             self._tool.makepsfbeamset()
 
     def normalize_pb(self) -> None:
         """Normalize the primary beam to its peak, and mask it at pblimit."""
-        with casa.working_on("normalizing the primary beam"):
+        with self._store.on_disk("normalizing the primary beam"):
             self._tool.normalizeprimarybeam()
 
     def divide_model(self) -> None:
         """Turn the model into the one to predict, and scatter it to the parts."""
-        with casa.working_on("preparing the model for prediction"):
+        with self._store.on_disk("preparing the model for prediction"):
             self._tool.dividemodelbyweight()
             self._tool.scattermodel()
 
     def normalize_residual(self) -> None:
         """Gather the residual and divide it by the weight."""
-        with casa.working_on("normalizing the residual"):
+        with self._store.on_disk("normalizing the residual"):
             self._tool.gatherresidual()
             self._tool.divideresidualbyweight()
 
     def restore_model(self) -> None:
         """Undo what `divide_model` did to the model on disk."""
-        with casa.working_on("putting the model back"):
+        with self._store.on_disk("putting the model back"):
             self._tool.multiplymodelbyweight()
 
     def unlock(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from .. import casa
 from ..images.assemble import BEAMS
-from ..images.cached import IMAGE_INFO
+from ..images.information import IMAGE_INFO
 
 Record = dict[str, Any]  # CASA's of a beam
 NO_BEAM_ARCSEC = 1e-6  # axes of what CASA puts in where no plane has a beam

@@ -19,9 +19,12 @@ from numpy.typing import NDArray
 from .. import casa
 from ..cores import usable_threads
 from ..images import planes
-from ..images.cached import CachedImage, Key, Pixels, copy_beams, copy_pixel_mask, make_product, set_beam
+from ..images.information import copy_beams, set_beam
+from ..images.making import copy_pixel_mask, make_product
+from ..images.pixels import channel_groups
+from ..images.store import Key, Pixels
 from .beam import GAUSSIAN_CUT, Beam, deconvolved, gaussian_psf
-from .field_planes import FieldPlanes
+from .field_statistics import FieldStatistics
 
 EMPTY_FLUX = 1e-8  # total |flux| of a model below which CASA takes it for empty [Jy]
 FFT_PLANES = 40  # Gaussians of a beam's box that cost as much as the FFTs of a plane, in planes' areas
@@ -104,12 +107,12 @@ class BeamConvolver:
         return result
 
 
-def restore(field: FieldPlanes, restoringbeam: str | Sequence[str]) -> None:
+def restore(field: FieldStatistics, restoringbeam: str | Sequence[str]) -> None:
     """Write .image, with the pixel mask of .residual where there is a .pb.
 
     Parameters
     ----------
-    field : FieldPlanes
+    field : FieldStatistics
         With .model, .residual and .psf.
     restoringbeam : str or list of str
         '' for the PSF's beams, 'common', or one, two or three quantities: axes (FWHM) and position angle.
@@ -117,7 +120,7 @@ def restore(field: FieldPlanes, restoringbeam: str | Sequence[str]) -> None:
     record = _chosen_beam(field, restoringbeam)
     beam = None if record is None else planes.beam_values(record)
     restorer = _Restorer(field, None if beam is None else Beam(*beam))
-    field.image.forget()
+    field.image.drop()
     nx, ny, _, _ = field.residual.shape
     most = max(1, RESTORED_AT_ONCE // (nx * ny))
     with ThreadPoolExecutor(usable_threads()) as pool:
@@ -125,9 +128,9 @@ def restore(field: FieldPlanes, restoringbeam: str | Sequence[str]) -> None:
             keys = field.keys[start : start + most]
             restored = pool.map(restorer.plane, keys)
             if start == 0:  # meanwhile
-                field.settle()
+                field.store.flush()
                 make_product(field.imagename, "image", unit="Jy/beam")
-            field.image.write(dict(zip(keys, restored, strict=True)))
+            field.image.put(dict(zip(keys, restored, strict=True)))
     if record is None:
         copy_beams(field.psf.path, field.image.path)
     else:
@@ -136,18 +139,21 @@ def restore(field: FieldPlanes, restoringbeam: str | Sequence[str]) -> None:
         copy_pixel_mask(field.residual.path, field.image.path)
 
 
-def correct_for_pb(field: FieldPlanes) -> None:
+def correct_for_pb(field: FieldStatistics) -> None:
     """Write .image.pbcor: .image over .pb, zero where .pb isn't positive, with the pixel mask of .pb."""
     if not (field.image.exists() and field.pb.exists()):
         casa.post(f"{field.image.path} is not corrected for the primary beam: there is no image or no .pb", "WARN")
         return
-    target = CachedImage(make_product(field.imagename, "image.pbcor", unit="Jy/beam"), keeps=False)
-    pb = CachedImage(field.pb.path, keeps=field.image.keeps)  # in memory for as long as this takes
-    nx, ny, _, _ = field.image.shape
-    most = max(1, RESTORED_AT_ONCE // (nx * ny))
-    for start in range(0, len(field.keys), most):
-        keys = field.keys[start : start + most]
-        target.write({key: _corrected(field.image.plane(*key), pb.plane(*key)) for key in keys})
+    target = field.store.image(make_product(field.imagename, "image.pbcor", unit="Jy/beam"))
+    for group in channel_groups(field.image.shape, RESTORED_AT_ONCE):
+        pairs = zip(group, field.image.channels(group), field.pb.channels(group), strict=True)
+        target.put(
+            {
+                (chan, pol): _corrected(image, pb)
+                for chan, *both in pairs
+                for pol, (image, pb) in enumerate(zip(*both, strict=True))
+            }
+        )
     copy_beams(field.image.path, target.path)
     copy_pixel_mask(field.pb.path, target.path)
 
@@ -159,7 +165,7 @@ def _corrected(image: Pixels, pb: Pixels) -> Pixels:
 class _Restorer:
     """Restores planes, in any thread, with one beam for all or with each PSF's own."""
 
-    def __init__(self, field: FieldPlanes, beam: Beam | None) -> None:
+    def __init__(self, field: FieldStatistics, beam: Beam | None) -> None:
         self._field, self._beam = field, beam
         self._geometry = field.geometry
         self._is_empty = abs(sum(field.flux(key) for key in field.keys)) < EMPTY_FLUX
@@ -197,7 +203,7 @@ class _Restorer:
         return self._make_convolver(between, normalized=True)(residual) * np.float32(scale)
 
 
-def _chosen_beam(field: FieldPlanes, restoringbeam: str | Sequence[str]) -> dict[str, Any] | None:
+def _chosen_beam(field: FieldStatistics, restoringbeam: str | Sequence[str]) -> dict[str, Any] | None:
     """CASA's record of the beam for all planes; None where each has its PSF's."""
     axes = [restoringbeam] if isinstance(restoringbeam, str) else list(restoringbeam)
     if not any(axes):

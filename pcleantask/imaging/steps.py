@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 from ..config import PcleanConfig
 from ..errors import ImagingError, OutputError, ParameterError, StepError
-from ..images.cached import settle_all
 from ..toolrecords import to_casa_iterpars
 from .cleaning import Cleaning
 from .iteration import IterationControl
@@ -35,9 +34,10 @@ def step(*needed: str) -> Callable[[Step], Step]:
             self._check_step(method.__name__, needed)
             with self._noting_failure():
                 self._workshop.check_space()
+                self._workshop.store.look()
                 result = method(self, *args, **kwargs)
                 if not (self._is_running or self._workshop.is_part):
-                    settle_all()
+                    self._workshop.store.flush()
             self._done.add(method.__name__)
             return result
 
@@ -139,6 +139,7 @@ class SteppedRun:
         parts, control = self._parts, self._control
         self._parts, self._control = None, None
         with contextlib.ExitStack() as stack:
+            stack.callback(self._workshop.store.release)
             for part in (control, parts):
                 if part is not None:
                     stack.callback(part.close)

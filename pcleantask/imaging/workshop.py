@@ -16,11 +16,11 @@ from ..config import PcleanConfig
 from ..gridding import makers
 from ..gridding.base import Gridder
 from ..images import planes
-from ..images.cached import settle
 from ..images.history import write_history
 from ..images.planes import image_geometry, is_image
 from ..images.products import WorkFolder, check_former, check_shapes, counted_names, sumwt_of
 from ..images.space import check_space
+from ..images.store import ImageStore
 from ..toolrecords import Record, ToolRecords, to_casa_selpars, tool_records
 from .cleaners import AnyDeconvolver, is_in_memory, make_deconvolver
 from .cleaning import MinorCycles
@@ -70,6 +70,7 @@ class Workshop(Protocol):
     """Makes the parts of a run, and takes care of its products."""
 
     imagenames: tuple[str, ...]
+    store: ImageStore  # the images of the run
     saves_model: bool  # whether `publish` saves the model with the data, so that the loop needn't
     is_part: bool  # whether the images are parts of others, of which somebody else tells the user
 
@@ -112,10 +113,8 @@ class Workshop(Protocol):
 
 
 def is_beyond_beam(imagename: str, pblimit: float, *, multiterm: bool) -> bool:
-    """Whether all pixels of an image are below the primary beam's limit, and so masked."""
-    path = imagename + (".pb.tt0" if multiterm else ".pb")
-    settle(path)
-    return pblimit > 0 and planes.is_below(path, pblimit)
+    """Whether all pixels of an image on the disk are below the primary beam's limit, and so masked."""
+    return pblimit > 0 and planes.is_below(imagename + (".pb.tt0" if multiterm else ".pb"), pblimit)
 
 
 class SerialWorkshop:
@@ -132,6 +131,7 @@ class SerialWorkshop:
 
     def __init__(self, config: PcleanConfig) -> None:
         self._config = config
+        self.store = ImageStore(keeps=self._cleans and any(is_in_memory(config, field) for field in config.fields))
         self._name_products()
         self._records: ToolRecords
 
@@ -194,27 +194,34 @@ class SerialWorkshop:
 
     def _make_normalizers(self) -> list[Normalizer]:
         """One for each field; none where the gridder normalizes by itself."""
-        return [Normalizer(record) for record in self._records.normpars]
+        return [Normalizer(record, store=self.store) for record in self._records.normpars]
 
     def _add_deconvolvers(self, parts: Parts) -> None:
         """Add a deconvolver and a mask for each field, where the run needs them."""
         config = self._config
-        if config.iteration.niter > 0 or config.deconvolution.restoration:
+        if self._cleans:
             for number, (entry, decpars) in enumerate(zip(config.fields, self._records.decpars, strict=True)):
                 deconvolver = self._make_deconvolver(number, mask_decpars(config, entry, decpars))
                 parts.deconvolvers.append(deconvolver)
-                parts.masks.append(make_mask(config, entry, deconvolver))
+                parts.masks.append(make_mask(config, entry, deconvolver, self.store))
+
+    @property
+    def _cleans(self) -> bool:
+        """Whether the run needs deconvolvers."""
+        return self._config.iteration.niter > 0 or self._config.deconvolution.restoration
 
     def _make_deconvolver(self, number: int, decpars: Record) -> AnyDeconvolver:
         in_memory = is_in_memory(self._config, self._config.fields[number])
-        return make_deconvolver(self.imagenames[number], decpars, in_memory=in_memory)
+        return make_deconvolver(self.imagenames[number], decpars, self.store, in_memory=in_memory)
 
     def _make_records(self) -> ToolRecords:
         return tool_records(self._config, self.imagenames)
 
     def _make_gridder(self, records: ToolRecords, selpars: tuple[Record, ...] | None = None) -> Gridder:
         found = makers(self._config)
-        return found.whole(self._config, records) if selpars is None else found.saving(self._config, records, selpars)
+        if selpars is None:
+            return found.whole(self._config, records, self.store)
+        return found.saving(self._config, records, selpars, self.store)
 
     def check_former_shapes(self) -> None:
         if self._config.run.restart:
@@ -223,16 +230,19 @@ class SerialWorkshop:
                 check_shapes(entry.imagename, image_geometry(psf).shape)
 
     def blank_planes(self) -> list[NDArray[np.bool_]]:
+        self.store.flush()
         fields = zip(self.imagenames, self._config.fields, strict=True)
         return [planes.blank_planes(sumwt_of(name, field.deconvolver, field.specmode)) for name, field in fields]
 
     def beyond_beam(self) -> list[bool]:
+        self.store.flush()
         return [
             is_beyond_beam(name, self._config.gridding.pblimit, multiterm=field.multiterm)
             for name, field in zip(self.imagenames, self._config.fields, strict=True)
         ]
 
     def residual_summary(self) -> dict[str, Any]:
+        self.store.flush()
         return report.residual_summary(self._config, self.imagenames)
 
     def make_saving_gridder(self) -> Gridder:

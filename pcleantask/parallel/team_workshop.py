@@ -137,7 +137,7 @@ class TeamWorkshop(SerialWorkshop, abc.ABC):
         if not (self.saves_model and (self.is_predicted or self.saved_in_cycle)):
             return
         gridder = self.make_saving_gridder()
-        normalizers = [Normalizer(record) for record in self._records.normpars]
+        normalizers = [Normalizer(record, store=self.store) for record in self._records.normpars]
         try:
             for normalizer in normalizers:
                 normalizer.divide_model()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pcleantask import PcleanConfig, SerialImager
+from pcleantask.images.store import ImageStore
 from pcleantask.imaging.cleaners import is_in_memory, make_deconvolver
 from pcleantask.imaging.masking import make_mask, mask_decpars
 from pcleantask.imaging.memory_deconvolver import MemoryDeconvolver
@@ -42,13 +43,17 @@ TOLERANCE = 1e-5  # of the peak: CASA's FFTs are in single precision
 class MemoryWorkshop(SerialWorkshop):
     """CASA's gridder, with deconvolvers in memory."""
 
+    def __init__(self, config: PcleanConfig) -> None:
+        super().__init__(config)
+        self.store = ImageStore()
+
     def _add_deconvolvers(self, parts: Parts) -> None:
         config = self._config
         for entry, name, decpars in zip(config.fields, self.imagenames, self._records.decpars, strict=True):
-            deconvolver = make_deconvolver(name, mask_decpars(config, entry, decpars), in_memory=True)
+            deconvolver = make_deconvolver(name, mask_decpars(config, entry, decpars), self.store, in_memory=True)
             assert isinstance(deconvolver, MemoryDeconvolver)
             parts.deconvolvers.append(deconvolver)
-            parts.masks.append(make_mask(config, entry, deconvolver))
+            parts.masks.append(make_mask(config, entry, deconvolver, self.store))
 
 
 @pytest.mark.parametrize(("asked", "kind"), KINDS.values(), ids=KINDS)

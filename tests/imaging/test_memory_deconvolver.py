@@ -13,7 +13,7 @@ import pytest
 
 from pcleantask import Deconvolver, PcleanConfig, SerialImager, report
 from pcleantask.images import planes
-from pcleantask.imaging import field_planes
+from pcleantask.images.store import ImageStore
 from pcleantask.imaging.masking import make_mask, mask_decpars
 from pcleantask.imaging.memory_deconvolver import MemoryDeconvolver
 from pcleantask.toolrecords import Record, to_casa_decpars
@@ -124,8 +124,9 @@ class Side:
     """A deconvolver with its mask in a folder of its own."""
 
     def __init__(
-        self, folder: Path, source: Path, case: Case, dataset: Callable[[str], Path], *, in_memory: bool
-    ) -> None:
+        self, folder: Path, source: Path, case: Case, dataset: Callable[[str], Path], *, in_memory: bool,
+        keeps: bool = True,
+    ) -> None:  # fmt: skip
         shutil.copytree(source, folder)
         self.name = str(folder / "img")
         vis = str(dataset(case.base["vis"].removesuffix(".ms")))
@@ -134,10 +135,13 @@ class Side:
         entry = config.fields[0]
         self.nsigma = config.iteration.nsigma
         decpars = mask_decpars(config, entry, to_casa_decpars(config, entry, self.name, 0))
+        self.store = ImageStore(keeps=keeps and in_memory)
         self.cleaner: Any = (
-            MemoryDeconvolver(self.name, decpars, keeps_residual=True) if in_memory else Deconvolver(self.name, decpars)
+            MemoryDeconvolver(self.name, decpars, keeps_residual=True, store=self.store)
+            if in_memory
+            else Deconvolver(self.name, decpars)
         )
-        self.mask = make_mask(config, entry, self.cleaner)
+        self.mask = make_mask(config, entry, self.cleaner, self.store)
         self.iterations = 0
 
     def cycle(self, controls: Parameters) -> list[Record]:
@@ -147,6 +151,7 @@ class Side:
         records.append(self.cleaner.init_record())
         records.append(self.cleaner.minor_cycle({**CONTROLS, "nsigma": self.nsigma, **controls}))
         self.iterations += int(records[-1]["iterdone"])
+        self.store.flush()
         return records
 
 
@@ -181,16 +186,15 @@ def test_minor_cycles_and_restoration_are_those_of_casa(
 
 @pytest.mark.parametrize("name", ["cube", "automask", "iquv-cube-clark", "nsigma"])
 def test_planes_that_do_not_fit_into_memory_are_read_one_by_one(
-    dirty: Callable[[Parameters], Path], folders: tuple[Path, Path], dataset: Callable[[str], Path], name: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    dirty: Callable[[Parameters], Path], folders: tuple[Path, Path], dataset: Callable[[str], Path], name: str
+) -> None:
     case = CASES[name]
     kept = Side(folders[0], dirty(case.base), case, dataset, in_memory=True)
     expected = [kept.cycle(controls) for controls in case.controls]
-    monkeypatch.setattr(field_planes, "MEMORY_SHARE", 0)
-    unkept = Side(folders[1], dirty(case.base), case, dataset, in_memory=True)
+    unkept = Side(folders[1], dirty(case.base), case, dataset, in_memory=True, keeps=False)
     found = [unkept.cycle(controls) for controls in case.controls]
-    assert not unkept.cleaner._planes.residual.keeps
+    residuals = [side.store.image(side.name + ".residual") for side in (kept, unkept)]
+    assert [image.keeps for image in residuals] == [True, False]
     assert list(differences(expected, found)) == []
     for side in (kept, unkept):
         side.cleaner.restore()

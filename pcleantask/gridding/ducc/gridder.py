@@ -12,6 +12,7 @@ from ... import casa
 from ...config import PcleanConfig
 from ...cores import usable_threads
 from ...errors import ImagingError, ParameterError
+from ...images.store import ImageStore
 from ...toolrecords import Record, ToolRecords
 from ...traits import GRIDDERS
 from ..base import WholeCube
@@ -58,6 +59,8 @@ class DuccGridder:
         What to image, and how.
     records : ToolRecords
         Selections and definitions of the images.
+    store : ImageStore
+        The images of the run.
     whole : WholeCube, optional
         The cube, where the images are some of its channels.
     reads : bool
@@ -72,13 +75,14 @@ class DuccGridder:
         self,
         config: PcleanConfig,
         records: ToolRecords,
+        store: ImageStore,
         whole: WholeCube | None = None,
         *,
         reads: bool = True,
         makes_pb: bool = True,
         beam_selpars: tuple[Record, ...] | None = None,
     ) -> None:
-        self._config, self._records = config, records
+        self._config, self._records, self._store = config, records, store
         self._beam_records = dataclasses.replace(records, selpars=beam_selpars or records.selpars)
         self._makes_residuals, self._makes_pb = config.run.calcres, makes_pb
         self._ahead: ResidualsAhead | None = None
@@ -115,8 +119,7 @@ class DuccGridder:
     def _images(self, number: int) -> FieldImages:
         records, (csys, nchan) = self._records, self._coordinates[number]
         impars, gridpars, normpars = records.impars[number], records.gridpars[number], records.normpars[number]
-        is_cleaned = self._config.iteration.niter > 0
-        return FieldImages.of(impars, gridpars, normpars, csys, nchan, is_cleaned=is_cleaned)
+        return FieldImages.of(impars, gridpars, normpars, csys, nchan, self._store)
 
     def set_weighting(self) -> None:
         """One density, where the weights come from one, is that on the grid of the largest field."""
@@ -186,7 +189,7 @@ class DuccGridder:
             tuned = tuned and self._config.fields[0].specmode != "cubedata"
             save_models(models, self._records.selpars, tuned=tuned, at_once=self._values_at_once)
             return
-        gridder = CasaGridder(with_planes_in_w(for_saving(self._records)))
+        gridder = CasaGridder(with_planes_in_w(for_saving(self._records)), store=self._store)
         try:
             gridder.predict(tuned=tuned)
         finally:

@@ -99,26 +99,26 @@ def make_psf(field: Field, meanwhile: Callable[[], None] = nothing) -> None:
     images.make("sumwt")
     for channels in images.channel_groups:
         planes = [images.planes(len(channels)) for _ in range(images.psf_terms)]
-        sums = np.zeros((images.psf_terms, 1, 1, images.shape[2], len(channels)), np.float32)
+        sums = np.zeros((images.psf_terms, len(channels), images.shape[2], 1, 1), np.float32)
 
         def work(_: int, share: range, group: range = channels, planes: Any = planes, sums: Any = sums) -> None:
             for channel in share:
                 place = channel - group.start
                 found, weights = _psf(field, channel)
                 for term, plane in enumerate(found):
-                    planes[term][..., place] = plane[..., np.newaxis]
-                sums[..., place] = weights[:, np.newaxis, np.newaxis, np.newaxis]
+                    planes[term][place] = plane
+                sums[:, place] = weights[:, np.newaxis, np.newaxis, np.newaxis]
 
         field.share_out(channels, work, meanwhile if channels.start == 0 else nothing)
         for term in range(images.psf_terms):
-            images.write("psf", planes[term], channels.start, term)
-            images.write("sumwt", sums[term], channels.start, term)
+            images.put("psf", planes[term], channels.start, term)
+            images.put("sumwt", sums[term], channels.start, term)
 
 
-def _psf(field: Field, channel: int) -> tuple[list[NDArray[np.float32]], NDArray[np.float64]]:
-    """The PSF of a channel [nx, ny] and its sum of weights, for each Taylor term."""
+def _psf(field: Field, channel: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """The PSF of a channel [y, x] and its sum of weights, for each Taylor term."""
     images, factor = field.images, field.visibilities.ncorr
-    planes = [np.zeros(images.shape[:2], np.float32) for _ in range(images.psf_terms)]
+    planes = _blank(images, images.psf_terms)
     sums = np.zeros(images.psf_terms)
     for block in field.blocks(channel):
         ones = np.ones(block.psf_weight.shape, np.complex64)
@@ -128,8 +128,13 @@ def _psf(field: Field, channel: int) -> tuple[list[NDArray[np.float32]], NDArray
             sums[term] += weight.sum(dtype=float)
     if images.is_cube:
         peak = planes[0].max()
-        return [plane / peak if peak > 0 else plane for plane in planes], sums * factor
-    return [plane * np.float32(factor) for plane in planes], sums * factor
+        return planes / peak if peak > 0 else planes, sums * factor
+    return planes * np.float32(factor), sums * factor
+
+
+def _blank(images: FieldImages, *count: int) -> NDArray[np.float32]:
+    """So many planes [y, x] of zeros, in the order of memory in which ducc0 gives them."""
+    return np.zeros((*count, *images.shape[:2]), np.float32).swapaxes(-1, -2)
 
 
 def _tapered(weight: NDArray[np.float32], block: Block, images: FieldImages, term: int) -> NDArray[np.float32]:
@@ -167,13 +172,13 @@ def _make_residual(field: Field, sources: Sequence[Field], models: Sequence[Mode
 
 def _write_residual(images: FieldImages, planes: Sequence[NDArray[np.float32]], start: int) -> None:
     for term, pixels in enumerate(planes):
-        images.write("residual", pixels, start, term, later=images.is_cleaned)
+        images.put("residual", pixels, start, term)
 
 
 def _residual_planes(
     field: Field, predictions: Sequence[_Predictions], channels: range, stop: threading.Event | None = None
 ) -> list[NDArray[np.float32]]:
-    """The residuals of some channels, float32 [nx, ny, npol, channel] for each Taylor term."""
+    """The residuals of some channels, float32 [chan, pol, y, x] for each Taylor term."""
     images = field.images
     planes = [images.planes(len(channels)) for _ in range(images.model_terms)]
 
@@ -182,7 +187,7 @@ def _residual_planes(
             if stop is not None and stop.is_set():
                 return
             for term, plane in enumerate(_residual(field, predictions[number], channel)):
-                planes[term][..., channel - channels.start] = plane
+                planes[term][channel - channels.start] = plane
 
     field.share_out(channels, work)
     return planes
@@ -225,16 +230,16 @@ class ResidualsAhead:
 
 
 def _residual(field: Field, predictions: _Predictions, channel: int) -> NDArray[np.float32]:
-    """The residual of a channel, [term, nx, ny, npol]."""
+    """The residual of a channel, [term, pol, y, x]."""
     images, factor = field.images, field.visibilities.ncorr
-    planes = np.zeros((images.model_terms, *images.shape[:3]), np.float32)
+    planes = _blank(images, images.model_terms, images.shape[2])
     total_weight = 0.0
     for block, model in predictions.of(channel):
         data = block.data if model is None else block.data - model
         for term in range(images.model_terms):
             weight = _tapered(block.weight, block, images, term)
             for pol in range(images.shape[2]):
-                planes[term, ..., pol] += field.transform.dirty(block.uvw, block.freq, data[pol], weight)
+                planes[term, pol] += field.transform.dirty(block.uvw, block.freq, data[pol], weight)
         total_weight += float(block.psf_weight.sum(dtype=float))
     if images.is_cube:
         return planes / np.float32(total_weight) if total_weight > 0 else planes

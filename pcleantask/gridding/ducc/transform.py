@@ -70,10 +70,10 @@ class Transform:
 
         Returns
         -------
-        float32 or float64 [nx, ny]
+        float32 or float64 [y, x]
         """
         if not vis.size:
-            return np.zeros(self.shape, weight.dtype)
+            return np.zeros(self.shape, weight.dtype).T
         nx, ny = self._padded
         order, _ = _rising(freq)
         options = self._options(vis, SINGLE_WIDE if self.wide else SINGLE)
@@ -81,7 +81,7 @@ class Transform:
             padded = ducc0.wgridder.vis2dirty(
                 uvw=uvw, freq=freq[order], vis=vis[:, order], wgt=weight[:, order], npix_x=nx, npix_y=ny, **options
             )
-        return padded[self._inside]
+        return padded[self._inside].T
 
     def predict(
         self, uvw: np.ndarray, freq: np.ndarray, plane: np.ndarray, wanted: np.ndarray | None = None
@@ -90,7 +90,7 @@ class Transform:
 
         Parameters
         ----------
-        plane : float32 or float64 [nx, ny]
+        plane : float32 or float64 [y, x]
             The model [Jy/pixel].
         wanted : bool [row, chan], optional
             Where they are wanted; they are zero elsewhere.
@@ -102,10 +102,10 @@ class Transform:
         """
         if not len(uvw) or not len(freq):
             return np.zeros((len(uvw), len(freq)), np.result_type(plane, np.complex64))
-        padded = plane
-        if plane.shape != self._padded:
+        padded = plane.T
+        if padded.shape != self._padded:
             padded = np.zeros(self._padded, dtype=plane.dtype)
-            padded[self._inside] = plane
+            padded[self._inside] = plane.T
         order, back = _rising(freq)
         mask = None if wanted is None else wanted.view(np.uint8)[:, order]
         with _ducc0_at("predicting visibilities", (len(uvw), len(freq)), self._padded):

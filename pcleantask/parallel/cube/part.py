@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from ... import casa, report
 from ...config import PcleanConfig
-from ...images import planes
-from ...images.cached import note_change, settle
+from ...images.pixels import read_channels
 from ...images.products import products
 from ...imaging.beam import Beam
 from ...imaging.cleaners import AnyDeconvolver
@@ -58,7 +57,7 @@ class CubePart:
         self._imager = SerialImager(self._config, init_iter_control=False, workshop=self._workshop)
         self._sums: list[float | None] = [None] * len(sources)
         self._restorers: dict[int, AnyDeconvolver] = {}
-        self._guards: dict[int, list[np.ndarray]] = {}
+        self._guards: dict[int, np.ndarray] = {}  # channel -> planes [pol, y, x] of the model
         self._threads = threads
         self._beams = PartBeams(self._config, self._slab, self._workshop.imagenames)
         self._imager.setup()
@@ -130,12 +129,11 @@ class CubePart:
             return 0.0
         name, masking = self._workshop.imagenames[number], self._config.masking
         found = [0.0]
-        settle(name + ".residual")
-        with planes.opened(name + ".residual") as residual, planes.opened(name + ".pb") as pb:
-            for chan in self._slab.own:
-                for pol in range(residual.shape[2]):
-                    valid = pb.read(pol, chan) > np.float32(masking.pbmask)
-                    found.append(robust_rms(residual.read(pol, chan), valid, masking.fastnoise)[1])
+        residual, pb = (self._workshop.store.image(f"{name}.{kind}") for kind in ("residual", "pb"))
+        for chan in self._slab.own:
+            (residuals,), (beams,) = residual.channels([chan]), pb.channels([chan])
+            for plane, beam in zip(residuals, beams, strict=True):
+                found.append(robust_rms(plane, beam > np.float32(masking.pbmask), masking.fastnoise)[1])
         return max(found)
 
     def set_mask_blocks(self, number: int, blocks: list[tuple[int, int, tuple[float, float, float]]]) -> None:
@@ -155,7 +153,7 @@ class CubePart:
     ) -> None:  # fmt: skip
         """Write .mask of field `number`; guards stay unmasked, and a part of a mask that is empty here stays empty."""
         mask = self._workshop.parts.masks[number]
-        path = self._workshop.imagenames[number] + ".mask"
+        image = self._workshop.store.image(self._workshop.imagenames[number] + ".mask")
         was_empty = self._sums[number] == 0 and not whole_is_empty
         deconvolver = self._workshop.parts.deconvolvers[number]
         if isinstance(mask, NumpyAutoMask):
@@ -165,22 +163,18 @@ class CubePart:
             mask.update(iterations=iterations, threshold_reached=threshold_reached)
             given = self._config.fields[number].mask
             is_empty = self._workshop.has_empty_mask[number] or (was_empty and not given)
-            with planes.opened(path) as image:
-                clear(image, range(self._slab.size) if is_empty else self._slab.guards)
-                # what is empty once stays so, though CASA fills an empty mask at the next call
-                own_is_empty = not any(
-                    image.read(pol, chan).any() for chan in self._slab.own for pol in range(image.shape[2])
-                )
+            clear(image, range(self._slab.size) if is_empty else self._slab.guards)
+            # what is empty once stays so, though CASA fills an empty mask at the next call
+            own_is_empty = not any(image.plane(*key).any() for key in image.keys if key[0] in self._slab.own)
             self._workshop.has_empty_mask[number] = is_empty or (own_is_empty and not whole_is_empty)
             return
-        with planes.opened(path) as image:
-            clear(image, self._slab.guards)
+        clear(image, self._slab.guards)
 
     def minor_cycle(self, number: int, controls: Record) -> Record:
         """Clean field `number`; the record's channels are those of the whole cube, without guards."""
         casa.plan_transforms(self._threads)
         record = dict(self._workshop.parts.deconvolvers[number].minor_cycle(controls))
-        settle(self._workshop.imagenames[number] + ".model")  # neighbours read it
+        self._workshop.store.image(self._workshop.imagenames[number] + ".model").flush()  # neighbours read it
         self._workshop.parts.masks[number].keep()
         record["summaryminor"] = self._summary_of_cube(np.asarray(record["summaryminor"]))
         return record
@@ -201,17 +195,13 @@ class CubePart:
         """
         self._guards = {}
         for guard, path, channel in neighbours:
-            with planes.opened(path) as theirs:
-                self._guards[guard] = [theirs.read_double(pol, channel) for pol in range(theirs.shape[2])]
+            (self._guards[guard],) = read_channels(path, channel, channel + 1)
 
     def write_guards(self, number: int) -> None:
         """Write what `read_guards` has read into the model of field `number`."""
-        path = self._workshop.imagenames[number] + ".model"
-        with planes.opened(path) as model:
-            for guard, pixels in self._guards.items():
-                for pol, plane in enumerate(pixels):
-                    model.write(plane, pol, guard)
-        note_change(path)
+        model = self._workshop.store.image(self._workshop.imagenames[number] + ".model")
+        for guard, found in self._guards.items():
+            model.put({(guard, pol): plane for pol, plane in enumerate(found)})
         self._guards = {}
 
     def revert_masks(self) -> None:
@@ -233,6 +223,7 @@ class CubePart:
 
     def residual_planes(self) -> report.MinorSummary:
         """The summary of a run without iterations, channels counted in the whole cube, without guards."""
+        self._workshop.store.flush()
         given = [field.mask for field in self._workshop._config.fields]
         fullsummary = self._config.iteration.fullsummary
         found = report.residual_planes(self._workshop.imagenames, given, fullsummary=fullsummary)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,10 @@ from ...gridding.ducc.products.primary_beam import evaluate_on_threads
 from ...images import planes
 from ...images.assemble import cut_out
 from ...images.products import PRODUCTS, carried_over, products
+from ...images.store import StoredImage
 from ...imaging import psf_beams
 from ...imaging.cleaners import AnyDeconvolver
 from ...imaging.masking import NumpyAutoMask
-from ...imaging.memory_deconvolver import MemoryDeconvolver
 from ...imaging.workshop import Parts, SerialWorkshop
 from ...toolrecords import Record, ToolRecords
 from ..partition import Slab, shifted
@@ -105,6 +105,7 @@ class PartWorkshop(SerialWorkshop):
                     self._replace(str(path), kind, target)
                 elif kind == "psf":
                     psf_beams.copy_beams(str(path), range(self._slab.first, self._slab.last), target)
+            self.store.look()
             self.clear_guards(name + ".mask")
             self.clear_guards(name + ".residual")
 
@@ -136,8 +137,7 @@ class PartWorkshop(SerialWorkshop):
     def clear_guards(self, path: str) -> None:
         """Set the guard channels of an image, if it is there, to zero."""
         if planes.is_image(path):
-            with planes.opened(path) as image:
-                clear(image, self._slab.guards)
+            clear(self.store.image(path), self._slab.guards)
 
     def check_space(self) -> None:
         """The lead looks at the disk."""
@@ -163,7 +163,7 @@ class PartWorkshop(SerialWorkshop):
             return NoGridder()
         guards = frozenset(self._slab.guards)
         whole = WholeCube(self._coordinates, self._slab.nchan, self._slab.first, guards)
-        return makers(self._config).slab(self._config, records, whole)
+        return makers(self._config).slab(self._config, records, self.store, whole)
 
     def make_parts(self) -> Parts:
         self.parts = super().make_parts()
@@ -182,9 +182,6 @@ class PartWorkshop(SerialWorkshop):
         if beam is not None:
             parts = (beam[part] for part in ("major", "minor", "positionangle"))
             record["restoringbeam"] = [f"{part['value']!r}{part['unit']}" for part in parts]
-        cleaner = self.parts.deconvolvers[number]
-        if isinstance(cleaner, MemoryDeconvolver):
-            return MemoryDeconvolver(self.imagenames[number], record, planes=cleaner.kept_planes)
         return self._make_deconvolver(number, record)
 
     def publish(self, history: Mapping[str, Any]) -> None:
@@ -194,10 +191,8 @@ class PartWorkshop(SerialWorkshop):
         """The lead removes the folder."""
 
 
-def clear(image: planes.Planes, channels: Any) -> None:
+def clear(image: StoredImage, channels: Sequence[int]) -> None:
     """Set planes to zero that aren't."""
     for chan in channels:
-        for pol in range(image.shape[2]):
-            pixels = image.read_double(pol, chan)
-            if pixels.any():
-                image.write(np.zeros_like(pixels), pol, chan)
+        (found,) = image.channels([chan])
+        image.put({(chan, pol): np.zeros_like(plane) for pol, plane in enumerate(found) if plane.any()})

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...gridding.base import Gridder
-from ...images.cached import note_change
+from ...images.making import make_image
+from ...images.pixels import channel_groups, read_channels, write_channels
 from ...images.planes import image_geometry, is_image
 from ...images.products import is_gridded, products
-from ...images.writing import channel_groups, make_image, read_channels, write_channels
 
 if TYPE_CHECKING:
     from .workshop import CubeWorkshop
@@ -52,6 +52,7 @@ class WholeCubeGridder:
     def major_cycle(self, *, last: bool) -> None:
         for number in range(len(self._workshop.imagenames)):
             self._gather_model(number)
+        self._workshop.store.look()
         self._gridder.major_cycle(last=last)
         self._workshop.saved_in_cycle = last
         self.made.append("residual")
@@ -111,7 +112,6 @@ def copy_channels(source: str, channels: range, target: str, start: int) -> None
     for group in channel_groups([*image_geometry(source).shape[:3], len(channels)]):
         pixels = read_channels(source, channels.start + group.start, channels.start + group.stop)
         write_channels(target, pixels, start + group.start)
-    note_change(target)
 
 
 def drop_cleaned(imagename: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...config import PcleanConfig
 from ...gridding import makers
+from ...images.store import ImageStore
 from ...measurementsets import observatory_position
 from ...toolrecords import Record, tool_records
 
@@ -51,7 +52,7 @@ class RowPart:
         )
         whole = dataclasses.replace(records, impars=impars)
         own = dataclasses.replace(whole, selpars=selpars)
-        self._gridder = makers(parsed).rows(parsed, own, whole, makes_pb)
+        self._gridder = makers(parsed).rows(parsed, own, ImageStore(keeps=False), whole, makes_pb)
 
     def set_weighting(self) -> None:
         """Set the weights by these rows alone."""

@@ -49,7 +49,7 @@ class RowsWorkshop(TeamWorkshop):
         parts = Parts(TeamRowGridder(self, self._records))
         parts.gridder.set_weighting()
         parts.normalizers = [
-            Normalizer(record, [names[number] for names in self.part_names])
+            Normalizer(record, [names[number] for names in self.part_names], store=self.store)
             for number, record in enumerate(self._records.normpars)
         ]
         self._add_deconvolvers(parts)

@@ -40,7 +40,7 @@ def test_dirty_image_is_the_direct_sum(shape, wide):
     vis = predicted(uvw, freq, sky(shape), CELL, wide) + generator.normal(size=(len(uvw), 4))
     weight = generator.uniform(0.1, 1, size=vis.shape)
     pixels = np.array([[0, 0], [shape[0] - 1, shape[1] - 1], [shape[0] // 2, shape[1] // 2], [shape[0] // 3, 2]])
-    image = Transform(shape, CELL, wide).dirty(uvw, freq, vis.astype(np.complex64), weight.astype(np.float32))
+    image = Transform(shape, CELL, wide).dirty(uvw, freq, vis.astype(np.complex64), weight.astype(np.float32)).T
     truth = dirty_at(uvw, freq, vis, weight, shape, CELL, wide, pixels)
     assert image.shape == shape
     assert abs(truth).max() > 0.5 * weight.sum()
@@ -53,7 +53,7 @@ def test_prediction_is_the_direct_sum(shape, wide):
     uvw, freq = observation()
     model = sky(shape)
     truth = predicted(uvw, freq, model, CELL, wide)
-    found = Transform(shape, CELL, wide).predict(uvw, freq, model.astype(np.float32))
+    found = Transform(shape, CELL, wide).predict(uvw, freq, model.T.astype(np.float32))
     assert abs(truth).max() > 1.5
     assert abs(found - truth).max() < OF_PEAK * abs(truth).max()
 
@@ -61,7 +61,7 @@ def test_prediction_is_the_direct_sum(shape, wide):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_prediction_does_not_depend_on_the_order_of_pixels(shape):
     uvw, freq = observation()
-    model = sky(shape).astype(np.float32)
+    model = sky(shape).T.astype(np.float32)
     found = [Transform(shape, CELL).predict(uvw, freq, np.asarray(model, order=order)) for order in "CF"]
     assert (found[0] == found[1]).all()
 
@@ -71,7 +71,7 @@ def test_prediction_does_not_depend_on_the_order_of_pixels(shape):
 def test_prediction_is_the_adjoint_of_gridding(shape, wide):
     uvw, freq = observation()
     generator = np.random.default_rng(4)
-    plane = generator.normal(size=shape)
+    plane = generator.normal(size=shape[::-1])
     vis = generator.normal(size=(len(uvw), 4)) + 1j * generator.normal(size=(len(uvw), 4))
     weight = generator.uniform(0.1, 1, size=vis.shape)
     transform = Transform(shape, CELL, wide)

@@ -94,7 +94,7 @@ class FieldModel:
     image : ImageOfData
         All channels of a cube.
     predict : callable
-        (uvw [row, 3], freq [chan], plane [nx, ny]) -> visibilities [row, chan].
+        (uvw [row, 3], freq [chan], plane [y, x]) -> visibilities [row, chan].
     """
 
     def __init__(self, images: FieldImages, image: ImageOfData, predict: Predict) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ....images.cached import Key, Pixels, hand_over, kept_planes, settle
 from ..channels.block import Sampling, phasor
 from ..products.field_images import FieldImages
 
@@ -32,42 +31,29 @@ class ModelPlanes:
 
     def __init__(self, images: FieldImages) -> None:
         self.images = images
-        self._held, self._pixels = range(0), [np.zeros(0, np.float32)]
-        self._kept: list[Mapping[Key, Pixels] | None] = []
+        self._held, self._planes = range(0), [[[np.zeros(0, np.float32)]]]
         self.exists = all(images.exists("model", term) for term in range(images.model_terms))
 
     def hold(self, channels: range) -> None:
-        """Have some channels and their neighbours in memory, in place of those that were there.
-
-        They are read unless the minor cycle has the model in memory; what is read as a whole is of use to that, too.
-        """
+        """Have some channels and their neighbours in memory, in place of those that were there."""
         if not self.exists:
             return
-        paths = [self.images.path("model", term) for term in range(self.images.model_terms)]
-        self._kept = [kept_planes(path) for path in paths]
-        if None not in self._kept:
-            self._held = range(self.images.shape[3])
-            return
-        self._kept = []
-        for path in paths:
-            settle(path)
-        self._held = range(max(0, channels.start - REACH), min(self.images.shape[3], channels.stop + REACH))
-        self._pixels = [self.images.read("model", self._held, term) for term in range(self.images.model_terms)]
-        if self.images.is_cube and len(self._held) == self.images.shape[3]:
-            for path, pixels in zip(paths, self._pixels, strict=True):
-                hand_over(path, pixels)
+        found = [self.images.image("model", term) for term in range(self.images.model_terms)]
+        nchan = self.images.shape[3]
+        is_whole = all(image.keeps for image in found)
+        self._held = (
+            range(nchan) if is_whole else range(max(0, channels.start - REACH), min(nchan, channels.stop + REACH))
+        )
+        self._planes = [image.channels(self._held) for image in found]
 
     def plane(self, channel: int, pol: int, term: int = 0) -> NDArray[np.float32] | None:
-        """One plane [nx, ny]; None where the model is empty, or the channel isn't there."""
+        """One plane [y, x]; None where the model is empty, or the channel isn't there."""
         if not self.exists or not 0 <= channel < self.images.shape[3]:
             return None
-        kept = self._kept[term] if self._kept else None
-        if kept is not None:
-            plane = kept[pol, channel].T
-        elif channel in self._held:
-            plane = self._pixels[term][:, :, pol, channel - self._held.start]
+        if channel in self._held:
+            plane = self._planes[term][channel - self._held.start][pol]
         else:
-            plane = self.images.read("model", range(channel, channel + 1), term)[:, :, pol, 0]
+            plane = self.images.image("model", term).plane(channel, pol)
         return plane if plane.any() else None
 
 
@@ -113,7 +99,7 @@ class CubeModel:
     ----------
     planes : ModelPlanes
     predict : callable
-        (uvw [row, 3], freq [chan], plane [nx, ny]) -> visibilities [row, chan].
+        (uvw [row, 3], freq [chan], plane [y, x]) -> visibilities [row, chan].
     frequency : ndarray of float64, shape (chan,)
         Of the whole cube's channels [Hz].
     first : int

@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .... import casa
-from ....images import cached, writing
+from ....images.information import keywords, put_information
+from ....images.making import copy_pixel_mask, make_image
+from ....images.pixels import WRITTEN_PIXELS, channel_groups, has_pixel_mask
+from ....images.store import ImageStore, StoredImage, kept_pixels
 from ....toolrecords import Record
 from ....traits import GRIDDERS, makes_terms
 from ...data.coordinates import coordinate_key, reference_frequency
@@ -38,8 +42,8 @@ class FieldImages:
         Whether the gridder takes the term in w.
     pblimit, psfcutoff : float
         Level of the primary beam at the edge of the image, and of the PSF where the fit of its beam ends.
-    is_cleaned : bool
-        Whether minor cycles follow, so that residuals are made again.
+    store : ImageStore
+        The images of the run.
     at_once : int
         Pixels of an image that may be in memory before they are written.
     """
@@ -53,12 +57,12 @@ class FieldImages:
     wide: bool
     pblimit: float
     psfcutoff: float
-    is_cleaned: bool = False
-    at_once: int = writing.WRITTEN_PIXELS
+    store: ImageStore
+    at_once: int = WRITTEN_PIXELS
 
     @classmethod
     def of(
-        cls, impars: Record, gridpars: Record, normpars: Record, csys: Record, nchan: int, *, is_cleaned: bool = False
+        cls, impars: Record, gridpars: Record, normpars: Record, csys: Record, nchan: int, store: ImageStore
     ) -> FieldImages:
         """The images that CASA's gridder would make by these records, with its coordinates."""
         npol = len(csys[coordinate_key(csys, "stokes")]["stokes"])
@@ -74,19 +78,19 @@ class FieldImages:
             wide=GRIDDERS[gridpars["gridder"]].takes_w,
             pblimit=float(normpars["pblimit"]),
             psfcutoff=float(normpars["psfcutoff"]),
-            is_cleaned=is_cleaned,
-            at_once=max(writing.WRITTEN_PIXELS, cached.handed_pixels()),
+            store=store,
+            at_once=max(WRITTEN_PIXELS, kept_pixels()),
         )
 
     @property
     def channel_groups(self) -> list[range]:
-        """The channels that are made together; all, where they can be handed over to who cleans them."""
-        return writing.channel_groups(self.shape, self.at_once)
+        """The channels that are made together; all, where the store keeps them."""
+        return channel_groups(self.shape, self.at_once)
 
     def information(self, kind: str) -> dict[str, Any]:
         """Keywords of an image of that kind, such as CASA writes: what it wrote to .pb, if that is there, all tell."""
         if self.exists("pb"):
-            told = writing.keywords(self.path("pb"))
+            told = keywords(self.path("pb"))
         else:
             told = {
                 "imageinfo": {"imagetype": "Intensity", "objectname": ""},
@@ -99,7 +103,7 @@ class FieldImages:
         for kind, terms in (("psf", self.psf_terms), ("sumwt", self.psf_terms), ("residual", self.model_terms)):
             for term in range(terms):
                 if self.exists(kind, term):
-                    writing.put_information(self.path(kind, term), self.information(kind))
+                    put_information(self.path(kind, term), self.information(kind))
 
     @property
     def model_terms(self) -> int:
@@ -139,40 +143,39 @@ class FieldImages:
             if kind == "residual" and self.exists(kind, term):
                 continue
             shape = (1, 1, *self.shape[2:]) if kind == "sumwt" else self.shape
-            writing.make_image(self.path(kind, term), shape, self.coordinates, information=self.information(kind))
+            make_image(self.path(kind, term), shape, self.coordinates, information=self.information(kind))
 
-    def planes(self, count: int) -> np.ndarray:
-        """Room for some channels: zeros, float32 [nx, ny, npol, count] in the order in which images are stored."""
-        return np.zeros((*self.shape[:3], count), dtype=np.float32, order="F")
+    def planes(self, count: int) -> NDArray[np.float32]:
+        """Room for some channels: zeros, float32 [chan, pol, y, x]."""
+        nx, ny, npol, _ = self.shape
+        return np.zeros((count, npol, ny, nx), dtype=np.float32)
 
-    def write(self, kind: str, planes: np.ndarray, start: int, term: int = 0, *, later: bool = False) -> None:
-        """Write channels from `start` on; planes are float32 [nx, ny, npol, channels], and must not be used afterwards.
+    def image(self, kind: str, term: int = 0) -> StoredImage:
+        """The image of that kind and Taylor term."""
+        return self.store.image(self.path(kind, term))
 
-        Those of a whole cube are handed over to who cleans it, and may be written `later`; continuum images are still
-        to be normalized.
+    def put(self, kind: str, planes: NDArray[np.float32], start: int, term: int = 0) -> None:
+        """Change channels from `start` on to float32 [chan, pol, y, x], which mustn't be used afterwards.
+
+        Continuum images go to the disk, as CASA is still to normalize them.
         """
-        path = self.path(kind, term)
-        if later and self.is_cube and planes.shape == self.shape and cached.keep_back(path, planes):
-            return
-        writing.write_channels(path, planes, start)
-        if self.is_cube and planes.shape == self.shape:
-            cached.hand_over(path, planes)
-
-    def read(self, kind: str, channels: range, term: int = 0) -> np.ndarray:
-        """Some channels as float32 [nx, ny, npol, channels]."""
-        return writing.read_channels(self.path(kind, term), channels.start, channels.stop)
+        image = self.image(kind, term)
+        if self.is_cube:
+            image.put_channels(planes, start)
+        else:
+            image.write_channels(planes, start)
 
     def mask_residual(self) -> None:
         """Give a residual that has no pixel mask that of the primary beam, as SIImageStore::divideResidualByWeight."""
         beam = self.path("pb")
         for term in range(self.model_terms):
             residual = self.path("residual", term)
-            if self.pblimit >= 0 and not writing.has_pixel_mask(residual):
-                cached.copy_pixel_mask(beam, residual)
+            if self.pblimit >= 0 and not has_pixel_mask(residual):
+                copy_pixel_mask(beam, residual)
 
     def fit_beams(self) -> None:
         """Fit a Gaussian to every plane of the PSF, and keep the beams with it."""
-        with casa.tool("synthesisutils") as utilities, casa.working_on("fitting the beams"):
+        with self.store.on_disk("fitting the beams"), casa.tool("synthesisutils") as utilities:
             utilities.fitPsfBeam(imagename=self.imagename, nterms=max(1, self.nterms), psfcutoff=self.psfcutoff)
 
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from .... import casa
 from ....images.assemble import MEMORY
-from ....images.cached import note_change
+from ....images.information import MISCINFO, keywords, put_information
+from ....images.pixels import channel_groups, read_channels, write_channels
 from ....images.planes import image_geometry
-from ....images.writing import MISCINFO, channel_groups, keywords, put_information, read_channels, write_channels
 from ....toolrecords import Record, ToolRecords
 from ....traits import GRIDDERS
 from ...beam_bands import with_beam_of_cube
@@ -48,7 +48,7 @@ def make_primary_beam(records: ToolRecords, number: int, images: FieldImages) ->
     for channels, pixels, information in _evaluated(
         shown, number, images.imagename + ".part", images.coordinates, groups
     ):
-        images.write("pb", pixels, channels.start)
+        images.put("pb", pixels, channels.start)
         if not channels.start:
             put_information(images.path("pb"), _of_all(information, images.shape[3] / len(channels)))
 
@@ -77,13 +77,12 @@ def evaluate_on_threads(records: ToolRecords, number: int, imagename: str, threa
             _showing_little(records), number, f"{imagename}-evaluated", coordinates, groups
         ):
             write_channels(path, pixels, channels.start)
-    note_change(path)
 
 
 def _evaluated(
     records: ToolRecords, number: int, imagename: str, coordinates: Record, groups: Iterable[range]
 ) -> Iterator[tuple[range, np.ndarray, Record]]:  # fmt: skip
-    """Channels, their primary beams, float32 [nx, ny, npol, channels], and keywords, by way of images of this name."""
+    """Channels, their primary beams, float32 [chan, pol, y, x], and keywords, by way of images of this name."""
     table = imagename + ".vp"
     for channels in groups:
         csys = copy.deepcopy(coordinates)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .... import casa
-from ....images.writing import MISCINFO, keywords, write_channels
+from ....images.information import MISCINFO, keywords
+from ....images.pixels import write_channels
 from ....toolrecords import ToolRecords
 from ...data.selection import one_row_a_field
 from ..weights.density import Density, Scheme
@@ -34,7 +35,7 @@ def write_weight_image(records: ToolRecords, images: FieldImages, density: Densi
         tool.defineimage({**records.impars[0], **definition}, {**records.gridpars[0], "imagename": images.imagename})
         tool.setweighting(**records.weightpars | {"usecubebriggs": False})
         path = str(tool.getweightdensity())
-    write_channels(path, density.cells.astype(np.float32)[..., np.newaxis, np.newaxis])
+    write_channels(path, density.cells.T.astype(np.float32)[np.newaxis, np.newaxis])
     f2, d2 = (np.float32(value) for value in scheme.constants(density.cells, density.total))
     told = keywords(path)[MISCINFO]
     with casa.opened_table(path, writable=True) as table:

@@ -12,7 +12,8 @@ import pytest
 
 from pcleantask import PcleanConfig, casa
 from pcleantask.gridding import makers
-from pcleantask.images import writing
+from pcleantask.images import pixels as image_pixels
+from pcleantask.images.store import ImageStore
 from pcleantask.imaging.normalizer import Normalizer
 from pcleantask.toolrecords import tool_records
 from tests.agreement.runner import Call, TaskProcess
@@ -44,7 +45,7 @@ def test_primary_beam_is_casas(
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
     if not at_once:
-        monkeypatch.setattr(writing, "WRITTEN_PIXELS", 20_000)
+        monkeypatch.setattr(image_pixels, "WRITTEN_PIXELS", 20_000)
     Path("out.txt").write_text(OUTLIER)
     parameters = {**parameters, "vis": str(dataset(parameters["vis"].removesuffix(".ms"))), "datacolumn": "data"}
     outcome = tclean.run([Call("tclean", parameters)], tmp_path)[-1]
@@ -52,7 +53,7 @@ def test_primary_beam_is_casas(
     config = PcleanConfig.from_parameters(**{**parameters, "engine": "ducc"})
     Path("ducc").mkdir()
     records = tool_records(config, tuple(f"ducc/{field.imagename}" for field in config.fields))
-    gridder = makers(config).whole(config, records)
+    gridder = makers(config).whole(config, records, ImageStore(keeps=False))
     try:
         gridder.set_weighting()
         gridder.make_psf()

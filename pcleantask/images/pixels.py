@@ -1,0 +1,68 @@
+"""Pixels of CASA images, some channels at a time: arrays are [chan, pol, y, x], the transpose of casacore's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import casa
+
+PIXELS, MASK_PIXELS = "map", "PagedArray"  # columns of an image's table, and of its pixel mask's
+MASK = "mask0"  # CASA's name of the pixel mask
+WRITTEN_PIXELS = 32_000_000  # that are worth one access to the disk
+WRITTEN_AT_ONCE = 1 << 22  # pixels handed to casatools, which copies them; larger copies cost new pages of memory
+
+
+def write_channels(path: str, pixels: NDArray[np.float32], start: int = 0, pol: int = 0) -> None:
+    """Overwrite what an image has from channel `start` and polarisation `pol` on.
+
+    Parameters
+    ----------
+    pixels : ndarray of float32, shape (chan, pol, y, x)
+    """
+    count, npol, ny, nx = pixels.shape
+    step = max(1, WRITTEN_AT_ONCE // (nx * ny * npol))
+    with casa.opened_table(path, writable=True) as table:
+        for first in range(0, count, step):
+            piece = pixels[first : first + step]
+            ends = [0, 0, pol, start + first], [nx - 1, ny - 1, pol + npol - 1, start + first + len(piece) - 1]
+            table.putcellslice(PIXELS, 0, piece.T, *ends, [1, 1, 1, 1])
+
+
+def read_channels(path: str, start: int, stop: int) -> NDArray[np.float32]:
+    """Channels start <= channel < stop, float32 [chan, pol, y, x]."""
+    with casa.opened_table(path) as table:
+        return np.ascontiguousarray(_get(table, PIXELS, start, stop).T, dtype=np.float32)
+
+
+def read_pixel_mask(path: str, start: int, stop: int) -> NDArray[np.bool_]:
+    """The pixel mask of channels start <= channel < stop, bool [chan, pol, y, x]: True where pixels are good."""
+    with casa.opened_table(str(Path(path) / MASK)) as table:
+        return np.ascontiguousarray(_get(table, MASK_PIXELS, start, stop).T, dtype=bool)
+
+
+def has_pixel_mask(path: str) -> bool:
+    """Whether the image has CASA's pixel mask."""
+    return (Path(path) / MASK).is_dir()
+
+
+def _shape(table: Any, column: str) -> list[int]:
+    return [int(size) for size in table.getcolshapestring(column)[0].strip("[]").split(",")]
+
+
+def _get(table: Any, column: str, start: int, stop: int) -> Any:
+    nx, ny, npol, nchan = _shape(table, column)
+    if start == 0 and stop == nchan:
+        return table.getcell(column, 0)  # much faster than a slice
+    return table.getcellslice(column, 0, [0, 0, 0, start], [nx - 1, ny - 1, npol - 1, stop - 1], [1, 1, 1, 1])
+
+
+def channel_groups(shape: Sequence[int], pixels: int | None = None) -> list[range]:
+    """The channels of a cube (nx, ny, npol, nchan) in groups of so many pixels, unless one channel has more."""
+    nx, ny, npol, nchan = (int(size) for size in shape)
+    size = max(1, (pixels or WRITTEN_PIXELS) // (nx * ny * npol))
+    return [range(start, min(start + size, nchan)) for start in range(0, nchan, size)]
