@@ -19,7 +19,7 @@ from .casanames import CasaNames
 from .errors import BlankImageError, MissingInputError, ParameterError, PcleanError
 from .images.products import counted_names, products, sumwt_of
 from .lastfile import read_last
-from .parallel.defaults import parallel_by_default
+from .parallel.asked import parallel_by_default
 from .parameters import Parameter, definitions, groups
 from .private.task_call import errors_told_by_caller
 from .processes import mpi_team

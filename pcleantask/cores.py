@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from contextvars import ContextVar
 
 
 def cores_of_this_process() -> set[int]:
@@ -17,26 +18,30 @@ def usable_cores() -> int:
     return len(cores_of_this_process())
 
 
-_limits: list[int] = []  # of the blocks of `limited_threads` that this process is in
+_limit: ContextVar[int] = ContextVar("_limit", default=0)  # of the block of `limited_threads`
 
 
 @contextlib.contextmanager
 def limited_threads(number: int) -> Iterator[None]:
     """A block in which this process computes with so many threads; 0: with as many as it does anyway."""
-    limits = [number] if number else []
-    _limits.extend(limits)
+    token = _limit.set(number or _limit.get())
     try:
         yield
     finally:
-        del _limits[len(_limits) - len(limits) :]
+        _limit.reset(token)
 
 
 def usable_threads() -> int:
     """Threads to compute with: what `limited_threads` or OMP_NUM_THREADS says, or one for each core."""
-    if _limits:
-        return _limits[-1]
+    if _limit.get():
+        return _limit.get()
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     return int(wanted) if wanted.isdecimal() and int(wanted) > 0 else usable_cores()
+
+
+def fair_share(size: int) -> tuple[int, float]:
+    """Threads, and the share of the free memory, of each of so many processes that share this one's cores."""
+    return max(1, usable_cores() // size), 1 / size
 
 
 MEMORY = "PCLEANTASK_MEMORY_SHARE"  # the variable that tells a worker which part of the free memory is its own

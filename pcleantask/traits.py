@@ -31,6 +31,8 @@ class EngineTraits:
         Densities of visibilities are CASA's images; else arrays.
     counts_w_planes : bool
         How many planes in w there are depends on all rows.
+    is_threaded : bool
+        It images in threads, which on few cores do what as many workers would, in less memory.
     """
 
     is_exact_anywhere: bool = False
@@ -40,11 +42,14 @@ class EngineTraits:
     holds_planes: bool = False
     has_density_images: bool = False
     counts_w_planes: bool = False
+    is_threaded: bool = False
 
 
 ENGINES: dict[str, EngineTraits] = {
     CASA: EngineTraits(beams_vary_with_threads=True, has_density_images=True, counts_w_planes=True),
-    DUCC: EngineTraits(is_exact_anywhere=True, blanks_guards=True, has_own_beams=True, holds_planes=True),
+    DUCC: EngineTraits(
+        is_exact_anywhere=True, blanks_guards=True, has_own_beams=True, holds_planes=True, is_threaded=True
+    ),
 }
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pcleantask import PcleanConfig, SerialImager
+from pcleantask.parallel.plan import Plan
 from pcleantask.parallel.workshops import make_workshop
 from pcleantask.progress import NullProgress
 
@@ -125,7 +126,9 @@ def put_right(config: PcleanConfig) -> Iterator[None]:
 def image(config: PcleanConfig, progress: NullProgress) -> dict[str, Any]:
     progress.stage("start")
     history = {"niter": config.iteration.niter}
-    with SerialImager(config, progress=progress, history=history, workshop=make_workshop(config)) as imager:
+    with SerialImager(
+        config, progress=progress, history=history, workshop=make_workshop(config, Plan.of(config))
+    ) as imager:
         return imager.run()
 
 

@@ -66,10 +66,6 @@ class Planes:
         """Overwrite one plane with [nx, ny] pixels."""
         self._tool.putchunk(pixels[:, :, np.newaxis, np.newaxis], blc=[0, 0, pol, chan])
 
-    def write_channels(self, pixels: np.ndarray, pol: int, chan: int) -> None:
-        """Overwrite neighbouring channels from `chan` on with [nx, ny, n] pixels: quicker than one by one."""
-        self._tool.putchunk(pixels[:, :, np.newaxis, :], blc=[0, 0, pol, chan])
-
     def has_pixel_mask(self) -> bool:
         """Whether the image has a pixel mask at all."""
         return bool(self._tool.maskhandler("default")[0])

@@ -14,17 +14,6 @@ DOPPLER = 1e-3
 USEFUL_ROWS = 10_000  # of a worker of its own: fewer are gridded while it starts
 
 
-class NotSplittableError(Exception):
-    """A run that one part of it can't do alone; the message is the reason, without a full stop."""
-
-
-def refuse_to_split(reasons: Mapping[str, bool]) -> None:
-    """Raise NotSplittableError for the first of the reasons that holds: reason -> whether it does."""
-    for reason, is_so in reasons.items():
-        if is_so:
-            raise NotSplittableError(reason)
-
-
 @dataclass(frozen=True)
 class Slab:
     """The channels of one part of a cube.

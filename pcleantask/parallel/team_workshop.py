@@ -16,6 +16,7 @@ from ..imaging.workshop import SerialWorkshop
 from ..processes import worker_logs
 from ..processes.team import Team
 from ..toolrecords import Record
+from .plan import Plan
 
 TeamMaker = Callable[[int], Team]
 
@@ -48,15 +49,15 @@ class TeamWorkshop(SerialWorkshop, abc.ABC):
     ----------
     config : PcleanConfig
         What to image, and how.
+    plan : Plan
+        How many workers to use at most.
     make_team : callable
         Makes a team of the size it is given, or a smaller one.
-    nworkers : int
-        Workers to use at most.
     """
 
-    def __init__(self, config: PcleanConfig, make_team: TeamMaker, nworkers: int) -> None:
+    def __init__(self, config: PcleanConfig, plan: Plan, make_team: TeamMaker) -> None:
         super().__init__(config)
-        self._make_team, self._nworkers = make_team, nworkers
+        self._plan, self._make_team = plan, make_team
         self._team: Team | None = None
         self.saves_model = config.run.savemodel != "none"
         self.saved_in_cycle = False

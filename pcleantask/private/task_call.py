@@ -14,11 +14,9 @@ from datetime import datetime
 from typing import Any
 
 from .. import casa, rules
-from ..cores import usable_cores
 from ..errors import MissingInputError, ParameterError, ParameterTypeError
-from ..parallel.defaults import are_threads_enough, asked_workers, is_parallel
+from ..parallel.asked import workers_ahead
 from ..parameters import Parameter, definitions
-from ..processes import mpi_team
 from ..processes.environment import launched_ranks
 from ..processes.team import team_ahead
 
@@ -61,23 +59,9 @@ def call_together(document: Mapping[str, Any]) -> dict[str, Any]:
 @contextlib.contextmanager
 def casa_loaded(document: Mapping[str, Any]) -> Iterator[None]:
     """A block in which casatools is importable; the workers of a parallel run load theirs while this process does."""
-    with team_ahead(_likely_team(document)):
+    with team_ahead(workers_ahead(document)):
         casa.load()
         yield
-
-
-def _likely_team(document: Mapping[str, Any]) -> int:
-    """How many workers on this machine these parameters, not yet checked, will ask for; 0 where none or unknown."""
-    nworkers, nchan = document["nworkers"], document["nchan"]
-    if not is_parallel(document["parallel"] is True) or not isinstance(nworkers, int) or mpi_team.link() is not None:
-        return 0
-    size = asked_workers(nworkers) or usable_cores()
-    if are_threads_enough(str(document["engine"]), size):
-        return 0
-    if size > 2 * usable_cores():  # more than can be of use, or a slip that a check will find
-        return 0
-    is_known = str(document["specmode"]).startswith("cube") and isinstance(nchan, int) and nchan > 0
-    return max(0, min(size, nchan) if is_known else size)
 
 
 def validate(validator: Any, document: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,8 +24,9 @@ def pclean(**parameters: Any) -> dict[str, Any]:
     from ..gridding.ducc.support import with_data_seen
     from ..imaging.cautions import start_cautions, start_model_cautions
     from ..imaging.serial_imager import SerialImager
-    from ..parallel.defaults import is_parallel
-    from ..parallel.workshops import make_workshop, threads_instead
+    from ..parallel.asked import is_parallel
+    from ..parallel.plan import Plan
+    from ..parallel.workshops import make_workshop
     from ..processes import mpi_team
     from ..progress import ScreenProgress
 
@@ -35,9 +36,10 @@ def pclean(**parameters: Any) -> dict[str, Any]:
     for caution in found + start_model_cautions(config) + start_cautions(config):
         casa.post(caution, "WARN")
     progress = ScreenProgress(config.iteration.niter, casa.jansky(config.iteration.threshold))
-    workshop = make_workshop(config)
+    plan = Plan.of(config)
+    workshop = make_workshop(config, plan)
     with (
-        limited_threads(threads_instead(config)),
+        limited_threads(plan.threads if workshop is None else 0),
         SerialImager(config, progress=progress, history=parameters, workshop=workshop) as imager,
     ):
         return imager.run()

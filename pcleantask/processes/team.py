@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from .. import casa
-from ..cores import MEMORY, usable_cores
+from ..cores import MEMORY, fair_share
 from ..errors import ImagingError, WorkerError
 from .environment import importable, worker_environment
 
@@ -118,11 +118,11 @@ class LocalTeam:
     """
 
     def __init__(self, size: int) -> None:
-        threads = usable_cores() // size
+        threads, memory = fair_share(size)
         self._workers: list[LocalWorker] = []
         try:
             for rank in range(size):
-                self._workers.append(LocalWorker(rank, threads, 1 / size))
+                self._workers.append(LocalWorker(rank, threads, memory))
         except BaseException:
             self.kill()
             raise

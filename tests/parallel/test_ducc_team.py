@@ -10,10 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pcleantask import PcleanConfig, casa, pclean
-from pcleantask.cores import limited_threads, usable_threads
-from pcleantask.parallel.defaults import THREADS
-from pcleantask.parallel.workshops import make_workshop, threads_instead
+from pcleantask import casa, pclean
+from pcleantask.parallel.asked import THREADS
 from tests.agreement.cases import CUBE, MFS
 from tests.agreement.compare import products
 
@@ -90,19 +88,3 @@ def test_model_that_a_team_saves_is_that_of_one_process(
             saved.append(table.getcol("MODEL_DATA"))
     assert abs(saved[0]).max() > 0.3
     assert abs(saved[0] - saved[1]).max() <= ROUNDING * abs(saved[0]).max()
-
-
-@pytest.mark.parametrize("engine", ["ducc", "auto"])
-def test_few_workers_are_threads_of_this_process(engine: str, dataset: Callable[[str], Path]) -> None:
-    parameters = {**CUBE, "vis": str(dataset("line")), "engine": engine, "parallel": True}
-    before = usable_threads()
-    few, many = (PcleanConfig.from_parameters(**parameters, nworkers=number) for number in (3, THREADS + 1))
-    assert make_workshop(few) is None
-    assert threads_instead(few) == 3
-    assert make_workshop(many) is not None
-    assert threads_instead(many) == 0
-    with limited_threads(threads_instead(few)):
-        assert usable_threads() == 3
-        with limited_threads(threads_instead(many)):
-            assert usable_threads() == 3
-    assert usable_threads() == before

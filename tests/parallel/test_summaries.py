@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pcleantask.parallel.defaults import THREADS
+from pcleantask.parallel.asked import THREADS
 from tests.agreement.cases import AUTO, CUBE, MFS, STOKES, Case
 from tests.agreement.closeness import minor_cycle_deviations
 from tests.agreement.runner import Call, TaskProcess

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pcleantask import SerialImager
+from pcleantask.parallel.plan import Plan
 from pcleantask.parallel.workshops import make_workshop
 from pcleantask.processes.worker_logs import warnings
 from tests.agreement.compare import compare_products, peak, products
@@ -118,7 +119,7 @@ def test_runs_of_one_session_are_equal_and_leave_no_process_and_no_descriptor(
     made, counts = [], []
     for name, more in (("first", PARALLEL), ("second", PARALLEL), ("serial", {}), ("last", PARALLEL)):
         config = config_of({**parameters, **more})
-        with SerialImager(config, workshop=make_workshop(config)) as imager:
+        with SerialImager(config, workshop=make_workshop(config, Plan.of(config))) as imager:
             imager.run()
         made.append(
             {suffix: path.rename(folder / f"{name}{suffix}") for suffix, path in products(folder, "img").items()}

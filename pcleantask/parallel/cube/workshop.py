@@ -20,7 +20,6 @@ from ...config import PcleanConfig
 from ...cores import usable_threads
 from ...errors import ParameterError
 from ...gridding.data import casacore_memory
-from ...gridding.data.coordinates import image_coordinates
 from ...gridding.data.frames import is_moving
 from ...images import planes
 from ...images.assemble import Part
@@ -29,8 +28,9 @@ from ...images.space import check_space
 from ...imaging.psf_beams import largest_beam
 from ...imaging.workshop import Parts
 from ...toolrecords import Record, tool_records
-from ...traits import ENGINES, GRIDDERS
-from ..partition import Slab, guards_needed, refuse_to_split, slabs, spectral_axis
+from ...traits import ENGINES
+from ..partition import Slab, guards_needed, slabs, spectral_axis
+from ..plan import Plan
 from ..rows.workshop import has_density
 from ..team_workshop import TeamGridder, TeamMaker, TeamWorkshop
 from .data_frequencies import cube_frequencies, find_coverage
@@ -45,9 +45,8 @@ TRIES = 4  # numbers of guard channels with which an exact cut is looked for
 class CubeWorkshop(TeamWorkshop):
     """The workshop of a cube that a team images; for the parameters see `TeamWorkshop`."""
 
-    def __init__(self, config: PcleanConfig, make_team: TeamMaker, nworkers: int) -> None:
-        check_splittable(config)
-        super().__init__(config, make_team, nworkers)
+    def __init__(self, config: PcleanConfig, plan: Plan, make_team: TeamMaker) -> None:
+        super().__init__(config, plan, make_team)
         self.slabs: list[Slab] = []
         self.names: list[list[str]] = []
         self.suffixes: list[list[str]] = []
@@ -63,7 +62,7 @@ class CubeWorkshop(TeamWorkshop):
 
     def make_parts(self) -> Parts:
         self._records = tool_records(self._config, self.imagenames)
-        self._start_team(min([self._nworkers, *self._known_channel_counts()]))
+        self._start_team(min([self._plan.workers, *self._known_channel_counts()]))
         counts = self._read_coordinates()
         self.slabs, reason = self._cut(counts[0])
         self._use_workers(len(self.slabs))
@@ -259,30 +258,3 @@ class TeamCubeGridder(TeamGridder):
 
     def check_pb(self) -> None:
         self._workshop.steps("check_pb")
-
-
-def check_splittable(config: PcleanConfig) -> None:
-    """Raise NotSplittableError for what can't be split among workers and stay exact."""
-    main, gridding = config.fields[0], config.gridding
-    refuse_to_split({
-        "automaskengine='casa' masks by blocks of channels that it chooses by itself, and they differ in parts of a "
-        "cube; use automaskengine='numpy'": main.usemask == "auto-multithresh" and config.run.automaskengine == "casa",
-        "with veltype='optical' the channels are not regular": config.frame.veltype == "optical",
-        "outlier fields are no cubes, or have other channels": any(not field.is_cube for field in config.fields)
-        or len(_channel_counts(config)) > 1,
-        "psfphasecenter makes the PSF of a mosaic anew": gridding.psfphasecenter != ""
-        and GRIDDERS[main.gridder].joins_pointings,
-        f"gridder={main.gridder!r} fills its cache for the whole cube": GRIDDERS[main.gridder].projects_aperture,
-        "facets are imaged together": gridding.facets > 1,
-        "with nsigma and fastnoise=False the mask of the first channel decides how all noise is measured":
-        config.iteration.nsigma > 0 and not config.masking.fastnoise,
-    })  # fmt: skip
-
-
-def _channel_counts(config: PcleanConfig) -> set[int | None]:
-    """The numbers of channels that the fields have; those of several are looked up where the parameters don't tell."""
-    counts = {config.image_shape(field)[3] for field in config.fields}
-    if len(config.fields) > 1 and None in counts:
-        counts = {count for _, count in image_coordinates(tool_records(config))}
-        casacore_memory.forget()  # the times at which the data were looked at
-    return counts

@@ -19,9 +19,9 @@ from ...images.products import products
 from ...imaging.normalizer import Normalizer
 from ...imaging.workshop import Parts
 from ...toolrecords import Record, ToolRecords, tool_records
-from ...traits import ENGINES, GRIDDERS
-from ..defaults import asked_workers
-from ..partition import field_shares, refuse_to_split, row_shares, useful_parts
+from ...traits import ENGINES
+from ..partition import field_shares, row_shares, useful_parts
+from ..plan import Plan
 from ..team_workshop import TeamGridder, TeamMaker, TeamWorkshop
 
 WITHOUT_DENSITY = ("natural", "radial")  # weighting types
@@ -30,14 +30,13 @@ WITHOUT_DENSITY = ("natural", "radial")  # weighting types
 class RowsWorkshop(TeamWorkshop):
     """The workshop of a continuum image whose rows a team grids; for the parameters see `TeamWorkshop`."""
 
-    def __init__(self, config: PcleanConfig, make_team: TeamMaker, nworkers: int) -> None:
-        check_splittable(config)
-        super().__init__(config, make_team, nworkers)
+    def __init__(self, config: PcleanConfig, plan: Plan, make_team: TeamMaker) -> None:
+        super().__init__(config, plan, make_team)
         self.shares_density = False
 
     def make_parts(self) -> Parts:
         self._records = tool_records(self._config, self.imagenames)
-        shares = self._split(self._nworkers)
+        shares = self._split(self._plan.workers)
         self._shares = shares = self._split(self._start_team(len(shares)))
         self._read_coordinates(with_model=True)
         self.part_names = [self._names_of_part(rank) for rank in range(self._npart)]
@@ -70,7 +69,7 @@ class RowsWorkshop(TeamWorkshop):
         weights = self._records.weightpars
         by_field = weights["multifield"] and has_density(weights)
         counts = [sum(one.values()) for one in fields]
-        if not asked_workers(self._config.run.nworkers):
+        if not self._plan.is_asked_for:
             nparts = useful_parts(sum(counts), nparts)
         shares = field_shares(fields, nparts) if by_field else row_shares(counts, nparts)
         self.shares_density = has_density(weights) and not by_field and len(shares) > 1
@@ -171,21 +170,3 @@ def sum_arrays(paths: Sequence[str], folder: Path) -> list[str]:
     target = str(folder / "density.npy")
     np.save(target, sum(np.load(path) for path in paths))
     return [target] * len(paths)
-
-
-def check_splittable(config: PcleanConfig) -> None:
-    """Raise NotSplittableError for what CASA can't grid in parts of the rows."""
-    main, gridding = config.fields[0], config.gridding
-    refuse_to_split({
-        "facets are imaged together": gridding.facets > 1,
-        f"gridder={main.gridder!r} fills its cache for all rows; give cfcache a filled one": (
-            GRIDDERS[main.gridder].keeps_cache and not (gridding.cfcache and Path(gridding.cfcache).is_dir())
-        ),
-        "with wprojplanes=-1 the planes depend on all rows; give a number": any(
-            field.wprojplanes < 1 and GRIDDERS[field.gridder].takes_w for field in config.fields
-        )
-        and ENGINES[config.engine].counts_w_planes,
-        "psfphasecenter makes the PSF of a mosaic anew": gridding.psfphasecenter != ""
-        and GRIDDERS[main.gridder].joins_pointings,
-        "an outlier field is a cube": any(field.is_cube for field in config.fields),
-    })  # fmt: skip
