@@ -20,7 +20,7 @@ from typing import Any
 
 from pcleantask import PcleanConfig, SerialImager
 from pcleantask.parallel.plan import Plan
-from pcleantask.parallel.workshops import make_workshop
+from pcleantask.parallel.team_runs import make_run
 from pcleantask.progress import NullProgress
 
 UNLIMITED = resource.RLIM_INFINITY
@@ -126,9 +126,7 @@ def put_right(config: PcleanConfig) -> Iterator[None]:
 def image(config: PcleanConfig, progress: NullProgress) -> dict[str, Any]:
     progress.stage("start")
     history = {"niter": config.iteration.niter}
-    with SerialImager(
-        config, progress=progress, history=history, workshop=make_workshop(config, Plan.of(config))
-    ) as imager:
+    with SerialImager(config, progress=progress, history=history, run=make_run(config, Plan.of(config))) as imager:
         return imager.run()
 
 

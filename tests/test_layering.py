@@ -34,7 +34,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("gridding.ducc.products",),
     ("gridding.ducc.model",),
     ("gridding",),
-    ("report",),
+    ("report", "runs"),
     ("imaging",),
     ("parallel",),
     ("private",),

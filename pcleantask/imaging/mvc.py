@@ -22,7 +22,7 @@ from ..sections import ImageField
 from ..toolrecords import Record, ToolRecords, tool_records
 from .deconvolver import Deconvolver
 from .normalizer import Normalizer
-from .workshop import SerialWorkshop
+from .run import SerialRun
 
 MANY_CHANNELS = 50  # more than this are no help to polynomials of a low order
 FEWEST_STEPS = 5  # a band of fewer has one channel more than there are terms
@@ -114,17 +114,14 @@ class MvcDeconvolver(Deconvolver):
         return record
 
 
-class MvcWorkshop(SerialWorkshop):
-    """The workshop of Taylor terms by way of a cube; for the parameters see `SerialWorkshop`."""
+class MvcRun(SerialRun):
+    """A run that makes Taylor terms by way of a cube; for the parameters see `SerialRun`."""
 
-    def _check_shapes(self) -> None:
-        for entry in self._config.fields:
-            self._check_both_shapes(entry, entry.nchan if entry.nchan > 0 else None)
+    def _check_planned_shape(self, entry: ImageField) -> None:
+        self._check_both_shapes(entry, entry.nchan if entry.nchan > 0 else None)
 
-    def check_former_shapes(self) -> None:
-        if self._config.run.restart:
-            for entry, name in zip(self._config.fields, self.imagenames, strict=True):
-                self._check_both_shapes(entry, image_geometry(name + ".psf").shape[3])
+    def _check_shape(self, number: int, entry: ImageField) -> None:
+        self._check_both_shapes(entry, image_geometry(self.imagenames[number] + ".psf").shape[3])
 
     def _check_both_shapes(self, entry: ImageField, nchan: int | None) -> None:
         """Check a former run's images of Taylor terms, which have one channel, and the cubes beside them."""

@@ -6,7 +6,7 @@ from .. import casa, measurementsets
 from ..config import PcleanConfig
 from ..gridding.casa import check_known
 from ..traits import AUTO
-from .workshop import Parts
+from .run import Parts
 
 
 def check_data(config: PcleanConfig) -> None:

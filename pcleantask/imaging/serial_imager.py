@@ -16,14 +16,14 @@ from ..traits import CASA, GRIDDERS
 from .cautions import tell_of_beams, tell_of_blanks
 from .preflight import check_data, check_memory
 from .psfcenter import replace_psf
-from .steps import SteppedRun, step
-from .workshop import Workshop
-from .workshops import serial_workshop
+from .run import Run
+from .serial_runs import serial_run
+from .steps import SteppedImager, step
 
 RESIDUAL = ("make_psf", "run_major_cycle")  # the steps after which there is something to clean
 
 
-class SerialImager(SteppedRun):
+class SerialImager(SteppedImager):
     """Image and deconvolve in this process: tclean's loop, step by step or by `run`.
 
     Parameters
@@ -37,8 +37,8 @@ class SerialImager(SteppedRun):
         Told of every cycle; by default nobody is.
     history : mapping, optional
         Parameters to write into every product's history.
-    workshop : Workshop, optional
-        Makes the parts that the loop drives, and keeps the products; by default CASA's parts, in this process.
+    run : Run, optional
+        Makes the parts that the loop drives, and has the folders of the products; by default in this process.
 
     Raises
     ------
@@ -88,10 +88,10 @@ class SerialImager(SteppedRun):
         *,
         progress: Progress | None = None,
         history: Mapping[str, Any] | None = None,
-        workshop: Workshop | None = None,
+        run: Run | None = None,
     ) -> None:
-        config = with_data_seen(config) if workshop is None else config
-        super().__init__(config, workshop or serial_workshop(config), has_control=init_iter_control)
+        config = with_data_seen(config) if run is None else config
+        super().__init__(config, run or serial_run(config), has_control=init_iter_control)
         self.progress = progress or NullProgress()
         self.exec_records: list[Record] = []
         self.stop_code = 0
@@ -135,7 +135,7 @@ class SerialImager(SteppedRun):
     def _set_up(self) -> None:
         check_data(self.config)
         try:
-            self._workshop.open()
+            self._run.open()
             self._make_parts()
         except BaseException:
             self._abandon()
@@ -151,16 +151,16 @@ class SerialImager(SteppedRun):
         for deconvolver in parts.deconvolvers:
             deconvolver.check_beam()
         try:
-            self._workshop.check_former_shapes()
+            self._run.check_shapes()
         except ParameterError:
             self._abandon()
             raise
-        if not self._workshop.is_part:
-            self.is_blank = tell_of_blanks(self.config, self._workshop.blank_planes())
+        if self._run.folders is not None:
+            self.is_blank = tell_of_blanks(self.config, self._run.blank_planes())
         if self.config.gridding.psfphasecenter != "" and GRIDDERS[self.config.fields[0].gridder].joins_pointings:
             self._release_parts()
             with casa.working_on("making the PSF at psfphasecenter"):
-                replace_psf(self.config, self._workshop.imagenames[0])
+                replace_psf(self.config, self._run.imagenames[0])
             self._make_parts()
 
     @step("make_psf")
@@ -170,8 +170,8 @@ class SerialImager(SteppedRun):
         parts.gridder.make_pb()
         for normalizer in parts.normalizers:
             normalizer.normalize_pb()
-        if not (self._workshop.is_part or self.is_blank):
-            tell_of_beams(self.config, self._workshop.beyond_beam())
+        if self._run.folders is not None and not self.is_blank:
+            tell_of_beams(self.config, self._run.beyond_beam())
 
     @step("make_psf")
     def run_major_cycle(self, is_first: bool = False, *, last: bool | None = None) -> None:
@@ -284,7 +284,7 @@ class SerialImager(SteppedRun):
         parts = self._need_parts()
         if self._saves_late:
             parts.gridder.close()
-            parts.gridder = self._workshop.make_saving_gridder()
+            parts.gridder = self._run.make_saving_gridder()
         for normalizer in parts.normalizers:
             normalizer.divide_model()
         parts.gridder.predict()
@@ -313,10 +313,10 @@ class SerialImager(SteppedRun):
             self._release_parts()
             if self._is_set_up and not self.failed:
                 with self._noting_failure():
-                    self._workshop.publish(self._history)
+                    self._run.publish(self._history)
         finally:
             self._is_set_up = False
-            self._workshop.close()
+            self._run.close()
 
     # --- the loop ---
 
@@ -337,10 +337,10 @@ class SerialImager(SteppedRun):
         if self.config.iteration.niter > 0 and not self._has_control:
             raise StepError("the imager can't run its loop with init_iter_control=False: call its steps")
         with self._running(), self._noting_failure():
-            summary = self._run()
+            summary = self._image()
         return summary if self.config.run.engine == CASA else {**summary, "engine": self.config.engine}
 
-    def _run(self) -> dict[str, Any]:
+    def _image(self) -> dict[str, Any]:
         run, iteration = self.config.run, self.config.iteration
         self.setup()
         if run.calcpsf:
@@ -357,7 +357,7 @@ class SerialImager(SteppedRun):
         else:
             if not run.calcres and run.savemodel != "none":
                 self.predict_model()
-            summary = self._workshop.residual_summary()
+            summary = self._run.residual_summary()
         if self.config.deconvolution.restoration:
             self.progress.stage("restoration")
             self.restore()

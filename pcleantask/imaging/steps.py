@@ -13,13 +13,13 @@ from ..errors import ImagingError, OutputError, ParameterError, StepError
 from ..toolrecords import to_casa_iterpars
 from .cleaning import Cleaning
 from .iteration import IterationControl
-from .workshop import Cleaner, Parts, Workshop
+from .run import Cleaner, Parts, Run
 
 Step = TypeVar("Step", bound=Callable[..., Any])
 
 
 def step(*needed: str) -> Callable[[Step], Step]:
-    """Make a method of a SteppedRun one of its steps: it needs the tools, those steps before it, and room on the disk.
+    """Make a method of a SteppedImager a step: it needs the tools, those steps before it, and room on the disk.
 
     If a step fails nothing is published; a call that is refused, as it is wrong or comes too early, is no failure.
     After a step that is called by hand the disk has what it made.
@@ -29,15 +29,15 @@ def step(*needed: str) -> Callable[[Step], Step]:
         signature = inspect.signature(method)
 
         @functools.wraps(method)
-        def wrapper(self: SteppedRun, *args: Any, **kwargs: Any) -> Any:
+        def wrapper(self: SteppedImager, *args: Any, **kwargs: Any) -> Any:
             signature.bind(self, *args, **kwargs)
             self._check_step(method.__name__, needed)
             with self._noting_failure():
-                self._workshop.check_space()
-                self._workshop.store.look()
+                self._run.check_space()
+                self._run.store.look()
                 result = method(self, *args, **kwargs)
-                if not (self._is_running or self._workshop.is_part):
-                    self._workshop.store.flush()
+                if self._run.folders is not None and not self._is_running:
+                    self._run.store.flush()
             self._done.add(method.__name__)
             return result
 
@@ -46,15 +46,15 @@ def step(*needed: str) -> Callable[[Step], Step]:
     return decorate
 
 
-class SteppedRun:
-    """What a run knows of its steps, and the parts that they drive.
+class SteppedImager:
+    """What an imager knows of its steps, and the parts that they drive.
 
     Parameters
     ----------
     config : PcleanConfig
         What to image, and how.
-    workshop : Workshop
-        Makes the parts, and keeps the products.
+    run : Run
+        Makes the parts, and has the folders of the products.
     has_control : bool
         Whether a run with iterations has its own iteration control.
 
@@ -64,10 +64,10 @@ class SteppedRun:
         Whether a step has failed.
     """
 
-    def __init__(self, config: PcleanConfig, workshop: Workshop, *, has_control: bool) -> None:
+    def __init__(self, config: PcleanConfig, run: Run, *, has_control: bool) -> None:
         self.config = config
         self.failed = False
-        self._workshop, self._has_control = workshop, has_control
+        self._run, self._has_control = run, has_control
         self._parts: Parts | None = None
         self._control: IterationControl | None = None
         self._cleaning = Cleaning([], [])
@@ -98,7 +98,7 @@ class SteppedRun:
             noted, self.failed = self.failed and not noted_before, True
             if noted or not isinstance(error, ImagingError | OSError) or isinstance(error, ParameterError):
                 raise
-            where = self._workshop.path
+            where = self._run.path
             is_kept = self._is_set_up and where.exists()
             message = f"{error}" + (f"\nThe unfinished images are in {str(where)!r}" if is_kept else "")
             if isinstance(error, ImagingError):
@@ -117,14 +117,14 @@ class SteppedRun:
 
     @property
     def _saves_late(self) -> bool:
-        """Whether no major cycle saves the model, nor the workshop when it publishes."""
-        return self.config.saves_model_late and not self._workshop.saves_model
+        """Whether no major cycle saves the model, nor the run when it is published."""
+        return self.config.saves_model_late and not self._run.saves_model
 
     def _make_parts(self) -> None:
-        self._parts = self._workshop.make_parts()
+        self._parts = self._run.make_parts()
         self._cleaning = Cleaning(self._parts.deconvolvers, self._parts.masks)
         if self.config.iteration.niter > 0 and self._has_control:
-            self._control = IterationControl(to_casa_iterpars(self.config, self._workshop.imagenames))
+            self._control = IterationControl(to_casa_iterpars(self.config, self._run.imagenames))
 
     def _abandon(self) -> None:
         """Leave the disk as it was before the run."""
@@ -132,14 +132,14 @@ class SteppedRun:
         try:
             self._release_parts()
         finally:
-            self._workshop.discard()
-            self._workshop.close()
+            self._run.discard()
+            self._run.close()
 
     def _release_parts(self) -> None:
         parts, control = self._parts, self._control
         self._parts, self._control = None, None
         with contextlib.ExitStack() as stack:
-            stack.callback(self._workshop.store.release)
+            stack.callback(self._run.store.release)
             for part in (control, parts):
                 if part is not None:
                     stack.callback(part.close)

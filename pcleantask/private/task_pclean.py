@@ -26,7 +26,7 @@ def pclean(**parameters: Any) -> dict[str, Any]:
     from ..imaging.serial_imager import SerialImager
     from ..parallel.asked import is_parallel
     from ..parallel.plan import Plan
-    from ..parallel.workshops import make_workshop
+    from ..parallel.team_runs import make_run
     from ..processes import mpi_team
     from ..progress import ScreenProgress
 
@@ -37,9 +37,9 @@ def pclean(**parameters: Any) -> dict[str, Any]:
         casa.post(caution, "WARN")
     progress = ScreenProgress(config.iteration.niter, casa.jansky(config.iteration.threshold))
     plan = Plan.of(config)
-    workshop = make_workshop(config, plan)
+    run = make_run(config, plan)
     with (
-        limited_threads(plan.threads if workshop is None else 0),
-        SerialImager(config, progress=progress, history=parameters, workshop=workshop) as imager,
+        limited_threads(plan.threads if run is None else 0),
+        SerialImager(config, progress=progress, history=parameters, run=run) as imager,
     ):
         return imager.run()

@@ -37,3 +37,15 @@ def pixels() -> np.ndarray:
 @pytest.fixture
 def image(tmp_path: Path, pixels: np.ndarray) -> str:
     return make_image(tmp_path / "img.residual", pixels)
+
+
+def make_folders(*names: str, mark: str = "") -> None:
+    """Folders such as images are, with a file that says whose they are."""
+    for name in names:
+        Path(name).mkdir(parents=True)
+        (Path(name) / "table.dat").write_text(mark, encoding="utf-8")
+
+
+def mark(name: str | Path) -> str:
+    """What the folder's file says."""
+    return (Path(name) / "table.dat").read_text(encoding="utf-8")

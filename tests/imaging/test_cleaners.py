@@ -14,7 +14,7 @@ from pcleantask.images.store import ImageStore
 from pcleantask.imaging.cleaners import is_in_memory, make_deconvolver
 from pcleantask.imaging.masking import make_mask, mask_decpars
 from pcleantask.imaging.memory_deconvolver import MemoryDeconvolver
-from pcleantask.imaging.workshop import Parts, SerialWorkshop
+from pcleantask.imaging.run import Parts, SerialRun
 from tests.agreement.cases import AUTO, CUBE, MFS
 from tests.agreement.compare import read_image
 
@@ -40,7 +40,7 @@ RUNS = {
 TOLERANCE = 1e-5  # of the peak: CASA's FFTs are in single precision
 
 
-class MemoryWorkshop(SerialWorkshop):
+class MemoryRun(SerialRun):
     """CASA's gridder, with deconvolvers in memory."""
 
     def __init__(self, config: PcleanConfig) -> None:
@@ -89,6 +89,6 @@ def test_run_with_deconvolver_in_memory_is_that_with_casa(
 
 def run(parameters: dict[str, Any], *, in_memory: bool) -> dict[str, Any]:
     config = PcleanConfig.from_parameters(**parameters)
-    workshop = MemoryWorkshop(config) if in_memory else None
-    with SerialImager(config, workshop=workshop) as imager:
+    run = MemoryRun(config) if in_memory else None
+    with SerialImager(config, run=run) as imager:
         return imager.run()

@@ -16,7 +16,7 @@ import pytest
 from pcleantask import PcleanConfig, SerialImager
 from pcleantask.errors import ImagingError, StepError
 from pcleantask.parallel.plan import Plan
-from pcleantask.parallel.workshops import make_workshop
+from pcleantask.parallel.team_runs import make_run
 from tests.agreement.cases import AUTO, CUBE, MFS, OUTLIERS, WIDE
 from tests.agreement.compare import compare_products, compare_saved_models, is_image, peak, products, read_image
 
@@ -89,7 +89,7 @@ def imager_of(folder: str, base: Parameters, **changes: Any) -> SerialImager:
         changes["outlierfile"] = f"{folder}.txt"
         Path(f"{folder}.txt").write_text(outliers)
     config = PcleanConfig.from_parameters(**{**base, "imagename": f"{folder}/img", **changes})
-    return SerialImager(config, workshop=make_workshop(config, Plan.of(config)))
+    return SerialImager(config, run=make_run(config, Plan.of(config)))
 
 
 def begin(imager: SerialImager) -> None:

@@ -22,7 +22,7 @@ import pytest
 
 from pcleantask import SerialImager
 from pcleantask.parallel.plan import Plan
-from pcleantask.parallel.workshops import make_workshop
+from pcleantask.parallel.team_runs import make_run
 from tests.agreement.compare import compare_products, peak, products
 from tests.test_failures import AUTO_CUBE, LIMIT_S, SMALL_CUBE, SMALL_MFS, command, config_of, digests, environment
 
@@ -57,7 +57,7 @@ def former(folder: Path, dataset: Callable[[str], Path]) -> Former:
 
 def image(parameters: dict[str, Any]) -> None:
     config = config_of(parameters)
-    with SerialImager(config, workshop=make_workshop(config, Plan.of(config))) as imager:
+    with SerialImager(config, run=make_run(config, Plan.of(config))) as imager:
         imager.run()
 
 

@@ -14,7 +14,7 @@ from pcleantask.cores import limited_threads, usable_cores, usable_threads
 from pcleantask.parallel import asked
 from pcleantask.parallel.asked import THREADS, workers_ahead
 from pcleantask.parallel.plan import CUBE, ROWS, SERIAL, Plan
-from pcleantask.parallel.workshops import make_workshop
+from pcleantask.parallel.team_runs import make_run
 from pcleantask.processes import mpi_team
 from tests.agreement.cases import CUBE as LINE
 from tests.agreement.cases import MFS
@@ -56,7 +56,7 @@ def test_plan_follows_from_the_parameters(
     if plan.workers:
         assert plan.threads == max(1, usable_cores() // plan.workers)
         assert plan.memory * plan.workers == pytest.approx(1)
-    assert (make_workshop(config, plan) is None) == (plan.kind == SERIAL)
+    assert (make_run(config, plan) is None) == (plan.kind == SERIAL)
 
 
 @pytest.mark.parametrize("engine", ["ducc", "auto"])

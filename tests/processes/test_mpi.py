@@ -421,13 +421,13 @@ def digests(folder: Path) -> dict[str, str]:
 CATCHING = """
 import json, os, signal, sys
 from pcleantask import pclean, errors
-from pcleantask.parallel.cube.workshop import TeamGridder
+from pcleantask.parallel.cube.run import TeamGridder
 cube = json.loads(sys.argv[1])
 major_cycle, count = TeamGridder.major_cycle, []
 def killing(self, *, last):
     count.append(1)
     if len(count) == 2:
-        os.kill(self._workshop._team.call_each("hello", [(), ()])[1]["pid"], signal.SIGKILL)
+        os.kill(self._run._team.call_each("hello", [(), ()])[1]["pid"], signal.SIGKILL)
     return major_cycle(self, last=last)
 TeamGridder.major_cycle = killing
 try:

@@ -14,7 +14,7 @@ import pytest
 
 from pcleantask import SerialImager
 from pcleantask.parallel.plan import Plan
-from pcleantask.parallel.workshops import make_workshop
+from pcleantask.parallel.team_runs import make_run
 from pcleantask.processes.worker_logs import warnings
 from tests.agreement.compare import compare_products, peak, products
 from tests.test_failures import SMALL_CUBE, SMALL_MFS, config_of
@@ -119,7 +119,7 @@ def test_runs_of_one_session_are_equal_and_leave_no_process_and_no_descriptor(
     made, counts = [], []
     for name, more in (("first", PARALLEL), ("second", PARALLEL), ("serial", {}), ("last", PARALLEL)):
         config = config_of({**parameters, **more})
-        with SerialImager(config, workshop=make_workshop(config, Plan.of(config))) as imager:
+        with SerialImager(config, run=make_run(config, Plan.of(config))) as imager:
             imager.run()
         made.append(
             {suffix: path.rename(folder / f"{name}{suffix}") for suffix, path in products(folder, "img").items()}

@@ -23,7 +23,7 @@ from ...toolrecords import Record
 from ...traits import ENGINES
 from ..partition import Slab
 from .part_beams import PartBeams
-from .part_workshop import PartWorkshop, clear
+from .part_run import PartRun, clear
 
 FIELD_PATHS = ("mask", "startmodel", "phasecenter")  # what may be a path; a phase centre that of an ephemeris table
 NO_MASK_SUM = -1.0  # what CASA's records say where the mask is as it was, or isn't there
@@ -33,7 +33,7 @@ class CubePart:
     """The steps that a lead calls for; plain data in, plain data out.
 
     Channels in arguments and results are counted in the part unless said otherwise. For the constructor's parameters
-    see `PartWorkshop`; `config` is a `PcleanConfig.to_dict`, `slab` the fields of a `Slab`, `threads` for how many
+    see `PartRun`; `config` is a `PcleanConfig.to_dict`, `slab` the fields of a `Slab`, `threads` for how many
     a serial run would plan its Fourier transforms.
     """
 
@@ -53,22 +53,22 @@ class CubePart:
         self._slab = Slab(*slab)
         sources = [str(Path(source).absolute()) for source in sources]
         place = Path(folder).absolute()
-        self._workshop = PartWorkshop(self._config, self._slab, coordinates, sources, place, grids=grids)
-        self._imager = SerialImager(self._config, init_iter_control=False, workshop=self._workshop)
+        self._run = PartRun(self._config, self._slab, coordinates, sources, place, grids=grids)
+        self._imager = SerialImager(self._config, init_iter_control=False, run=self._run)
         self._sums: list[float | None] = [None] * len(sources)
         self._restorers: dict[int, AnyDeconvolver] = {}
         self._guards: dict[int, np.ndarray] = {}  # channel -> planes [pol, y, x] of the model
         self._threads = threads
-        self._beams = PartBeams(self._config, self._slab, self._workshop.imagenames)
+        self._beams = PartBeams(self._config, self._slab, self._run.imagenames)
         self._imager.setup()
 
     def names(self) -> list[str]:
         """Each field's image name."""
-        return list(self._workshop.imagenames)
+        return list(self._run.imagenames)
 
     def take_over(self, made: list[str]) -> None:
         """Copy what the whole cube's gridder has made since: products of these entries of PRODUCTS."""
-        self._workshop.take_over(made)
+        self._run.take_over(made)
 
     def make_psf(self) -> None:
         self._imager.make_psf()
@@ -84,20 +84,20 @@ class CubePart:
 
     def blank_planes(self) -> list[NDArray[np.bool_]]:
         """For each field, which planes of the part's own channels no visibility has fallen on."""
-        own = slice(self._workshop._slab.own.start, self._workshop._slab.own.stop)
-        return [blank[own] for blank in self._workshop.blank_planes()]
+        own = slice(self._run._slab.own.start, self._run._slab.own.stop)
+        return [blank[own] for blank in self._run.blank_planes()]
 
     def make_pb(self) -> None:
         if self._engine.beams_vary_with_threads and self._threads != casa.openmp_threads():
-            self._workshop.evaluate_pb(self._threads)
+            self._run.evaluate_pb(self._threads)
         self._imager.make_pb()
 
     def beyond_beam(self) -> list[bool]:
         """For each field, whether the part is masked by the primary beam."""
-        return self._workshop.beyond_beam()
+        return self._run.beyond_beam()
 
     def check_pb(self) -> None:
-        self._workshop.parts.gridder.check_pb()
+        self._run.parts.gridder.check_pb()
 
     def major_cycle(self, last: bool) -> None:
         """Make the residuals; those of guards are not exact, and zero counts in no peak or noise."""
@@ -105,15 +105,15 @@ class CubePart:
         self._beams.give_again()  # with pblimit <= 0 CASA writes those that it has made (runCubeGridding)
         if self._engine.blanks_guards:
             return  # its gridder has left them zero
-        for name in self._workshop.imagenames:
-            self._workshop.clear_guards(name + ".residual")
+        for name in self._run.imagenames:
+            self._run.clear_guards(name + ".residual")
 
     def estimate_memory(self) -> float:
-        return self._workshop.parts.gridder.estimate_memory()
+        return self._run.parts.gridder.estimate_memory()
 
     def init_record(self, number: int) -> dict[str, Any]:
         """CASA's record of field `number`, with the sum of its mask (None where there is none) and the largest rms."""
-        record = dict(self._workshop.parts.deconvolvers[number].init_record())
+        record = dict(self._run.parts.deconvolvers[number].init_record())
         if record["masksum"] != NO_MASK_SUM:
             self._sums[number] = float(record["masksum"])
         rms = self._largest_rms(number)
@@ -127,9 +127,9 @@ class CubePart:
         """The largest robust rms of the planes, which decides whose n-sigma threshold counts; 0 without one."""
         if self._config.iteration.nsigma <= 0:
             return 0.0
-        name, masking = self._workshop.imagenames[number], self._config.masking
+        name, masking = self._run.imagenames[number], self._config.masking
         found = [0.0]
-        residual, pb = (self._workshop.store.image(f"{name}.{kind}") for kind in ("residual", "pb"))
+        residual, pb = (self._run.store.image(f"{name}.{kind}") for kind in ("residual", "pb"))
         for chan in self._slab.own:
             (residuals,), (beams,) = residual.channels([chan]), pb.channels([chan])
             for plane, beam in zip(residuals, beams, strict=True):
@@ -138,13 +138,13 @@ class CubePart:
 
     def set_mask_blocks(self, number: int, blocks: list[tuple[int, int, tuple[float, float, float]]]) -> None:
         """Give the numpy automask the channel blocks of the whole cube that the part has, with their common beams."""
-        mask = self._workshop.parts.masks[number]
+        mask = self._run.parts.masks[number]
         if isinstance(mask, NumpyAutoMask):
             mask.blocks = [ChannelBlock(start, stop, Beam(*beam)) for start, stop, beam in blocks]
 
     def find_full_blocks(self, number: int) -> list[int]:
         """Which of the blocks have a first plane that is masked all over."""
-        mask = self._workshop.parts.masks[number]
+        mask = self._run.parts.masks[number]
         return mask.find_full_blocks() if isinstance(mask, NumpyAutoMask) else []
 
     def update_mask(
@@ -152,30 +152,30 @@ class CubePart:
         whole_is_empty: bool,
     ) -> None:  # fmt: skip
         """Write .mask of field `number`; guards stay unmasked, and a part of a mask that is empty here stays empty."""
-        mask = self._workshop.parts.masks[number]
-        image = self._workshop.store.image(self._workshop.imagenames[number] + ".mask")
+        mask = self._run.parts.masks[number]
+        image = self._run.store.image(self._run.imagenames[number] + ".mask")
         was_empty = self._sums[number] == 0 and not whole_is_empty
-        deconvolver = self._workshop.parts.deconvolvers[number]
+        deconvolver = self._run.parts.deconvolvers[number]
         if isinstance(mask, NumpyAutoMask):
             deconvolver.sidelobe_level = sidelobe_level  # type: ignore[attr-defined]
             mask.update(iterations=iterations, threshold_reached=threshold_reached, full_blocks=full)
         else:
             mask.update(iterations=iterations, threshold_reached=threshold_reached)
             given = self._config.fields[number].mask
-            is_empty = self._workshop.has_empty_mask[number] or (was_empty and not given)
+            is_empty = self._run.has_empty_mask[number] or (was_empty and not given)
             clear(image, range(self._slab.size) if is_empty else self._slab.guards)
             # what is empty once stays so, though CASA fills an empty mask at the next call
             own_is_empty = not any(image.plane(*key).any() for key in image.keys if key[0] in self._slab.own)
-            self._workshop.has_empty_mask[number] = is_empty or (own_is_empty and not whole_is_empty)
+            self._run.has_empty_mask[number] = is_empty or (own_is_empty and not whole_is_empty)
             return
         clear(image, self._slab.guards)
 
     def minor_cycle(self, number: int, controls: Record) -> Record:
         """Clean field `number`; the record's channels are those of the whole cube, without guards."""
         casa.plan_transforms(self._threads)
-        record = dict(self._workshop.parts.deconvolvers[number].minor_cycle(controls))
-        self._workshop.store.image(self._workshop.imagenames[number] + ".model").flush()  # neighbours read it
-        self._workshop.parts.masks[number].keep()
+        record = dict(self._run.parts.deconvolvers[number].minor_cycle(controls))
+        self._run.store.image(self._run.imagenames[number] + ".model").flush()  # neighbours read it
+        self._run.parts.masks[number].keep()
         record["summaryminor"] = self._summary_of_cube(np.asarray(record["summaryminor"]))
         return record
 
@@ -199,7 +199,7 @@ class CubePart:
 
     def write_guards(self, number: int) -> None:
         """Write what `read_guards` has read into the model of field `number`."""
-        model = self._workshop.store.image(self._workshop.imagenames[number] + ".model")
+        model = self._run.store.image(self._run.imagenames[number] + ".model")
         for guard, found in self._guards.items():
             model.put({(guard, pol): plane for pol, plane in enumerate(found)})
         self._guards = {}
@@ -215,7 +215,7 @@ class CubePart:
         """
         casa.plan_transforms(self._threads)
         with self._beams.replaced(number, {} if beam is None else dict.fromkeys(kept, beam)):
-            self._restorers[number] = self._workshop.restoring_deconvolver(number, beam)
+            self._restorers[number] = self._run.restoring_deconvolver(number, beam)
             self._restorers[number].restore()
 
     def pbcor(self, number: int) -> None:
@@ -223,10 +223,10 @@ class CubePart:
 
     def residual_planes(self) -> report.MinorSummary:
         """The summary of a run without iterations, channels counted in the whole cube, without guards."""
-        self._workshop.store.flush()
-        given = [field.mask for field in self._workshop._config.fields]
+        self._run.store.flush()
+        given = [field.mask for field in self._run._config.fields]
         fullsummary = self._config.iteration.fullsummary
-        found = report.residual_planes(self._workshop.imagenames, given, fullsummary=fullsummary)
+        found = report.residual_planes(self._run.imagenames, given, fullsummary=fullsummary)
         return {
             field: {chan + self._slab.first: pols for chan, pols in channels.items() if chan in self._slab.own}
             for field, channels in found.items()
@@ -235,7 +235,7 @@ class CubePart:
     def products(self) -> list[list[str]]:
         """The suffixes of each field's images."""
         return [[path.name.removeprefix(Path(name).name) for path, _ in products(name)]
-                for name in self._workshop.imagenames]  # fmt: skip
+                for name in self._run.imagenames]  # fmt: skip
 
     def close(self) -> None:
         """Release the tools; the images stay."""

@@ -19,7 +19,7 @@ from ...toolrecords import Record
 from .merge import merged_exec_record, merged_init_record
 
 if TYPE_CHECKING:
-    from .workshop import CubeWorkshop
+    from .run import CubeRun
 
 # Changes to a deconvolver's record for images that have beams but no data.
 ONLY_BEAMS: Record = {"usemask": "user", "mask": "", "startmodel": "", "noRequireSumwt": True}
@@ -28,49 +28,49 @@ ONLY_BEAMS: Record = {"usemask": "user", "mask": "", "startmodel": "", "noRequir
 class TeamDeconvolver:
     """One field's deconvolution on every worker."""
 
-    def __init__(self, workshop: CubeWorkshop, number: int, config: PcleanConfig) -> None:
-        self._workshop, self._number, self._config = workshop, number, config
+    def __init__(self, run: CubeRun, number: int, config: PcleanConfig) -> None:
+        self._run, self._number, self._config = run, number, config
         self._mask_sum = -1.0
         self.leaves_residual = is_in_memory(config, config.fields[number])
         self.sidelobe_level = 0.0
         self.mask_is_empty = True
 
     def init_record(self) -> Record:
-        found = self._workshop.steps("init_record", self._number)
+        found = self._run.steps("init_record", self._number)
         record, self._mask_sum = merged_init_record(found, self._mask_sum)
         self.sidelobe_level = float(record["maxpsfsidelobe"])
         self.mask_is_empty = self._mask_sum <= 0
         return record
 
     def minor_cycle(self, controls: Record) -> Record:
-        record = merged_exec_record(self._workshop.steps("minor_cycle", self._number, dict(controls)))
+        record = merged_exec_record(self._run.steps("minor_cycle", self._number, dict(controls)))
         if record["updatedmodelflag"] or record["iterdone"] > 0:
             self._copy_guards()
         return record
 
     def _copy_guards(self) -> None:
         """Let each part's guard channels have the model that their own parts have given them."""
-        parts, arguments = self._workshop.slabs, []
+        parts, arguments = self._run.slabs, []
         for slab in parts:
             copies = []
             for guard in slab.guards:
                 channel = slab.first + guard
                 owner = next(rank for rank, other in enumerate(parts) if other.start <= channel < other.stop)
-                model = self._workshop.names[owner][self._number] + ".model"
+                model = self._run.names[owner][self._number] + ".model"
                 copies.append((guard, model, channel - parts[owner].first))
             arguments.append((copies,))
-        self._workshop.each_step("read_guards", arguments)
-        self._workshop.steps("write_guards", self._number)
+        self._run.each_step("read_guards", arguments)
+        self._run.steps("write_guards", self._number)
 
     @contextlib.contextmanager
     def beams_of_cube(self) -> Iterator[str]:
         """An image of the whole cube's channels that has nothing but their beams: its path, which ends in .psf."""
-        parts = self._workshop.parts_of(self._number, ".psf")
-        folder = self._workshop.path / f"beams{self._number}"
+        parts = self._run.parts_of(self._number, ".psf")
+        folder = self._run.path / f"beams{self._number}"
         folder.mkdir()
         try:
             path = str(folder / "cube.psf")
-            beams_image(path, parts, self._workshop.slabs[-1].nchan)
+            beams_image(path, parts, self._run.slabs[-1].nchan)
             yield path
         finally:
             shutil.rmtree(folder)
@@ -86,7 +86,7 @@ class TeamDeconvolver:
             imagename = psf.removesuffix(".psf")
             for kind in ("residual", "model"):
                 shutil.copytree(psf, f"{imagename}.{kind}")
-            deconvolver = Deconvolver(imagename, {**self._workshop.restoring_record(self._number), **ONLY_BEAMS})
+            deconvolver = Deconvolver(imagename, {**self._run.restoring_record(self._number), **ONLY_BEAMS})
             try:
                 deconvolver.restore()
             finally:
@@ -99,24 +99,24 @@ class TeamDeconvolver:
     @property
     def _has_planes(self) -> bool:
         """Whether images have a beam for each plane."""
-        return self._workshop.slabs[-1].nchan * self._config.npol > 1
+        return self._run.slabs[-1].nchan * self._config.npol > 1
 
     def check_beam(self) -> None:
         """The workers have checked theirs."""
 
     def restore(self) -> None:
         if self._config.deconvolution.restoringbeam not in ("common", ("common",)):
-            self._workshop.steps("restore", self._number, None, [])
+            self._run.steps("restore", self._number, None, [])
             return
         beam, largest = self._common_beam()
-        self._workshop.each_step("restore", [
+        self._run.each_step("restore", [
             (self._number, beam,
              [(largest[0] - slab.first, largest[1])] if largest and slab.start <= largest[0] < slab.stop else [])
-            for slab in self._workshop.slabs
+            for slab in self._run.slabs
         ])  # fmt: skip
 
     def pbcor(self) -> None:
-        self._workshop.steps("pbcor", self._number)
+        self._run.steps("pbcor", self._number)
 
     def estimate_memory(self, imsize: tuple[int, int]) -> float:
         return 0.0
@@ -128,8 +128,8 @@ class TeamDeconvolver:
 class TeamMask:
     """One field's masks on every worker."""
 
-    def __init__(self, workshop: CubeWorkshop, number: int, config: PcleanConfig, deconvolver: TeamDeconvolver) -> None:
-        self._workshop, self._number, self._config = workshop, number, config
+    def __init__(self, run: CubeRun, number: int, config: PcleanConfig, deconvolver: TeamDeconvolver) -> None:
+        self._run, self._number, self._config = run, number, config
         self._deconvolver = deconvolver
         self._field = config.fields[number]
         self._blocks: list[tuple[int, int]] = []
@@ -139,8 +139,8 @@ class TeamMask:
         if is_auto and not self._blocks:
             self._set_blocks()
         slow = is_auto and not self._config.masking.fastnoise and not self._deconvolver.mask_is_empty
-        full = self._full_blocks() if slow else [[] for _ in self._workshop.slabs]
-        self._workshop.each_step("update_mask", [
+        full = self._full_blocks() if slow else [[] for _ in self._run.slabs]
+        self._run.each_step("update_mask", [
             (self._number, iterations, threshold_reached, self._deconvolver.sidelobe_level, part,
              self._deconvolver.mask_is_empty)
             for part in full
@@ -149,7 +149,7 @@ class TeamMask:
     def _set_blocks(self) -> None:
         """Hand out the blocks with their common beams, each to the parts that have channels of it."""
         nx, ny = self._field.imsize
-        self._blocks = mask_blocks(nx, ny, self._workshop.slabs[-1].nchan)
+        self._blocks = mask_blocks(nx, ny, self._run.slabs[-1].nchan)
         with self._deconvolver.beams_of_cube() as path, planes.opened(path) as image:
             beams = [image.common_beam(start, stop) for start, stop in self._blocks]
         self._shares = [
@@ -158,19 +158,19 @@ class TeamMask:
                 for number, (start, stop) in enumerate(self._blocks)
                 if start < slab.stop and stop > slab.start
             ]
-            for slab in self._workshop.slabs
+            for slab in self._run.slabs
         ]
-        self._workshop.each_step(
+        self._run.each_step(
             "set_mask_blocks",
             [(self._number, [(start, stop, beam) for _, start, stop, beam in share]) for share in self._shares],
         )
 
     def _full_blocks(self) -> list[list[int]]:
         """For each part, which of its blocks have a first plane, maybe another part's, that is masked all over."""
-        found = self._workshop.steps("find_full_blocks", self._number)
+        found = self._run.steps("find_full_blocks", self._number)
         whole = {
             share[local][0]
-            for share, slab, part in zip(self._shares, self._workshop.slabs, found, strict=True)
+            for share, slab, part in zip(self._shares, self._run.slabs, found, strict=True)
             for local in part
             if self._blocks[share[local][0]][0] >= slab.start
         }
@@ -180,4 +180,4 @@ class TeamMask:
         """The workers keep theirs as they clean."""
 
     def revert(self) -> None:
-        self._workshop.steps("revert_masks")
+        self._run.steps("revert_masks")

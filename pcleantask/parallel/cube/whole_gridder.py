@@ -17,13 +17,13 @@ from ...images.planes import image_geometry, is_image
 from ...images.products import is_gridded, products
 
 if TYPE_CHECKING:
-    from .workshop import CubeWorkshop
+    from .run import CubeRun
 
 CLEANED = ("residual", "model", "mask")  # what deconvolvers write to, besides what only they make
 
 
 class WholeCubeGridder:
-    """A Gridder of the whole cube in this process, whose images the parts of a `CubeWorkshop` take over.
+    """A Gridder of the whole cube in this process, whose images the parts of a `CubeRun` take over.
 
     Attributes
     ----------
@@ -31,8 +31,8 @@ class WholeCubeGridder:
         What the parts have not taken over: products with these entries of PRODUCTS.
     """
 
-    def __init__(self, workshop: CubeWorkshop, gridder: Gridder) -> None:
-        self._workshop, self._gridder = workshop, gridder
+    def __init__(self, run: CubeRun, gridder: Gridder) -> None:
+        self._run, self._gridder = run, gridder
         self.made: list[str] = []
 
     def set_weighting(self) -> None:
@@ -50,29 +50,29 @@ class WholeCubeGridder:
         self._gridder.check_pb()
 
     def major_cycle(self, *, last: bool) -> None:
-        for number in range(len(self._workshop.imagenames)):
+        for number in range(len(self._run.imagenames)):
             self._gather_model(number)
-        self._workshop.store.look()
+        self._run.store.look()
         self._gridder.major_cycle(last=last)
-        self._workshop.saved_in_cycle = last
+        self._run.saved_in_cycle = last
         self.made.append("residual")
 
     def _gather_model(self, number: int) -> None:
         """Put the parts' models, where there are any, into the whole one."""
-        parts = self._workshop.parts_of(number, ".model")
+        parts = self._run.parts_of(number, ".model")
         if not is_image(parts[0].path):
             return
-        target = self._workshop.imagenames[number] + ".model"
+        target = self._run.imagenames[number] + ".model"
         if not is_image(target):
             shape = image_geometry(parts[0].path).shape
-            nchan = self._workshop.slabs[-1].nchan
-            make_image(target, [*shape[:3], nchan], self._workshop.coordinates[number], information={})
+            nchan = self._run.slabs[-1].nchan
+            make_image(target, [*shape[:3], nchan], self._run.coordinates[number], information={})
         for part in parts:
             copy_channels(part.path, part.channels, target, part.start)
 
     def predict(self, *, tuned: bool = False) -> None:
         """The model is saved when the whole of it is there."""
-        self._workshop.is_predicted = True
+        self._run.is_predicted = True
 
     def estimate_memory(self) -> float:
         return self._gridder.estimate_memory()
@@ -83,7 +83,7 @@ class WholeCubeGridder:
 
     def close(self) -> None:
         self.release()
-        self._workshop.close_parts()
+        self._run.close_parts()
 
 
 class NoGridder:

@@ -18,7 +18,7 @@ from pcleantask.images import planes
 from tests.agreement.cases import CUBE, Case
 from tests.agreement.cases.table import NEAR_OUTLIER
 from tests.agreement.runner import TaskProcess
-from tests.parallel.cube.test_workshop import LONG, compare
+from tests.parallel.cube.test_run import LONG, compare
 from tests.parallel.team_cases import WHOLE
 
 NCHAN = 12

@@ -10,7 +10,7 @@ import pytest
 
 from tests.agreement.cases import AUTO, CUBE, MOSAIC, STOKES, Case, cube, steps
 from tests.agreement.runner import TaskProcess
-from tests.parallel.cube.test_workshop import LONG, compare
+from tests.parallel.cube.test_run import LONG, compare
 from tests.parallel.team_cases import GO_ON, PARTLY, WHOLE
 
 OTHER_FRAME = {**WHOLE, "outframe": "BARY", "interpolation": "linear"}

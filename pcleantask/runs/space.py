@@ -13,9 +13,9 @@ from pathlib import Path
 
 from ..config import PcleanConfig
 from ..errors import OutputError
+from ..images.products import products
+from ..images.taylor import CUBES
 from ..sections import ImageField
-from .products import products
-from .taylor import CUBES
 
 TABLES = 200 << 10  # what an image takes beside its pixels, and temporary copies of that [bytes]
 UNITS = ((1 << 30, "GB"), (1 << 20, "MB"))

@@ -17,18 +17,18 @@ from ... import casa, measurementsets
 from ...config import PcleanConfig
 from ...images.products import products
 from ...imaging.normalizer import Normalizer
-from ...imaging.workshop import Parts
+from ...imaging.run import Parts
 from ...toolrecords import Record, ToolRecords, tool_records
 from ...traits import ENGINES
 from ..partition import field_shares, row_shares, useful_parts
 from ..plan import Plan
-from ..team_workshop import TeamGridder, TeamMaker, TeamWorkshop
+from ..team_run import TeamGridder, TeamMaker, TeamRun
 
 WITHOUT_DENSITY = ("natural", "radial")  # weighting types
 
 
-class RowsWorkshop(TeamWorkshop):
-    """The workshop of a continuum image whose rows a team grids; for the parameters see `TeamWorkshop`."""
+class RowsRun(TeamRun):
+    """A run that makes continuum images, whose rows a team grids; for the parameters see `TeamRun`."""
 
     def __init__(self, config: PcleanConfig, plan: Plan, make_team: TeamMaker) -> None:
         super().__init__(config, plan, make_team)
@@ -83,38 +83,37 @@ class RowsWorkshop(TeamWorkshop):
     def publish(self, history: Mapping[str, Any]) -> None:
         for rank in range(self._npart):
             shutil.rmtree(self.path / f"part{rank}", ignore_errors=True)
-        self.save_model()
         super().publish(history)
 
 
 class TeamRowGridder(TeamGridder):
     """A Gridder whose calls run on every worker, each on its rows."""
 
-    def __init__(self, workshop: RowsWorkshop, records: ToolRecords) -> None:
-        super().__init__(workshop)
-        self._rows, self._records = workshop, records
+    def __init__(self, run: RowsRun, records: ToolRecords) -> None:
+        super().__init__(run)
+        self._rows, self._records = run, records
 
     def set_weighting(self) -> None:
         """Set the weights by one density of all rows; densities by field are whole in each part."""
         are_images = ENGINES[self._rows.engine].has_density_images
         if are_images or not self._rows.shares_density:  # CASA makes the density on the way
-            self._workshop.steps("set_weighting")
+            self._run.steps("set_weighting")
         if self._rows.shares_density:
-            paths = self._workshop.steps("weight_density")
+            paths = self._run.steps("weight_density")
             if are_images:
-                paths = sum_densities(paths, self._workshop.path, self._records.weightpars)
+                paths = sum_densities(paths, self._run.path, self._records.weightpars)
             else:
-                paths = sum_arrays(paths, self._workshop.path)
-            self._workshop.each_step("use_density", [(path,) for path in paths])
+                paths = sum_arrays(paths, self._run.path)
+            self._run.each_step("use_density", [(path,) for path in paths])
 
     def make_psf(self) -> None:
-        self._workshop.steps("make_psf")
+        self._run.steps("make_psf")
         for whole, part in zip(self._rows.imagenames, self._rows.part_names[0], strict=True):
             lay_out(whole, part)
 
     def make_pb(self) -> None:
         """The primary beam does not depend on the rows: one worker makes it."""
-        self._workshop.call("part", [("make_pb",)])
+        self._run.call("part", [("make_pb",)])
 
     def check_pb(self) -> None:
         """tclean doesn't check it in parallel, as its image is not there yet."""

@@ -1,11 +1,11 @@
-"""The workshop of one part of a cube, in a worker: CASA's parts on a slab of channels."""
+"""A slab of a cube's channels as a run of its own, in a worker."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from ...images.store import StoredImage
 from ...imaging import psf_beams
 from ...imaging.cleaners import AnyDeconvolver
 from ...imaging.masking import NumpyAutoMask
-from ...imaging.workshop import Parts, SerialWorkshop
+from ...imaging.run import Parts, Run
 from ...toolrecords import Record, ToolRecords
 from ..partition import Slab, shifted
 from .regions import part_of_image, part_of_mask
@@ -35,7 +35,7 @@ from .whole_gridder import NoGridder, copy_channels, is_taken_over
 FRAMES_OF_PARTS = {"cubedata": "REST"}
 
 
-class PartWorkshop(SerialWorkshop):
+class PartRun(Run):
     """CASA's parts on a slab of channels; the images stay where they are made, for the lead to assemble.
 
     Parameters
@@ -55,8 +55,6 @@ class PartWorkshop(SerialWorkshop):
         `take_over` copies from them.
     """
 
-    is_part = True
-
     def __init__(
         self, config: PcleanConfig, slab: Slab, coordinates: list[Record], sources: list[str], folder: Path, *,
         grids: bool,
@@ -65,8 +63,12 @@ class PartWorkshop(SerialWorkshop):
         self._grids = grids
         self._slab, self._coordinates, self._sources = slab, coordinates, sources
         self._folder = folder
-        self.imagenames = tuple(str(folder / f"{number}-{Path(source).name}") for number, source in enumerate(sources))
+        self._imagenames = tuple(str(folder / f"{number}-{Path(source).name}") for number, source in enumerate(sources))
         self.has_empty_mask = [False] * len(sources)
+
+    @property
+    def imagenames(self) -> tuple[str, ...]:
+        return self._imagenames
 
     @property
     def path(self) -> Path:
@@ -139,12 +141,6 @@ class PartWorkshop(SerialWorkshop):
         if planes.is_image(path):
             clear(self.store.image(path), self._slab.guards)
 
-    def check_space(self) -> None:
-        """The lead looks at the disk."""
-
-    def check_former_shapes(self) -> None:
-        """The lead looks at the shapes."""
-
     def _make_records(self) -> ToolRecords:
         records = super()._make_records()
         frame = FRAMES_OF_PARTS.get(self._config.fields[0].specmode, self._config.frame.outframe)
@@ -183,12 +179,6 @@ class PartWorkshop(SerialWorkshop):
             parts = (beam[part] for part in ("major", "minor", "positionangle"))
             record["restoringbeam"] = [f"{part['value']!r}{part['unit']}" for part in parts]
         return self._make_deconvolver(number, record)
-
-    def publish(self, history: Mapping[str, Any]) -> None:
-        """The lead assembles and publishes."""
-
-    def discard(self) -> None:
-        """The lead removes the folder."""
 
 
 def clear(image: StoredImage, channels: Sequence[int]) -> None:

@@ -1,4 +1,4 @@
-"""What all workshops with a team share: the team, its calls, and what must be known of the whole image."""
+"""What all runs with a team share: the team, its calls, and what must be known of the whole image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .. import casa
 from ..config import PcleanConfig
 from ..errors import ImagingError
 from ..imaging.normalizer import Normalizer
-from ..imaging.workshop import SerialWorkshop
+from ..imaging.run import SerialRun
 from ..processes import worker_logs
 from ..processes.team import Team
 from ..toolrecords import Record
@@ -24,26 +24,26 @@ TeamMaker = Callable[[int], Team]
 class TeamGridder:
     """What Gridders on a team have in common: their calls run on every worker."""
 
-    def __init__(self, workshop: TeamWorkshop) -> None:
-        self._workshop = workshop
+    def __init__(self, run: TeamRun) -> None:
+        self._run = run
 
     def major_cycle(self, *, last: bool) -> None:
-        self._workshop.steps("major_cycle", last)
-        self._workshop.saved_in_cycle = last
+        self._run.steps("major_cycle", last)
+        self._run.saved_in_cycle = last
 
     def predict(self, *, tuned: bool = False) -> None:
         """The model is saved when the whole of it is there."""
-        self._workshop.is_predicted = True
+        self._run.is_predicted = True
 
     def estimate_memory(self) -> float:
-        return sum(self._workshop.steps("estimate_memory"))
+        return sum(self._run.steps("estimate_memory"))
 
     def close(self) -> None:
-        self._workshop.close_parts()
+        self._run.close_parts()
 
 
-class TeamWorkshop(SerialWorkshop, abc.ABC):
-    """A workshop whose parts run on a team of workers.
+class TeamRun(SerialRun, abc.ABC):
+    """A run on a team of workers.
 
     Parameters
     ----------
@@ -85,6 +85,8 @@ class TeamWorkshop(SerialWorkshop, abc.ABC):
         """What of the whole the worker of that rank images, for the log."""
 
     def publish(self, history: Mapping[str, Any]) -> None:
+        """Save the model where that is asked for, say who did what, and publish."""
+        self.save_model()
         self._tell_of_workers()
         super().publish(history)
 
@@ -151,6 +153,7 @@ class TeamWorkshop(SerialWorkshop, abc.ABC):
                 normalizer.close()
 
     def close(self) -> None:
+        super().close()
         team, self._team = self._team, None
         if team is not None:
             team.close()

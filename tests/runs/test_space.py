@@ -12,8 +12,8 @@ import pytest
 
 from pcleantask import PcleanConfig, SerialImager
 from pcleantask.errors import OutputError
-from pcleantask.images import space
 from pcleantask.images.products import products
+from pcleantask.runs import space
 from tests.agreement.cases import CUBE, MFS, MVC
 
 LARGE = {"imsize": 480, "niter": 5}

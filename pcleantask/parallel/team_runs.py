@@ -1,4 +1,4 @@
-"""The workshop of a run, by its plan."""
+"""The kinds of runs on a team."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import functools
 
 from .. import casa
 from ..config import PcleanConfig
-from ..imaging.workshop import Workshop
+from ..imaging.run import Run
 from ..processes import mpi_team
 from ..processes.team import dismiss_team_ahead, local_team
-from .cube.workshop import CubeWorkshop
+from .cube.run import CubeRun
 from .plan import CUBE, ROWS, SERIAL, Plan
-from .rows.workshop import RowsWorkshop
-from .team_workshop import TeamMaker, TeamWorkshop
+from .rows.run import RowsRun
+from .team_run import TeamMaker, TeamRun
 
-TEAM_WORKSHOPS: dict[str, type[TeamWorkshop]] = {CUBE: CubeWorkshop, ROWS: RowsWorkshop}
+TEAM_RUNS: dict[str, type[TeamRun]] = {CUBE: CubeRun, ROWS: RowsRun}
 
 
-def make_workshop(config: PcleanConfig, plan: Plan) -> Workshop | None:
-    """The workshop of a parallel run; None where the run is done in one process, and the log says why."""
+def make_run(config: PcleanConfig, plan: Plan) -> Run | None:
+    """The run on a team that is planned; None where one process does it all, and the log says why."""
     if plan.kind == SERIAL:
         dismiss_team_ahead()
         if plan.reason:
@@ -26,4 +26,4 @@ def make_workshop(config: PcleanConfig, plan: Plan) -> Workshop | None:
         return None
     link = mpi_team.link()
     make_team: TeamMaker = local_team if link is None else functools.partial(mpi_team.MpiTeam, link)
-    return TEAM_WORKSHOPS[plan.kind](config, plan, make_team)
+    return TEAM_RUNS[plan.kind](config, plan, make_team)

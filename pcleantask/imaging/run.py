@@ -1,7 +1,8 @@
-"""Where a run is done: its folders on the disk, and the parts that the clean loop drives."""
+"""A run: the parts that the clean loop drives, and the images that they make."""
 
 from __future__ import annotations
 
+import abc
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,11 +17,11 @@ from ..config import PcleanConfig
 from ..gridding import makers
 from ..gridding.base import Gridder
 from ..images import planes
-from ..images.history import write_history
-from ..images.planes import image_geometry, is_image
-from ..images.products import WorkFolder, check_former, check_shapes, counted_names, sumwt_of
-from ..images.space import check_space
+from ..images.planes import image_geometry
+from ..images.products import check_shapes, sumwt_of
 from ..images.store import ImageStore
+from ..runs.folders import WorkFolders
+from ..sections import ImageField
 from ..toolrecords import Record, ToolRecords, to_casa_selpars, tool_records
 from .cleaners import AnyDeconvolver, is_in_memory, make_deconvolver
 from .cleaning import MinorCycles
@@ -66,121 +67,53 @@ class Parts:
             stack.callback(self.gridder.close)
 
 
-class Workshop(Protocol):
-    """Makes the parts of a run, and takes care of its products."""
-
-    imagenames: tuple[str, ...]
-    store: ImageStore  # the images of the run
-    saves_model: bool  # whether `publish` saves the model with the data, so that the loop needn't
-    is_part: bool  # whether the images are parts of others, of which somebody else tells the user
-
-    @property
-    def path(self) -> Path:
-        """The folder of the main field's unfinished images."""
-
-    def open(self) -> None:
-        """Make the work folders, or raise a ParameterError or OutputError and leave the disk alone."""
-
-    def check_space(self) -> None:
-        """Raise OutputError where the disk has no room for the images to come."""
-
-    def make_parts(self) -> Parts:
-        """Make the parts; may be called again after they are closed."""
-
-    def check_former_shapes(self) -> None:
-        """Raise ParameterError where the images just made have another shape than those they would replace."""
-
-    def blank_planes(self) -> list[NDArray[np.bool_]]:
-        """For each field, which planes, bool [chan, pol], no visibility has fallen on."""
-
-    def beyond_beam(self) -> list[bool]:
-        """For each field, whether it lies beyond the primary beam's limit everywhere, and so is masked."""
-
-    def residual_summary(self) -> dict[str, Any]:
-        """The return dictionary of a run without iterations."""
-
-    def make_saving_gridder(self) -> Gridder:
-        """A gridder that may write the final model to the MeasurementSets."""
-
-    def publish(self, history: Mapping[str, Any]) -> None:
-        """Write the history and give the products their final names."""
-
-    def discard(self) -> None:
-        """Leave the disk as it was before."""
-
-    def close(self) -> None:
-        """Release what the workshop holds besides the parts; may be called again."""
-
-
 def is_beyond_beam(imagename: str, pblimit: float, *, multiterm: bool) -> bool:
     """Whether all pixels of an image on the disk are below the primary beam's limit, and so masked."""
     return pblimit > 0 and planes.is_below(imagename + (".pb.tt0" if multiterm else ".pb"), pblimit)
 
 
-class SerialWorkshop:
-    """Work folders beside the products, and parts of CASA in this process.
+class Run(abc.ABC):
+    """Makes the parts that the clean loop drives, and looks at what they have made.
 
     Parameters
     ----------
     config : PcleanConfig
         What to image, and how.
+
+    Attributes
+    ----------
+    store : ImageStore
+        The images of the run.
+    folders : WorkFolders or None
+        Where they are made and from where they are published; None where they are parts of another run's.
+    saves_model : bool
+        Whether `publish` saves the model with the data, so that the loop needn't.
     """
 
+    folders: WorkFolders | None = None
     saves_model = False
-    is_part = False
 
     def __init__(self, config: PcleanConfig) -> None:
         self._config = config
         self.store = ImageStore(keeps=self._cleans and any(is_in_memory(config, field) for field in config.fields))
-        self._name_products()
         self._records: ToolRecords
 
-    def _name_products(self) -> None:
-        """Find the products' names, which with restart=False depend on what is there when a run begins."""
-        names = tuple(entry.imagename for entry in self._config.fields)
-        self._finals = names if self._config.run.restart else counted_names(names)
-        self._folders = [WorkFolder(name) for name in self._finals]
-        self.imagenames = tuple(folder.imagename for folder in self._folders)
+    @property
+    @abc.abstractmethod
+    def imagenames(self) -> tuple[str, ...]:
+        """Each field's image name, while the run lasts."""
 
     @property
+    @abc.abstractmethod
     def path(self) -> Path:
-        return self._folders[0].path
+        """The folder of the main field's unfinished images."""
 
+    @abc.abstractmethod
     def open(self) -> None:
-        run = self._config.run
-        self._name_products()
-        self._check_former()
-        self.check_space()
-        for folder in self._folders:
-            folder.create()
-            if run.restart:
-                folder.carry_over(calcpsf=run.calcpsf, calcres=run.calcres)
-
-    def _check_former(self) -> None:
-        """Raise ParameterError where a former run's images are wanted and not there, or are of another shape."""
-        run = self._config.run
-        cleans = self._config.iteration.niter > 0
-        for entry, name in zip(self._config.fields, self._finals, strict=True):
-            term = ".tt0" if entry.multiterm else ""
-            others = [f"{name}.{kind}{term}" for kind in ("residual", "model")]
-            can_begin = not run.calcres or any(map(is_image, others))  # CASA makes a residual if any image is there
-            if not run.calcpsf and (cleans or not can_begin):
-                check_former(name, f"psf{term}", "calcpsf=False")
-            if not run.calcres and cleans:
-                check_former(name, f"residual{term}", "calcres=False")
-        if run.restart:
-            self._check_shapes()
-
-    def _check_shapes(self) -> None:
-        """Raise ParameterError where a former run's images have a shape that is wrong by the parameters alone."""
-        for entry in self._config.fields:
-            check_shapes(entry.imagename, self._config.image_shape(entry))
-
-    def check_space(self) -> None:
-        check_space(self._config, self.imagenames)
+        """Make the folders, or raise a ParameterError or OutputError and leave the disk alone."""
 
     def make_parts(self) -> Parts:
-        """Make the parts, in tclean's order."""
+        """Make the parts, in tclean's order; may be called again after they are closed."""
         self._records = self._make_records()
         parts = Parts(self._make_gridder(self._records))
         try:
@@ -223,18 +156,14 @@ class SerialWorkshop:
             return found.whole(self._config, records, self.store)
         return found.saving(self._config, records, selpars, self.store)
 
-    def check_former_shapes(self) -> None:
-        if self._config.run.restart:
-            for entry, name in zip(self._config.fields, self.imagenames, strict=True):
-                psf = name + (".psf.tt0" if entry.multiterm else ".psf")
-                check_shapes(entry.imagename, image_geometry(psf).shape)
-
     def blank_planes(self) -> list[NDArray[np.bool_]]:
+        """For each field, which planes, bool [chan, pol], no visibility has fallen on."""
         self.store.flush()
         fields = zip(self.imagenames, self._config.fields, strict=True)
         return [planes.blank_planes(sumwt_of(name, field.deconvolver, field.specmode)) for name, field in fields]
 
     def beyond_beam(self) -> list[bool]:
+        """For each field, whether it lies beyond the primary beam's limit everywhere, and so is masked."""
         self.store.flush()
         return [
             is_beyond_beam(name, self._config.gridding.pblimit, multiterm=field.multiterm)
@@ -242,21 +171,65 @@ class SerialWorkshop:
         ]
 
     def residual_summary(self) -> dict[str, Any]:
+        """The return dictionary of a run without iterations."""
         self.store.flush()
         return report.residual_summary(self._config, self.imagenames)
 
     def make_saving_gridder(self) -> Gridder:
+        """A gridder that may write the final model to the MeasurementSets."""
         return self._make_gridder(self._records, to_casa_selpars(self._config, late_model=True))
 
+    def check_shapes(self) -> None:
+        """Raise ParameterError where the images just made have another shape than those they would replace."""
+        if self.folders is not None and self._config.run.restart:
+            for number, entry in enumerate(self._config.fields):
+                self._check_shape(number, entry)
+
+    def _check_shape(self, number: int, entry: ImageField) -> None:
+        psf = self.imagenames[number] + (".psf.tt0" if entry.multiterm else ".psf")
+        check_shapes(entry.imagename, image_geometry(psf).shape)
+
+    def check_space(self) -> None:
+        """Raise OutputError where the disk has no room for the images to come."""
+        if self.folders is not None:
+            self.folders.check_space()
+
     def publish(self, history: Mapping[str, Any]) -> None:
-        for folder in self._folders:
-            write_history(folder.imagename, history)
-        for folder in self._folders:
-            folder.publish()
+        """Write the history and give the products their final names, when the parts are closed."""
+        if self.folders is not None:
+            self.folders.publish(history)
 
     def discard(self) -> None:
-        for folder in reversed(self._folders):
-            folder.discard()
+        """Leave the disk as it was before."""
+        if self.folders is not None:
+            self.folders.discard()
 
     def close(self) -> None:
-        pass
+        """Release what the run holds besides the parts; may be called again."""
+        self.store.release()
+
+
+class SerialRun(Run):
+    """A run in this process, in work folders beside the products; for the parameters see `Run`."""
+
+    folders: WorkFolders
+
+    def __init__(self, config: PcleanConfig) -> None:
+        super().__init__(config)
+        self.folders = WorkFolders(config)
+
+    @property
+    def imagenames(self) -> tuple[str, ...]:
+        return self.folders.imagenames
+
+    @property
+    def path(self) -> Path:
+        return self.folders.path
+
+    def open(self) -> None:
+        self.folders.create(self._check_planned_shape)
+        self.folders.carry_over()
+
+    def _check_planned_shape(self, entry: ImageField) -> None:
+        """Raise ParameterError where a run before has made images of a shape that is wrong by the parameters alone."""
+        check_shapes(entry.imagename, self._config.image_shape(entry))

@@ -24,15 +24,15 @@ from ...gridding.data.frames import is_moving
 from ...images import planes
 from ...images.assemble import Part
 from ...images.products import check_shapes
-from ...images.space import check_space
 from ...imaging.psf_beams import largest_beam
-from ...imaging.workshop import Parts
+from ...imaging.run import Parts
+from ...sections import ImageField
 from ...toolrecords import Record, tool_records
 from ...traits import ENGINES
 from ..partition import Slab, guards_needed, slabs, spectral_axis
 from ..plan import Plan
-from ..rows.workshop import has_density
-from ..team_workshop import TeamGridder, TeamMaker, TeamWorkshop
+from ..rows.run import has_density
+from ..team_run import TeamGridder, TeamMaker, TeamRun
 from .data_frequencies import cube_frequencies, find_coverage
 from .exactness import why_inexact, widest_gap
 from .team_cleaners import TeamDeconvolver, TeamMask
@@ -42,8 +42,8 @@ from .whole_masks import with_whole_masks
 TRIES = 4  # numbers of guard channels with which an exact cut is looked for
 
 
-class CubeWorkshop(TeamWorkshop):
-    """The workshop of a cube that a team images; for the parameters see `TeamWorkshop`."""
+class CubeRun(TeamRun):
+    """A run that makes cubes, whose channels a team images; for the parameters see `TeamRun`."""
 
     def __init__(self, config: PcleanConfig, plan: Plan, make_team: TeamMaker) -> None:
         super().__init__(config, plan, make_team)
@@ -54,11 +54,7 @@ class CubeWorkshop(TeamWorkshop):
 
     def open(self) -> None:
         """Make the work folders; a former run's products are cut for the parts where they stand."""
-        self._name_products()
-        self._check_former()
-        self.check_space()
-        for folder in self._folders:
-            folder.create()
+        self.folders.create(self._check_planned_shape)
 
     def make_parts(self) -> Parts:
         self._records = tool_records(self._config, self.imagenames)
@@ -87,6 +83,7 @@ class CubeWorkshop(TeamWorkshop):
                 for rank, slab in enumerate(self.slabs)
             ])  # fmt: skip
         self.names = self.steps("names")
+        self.folders.pieces = list(zip(*self.names, strict=True))
 
     def _with_cleaners(self, parts: Parts) -> Parts:
         """Add a deconvolver and a mask for each field, where the run needs them."""
@@ -140,9 +137,7 @@ class CubeWorkshop(TeamWorkshop):
         """The gridder of the whole cube in this process."""
         casa.post(f"Gridded in one process, cleaned by {len(self.slabs)} workers: {reason}", "WARN")
         casacore_memory.forget()  # the times at which `_cut` has looked
-        run = self._config.run
-        for folder in self._folders if run.restart else []:
-            folder.carry_over(calcpsf=run.calcpsf, calcres=run.calcres)
+        self.folders.carry_over()
         records = tool_records(self._part_config, self.imagenames)
         self._whole_gridder = WholeCubeGridder(self, self._make_gridder(records))
         return self._whole_gridder
@@ -155,19 +150,12 @@ class CubeWorkshop(TeamWorkshop):
             super().call("part", [("take_over", made)] * self._npart)
         return super().call(method, arguments)
 
-    def check_space(self) -> None:
-        pieces = [[names[number] for names in self.names] for number in range(len(self.imagenames))]
-        check_space(self._config, self.imagenames, pieces)
-
     def share_of(self, rank: int) -> str:
         slab = self.slabs[rank]
         return f"channels {slab.start}~{slab.stop - 1}"
 
-    def check_former_shapes(self) -> None:
-        nchan = self.slabs[-1].nchan
-        if self._config.run.restart:
-            for field in self._config.fields:
-                check_shapes(field.imagename, (*field.imsize, self._config.npol, nchan))
+    def _check_shape(self, number: int, entry: ImageField) -> None:
+        check_shapes(entry.imagename, (*entry.imsize, self._config.npol, self.slabs[-1].nchan))
 
     def blank_planes(self) -> list[NDArray[np.bool_]]:
         return [np.concatenate(parts) for parts in zip(*self.steps("blank_planes"), strict=True)]
@@ -183,11 +171,10 @@ class CubeWorkshop(TeamWorkshop):
         return report.zero_summary(self._config, found)
 
     def publish(self, history: Mapping[str, Any]) -> None:
-        """Assemble the parts' images, save the model where that is asked for, and publish."""
+        """Assemble the parts' images, and publish."""
         self._assemble()
         for rank in range(len(self.slabs)):
             shutil.rmtree(self.path / f"part{rank}")
-        self.save_model()
         super().publish(history)
 
     def restoring_record(self, number: int) -> Record:
@@ -227,34 +214,34 @@ class CubeWorkshop(TeamWorkshop):
 class TeamCubeGridder(TeamGridder):
     """A Gridder whose calls run on every worker, each on its channels."""
 
-    def __init__(self, workshop: CubeWorkshop) -> None:
-        super().__init__(workshop)
-        self._slabs = workshop.slabs
-        self._nfields = len(workshop.coordinates)
+    def __init__(self, run: CubeRun) -> None:
+        super().__init__(run)
+        self._slabs = run.slabs
+        self._nfields = len(run.coordinates)
 
     def set_weighting(self) -> None:
         """The workers have set them when they opened their parts."""
 
     def make_psf(self) -> None:
-        self._workshop.steps("make_psf")
+        self._run.steps("make_psf")
         if len(self._slabs) > 1:
             for number in range(self._nfields):
                 self._share_largest_beam(number)
 
     def _share_largest_beam(self, number: int) -> None:
         """Give planes that have no own beam the largest of the whole cube, as SIImageStore::makeImageBeamSet does."""
-        beams = [row for part in self._workshop.steps("fitted_beams", number) for row in part]
+        beams = [row for part in self._run.steps("fitted_beams", number) for row in part]
         lacking = [(chan, pol) for chan, row in enumerate(beams) for pol, beam in enumerate(row) if beam is None]
-        largest = largest_beam(self._workshop.steps("largest_beam", number)) if lacking else None
+        largest = largest_beam(self._run.steps("largest_beam", number)) if lacking else None
         if largest is None:
             return
-        self._workshop.each_step("set_beams", [
+        self._run.each_step("set_beams", [
             (number, [(chan - slab.first, pol) for chan, pol in lacking if slab.first <= chan < slab.last], largest)
             for slab in self._slabs
         ])  # fmt: skip
 
     def make_pb(self) -> None:
-        self._workshop.steps("make_pb")
+        self._run.steps("make_pb")
 
     def check_pb(self) -> None:
-        self._workshop.steps("check_pb")
+        self._run.steps("check_pb")

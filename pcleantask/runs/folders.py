@@ -1,0 +1,107 @@
+"""The work folders of a run, one for each image field, and what a run before has left under their names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..config import PcleanConfig
+from ..images.history import write_history
+from ..images.planes import is_image
+from ..images.products import check_former, counted_names
+from ..sections import ImageField
+from .folder import WorkFolder
+from .space import check_space
+
+ShapeCheck = Callable[[ImageField], None]
+
+
+class WorkFolders:
+    """Where the images of a run are made, until they take their final names.
+
+    Parameters
+    ----------
+    config : PcleanConfig
+        What to image, and how.
+
+    Attributes
+    ----------
+    imagenames : tuple of str
+        Each field's image name in its work folder.
+    pieces : sequence of sequence of str
+        For each field, the names of the pieces of which its images are put together at the end, where that is so.
+    """
+
+    def __init__(self, config: PcleanConfig) -> None:
+        self._config = config
+        self.pieces: Sequence[Sequence[str]] = ()
+        self._find_names()
+
+    def _find_names(self) -> None:
+        """Find the products' names, which with restart=False depend on what is there when a run begins."""
+        names = tuple(entry.imagename for entry in self._config.fields)
+        self._finals = names if self._config.run.restart else counted_names(names)
+        self._folders = [WorkFolder(name) for name in self._finals]
+        self.imagenames = tuple(folder.imagename for folder in self._folders)
+
+    @property
+    def path(self) -> Path:
+        """The folder of the main field."""
+        return self._folders[0].path
+
+    def create(self, check_shape: ShapeCheck) -> None:
+        """Make the folders.
+
+        Parameters
+        ----------
+        check_shape : callable
+            Raises ParameterError where a field's images of a run before have a shape that is wrong by the parameters.
+
+        Raises
+        ------
+        ParameterError, OutputError
+            Before anything is written, or as a folder can't be made.
+        """
+        self._find_names()
+        self._check_former(check_shape)
+        self.check_space()
+        for folder in self._folders:
+            folder.create()
+
+    def carry_over(self) -> None:
+        """Copy in what this run reads of a run before rather than makes."""
+        run = self._config.run
+        for folder in self._folders if run.restart else []:
+            folder.carry_over(calcpsf=run.calcpsf, calcres=run.calcres)
+
+    def _check_former(self, check_shape: ShapeCheck) -> None:
+        """Raise ParameterError where images of a run before are wanted and not there, or are of another shape."""
+        run = self._config.run
+        cleans = self._config.iteration.niter > 0
+        for entry, name in zip(self._config.fields, self._finals, strict=True):
+            term = ".tt0" if entry.multiterm else ""
+            others = [f"{name}.{kind}{term}" for kind in ("residual", "model")]
+            can_begin = not run.calcres or any(map(is_image, others))  # CASA makes a residual if any image is there
+            if not run.calcpsf and (cleans or not can_begin):
+                check_former(name, f"psf{term}", "calcpsf=False")
+            if not run.calcres and cleans:
+                check_former(name, f"residual{term}", "calcres=False")
+        for entry in self._config.fields if run.restart else []:
+            check_shape(entry)
+
+    def check_space(self) -> None:
+        """Raise OutputError where the disk has no room for the images to come."""
+        check_space(self._config, self.imagenames, self.pieces)
+
+    def publish(self, history: Mapping[str, Any]) -> None:
+        """Write the history and give the products their final names."""
+        for folder in self._folders:
+            write_history(folder.imagename, history)
+        for folder in self._folders:
+            folder.publish()
+
+    def discard(self) -> None:
+        """Leave the disk as it was before."""
+        for folder in reversed(self._folders):
+            folder.discard()
