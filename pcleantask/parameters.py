@@ -278,7 +278,7 @@ def _grouped(root: ET.Element) -> Iterator[tuple[str, ET.Element]]:
     """Each <param> with the group that the comment above it names."""
     group = ""
     for element in root.iter():
-        if element.tag is ET.Comment and _text(element).startswith(GROUP_MARK):
+        if not isinstance(element.tag, str) and _text(element).startswith(GROUP_MARK):
             group = _text(element).removeprefix(GROUP_MARK).strip()
         elif element.tag == f"{NAMESPACE}param":
             yield group, element

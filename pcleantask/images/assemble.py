@@ -23,7 +23,7 @@ GB, CHANNEL_STEP = 1 << 30, 17.6
 
 
 @dataclass(frozen=True)
-class Part:
+class Piece:
     """An image of some channels, and which of them go where.
 
     Attributes
@@ -35,7 +35,7 @@ class Part:
     start : int
         Channel of the cube that the first of them is.
     size : int
-        Number of the part's channels, guards included.
+        Number of the piece's channels, guards included.
     """
 
     path: str
@@ -44,8 +44,8 @@ class Part:
     size: int
 
 
-def assemble(target: str, parts: Sequence[Part], coordinates: dict[str, Any], nchan: int) -> None:
-    """Make the image `target` of `nchan` channels out of parts that cover them all, and remove the parts.
+def assemble(target: str, pieces: Sequence[Piece], coordinates: dict[str, Any], nchan: int) -> None:
+    """Make the image `target` of `nchan` channels out of pieces that cover them all, and remove the pieces.
 
     Pixels and pixel masks are copied inside CASA, tile by tile.
 
@@ -54,26 +54,26 @@ def assemble(target: str, parts: Sequence[Part], coordinates: dict[str, Any], nc
     coordinates : dict
         The whole cube's coordinate system, as `synthesisimager.getcsys` gives it.
     """
-    if len(parts) == 1:
-        Path(parts[0].path).rename(target)
+    if len(pieces) == 1:
+        Path(pieces[0].path).rename(target)
         return
-    with casa.opened_image(parts[-1].path) as last:
-        if last.shape()[3] < parts[-1].channels.stop:
-            _keep_first(target, parts, nchan)
+    with casa.opened_image(pieces[-1].path) as last:
+        if last.shape()[3] < pieces[-1].channels.stop:
+            _keep_first(target, pieces, nchan)
             return
-    with casa.opened_image(parts[0].path) as first:
+    with casa.opened_image(pieces[0].path) as first:
         shape = [int(size) for size in first.shape()]
-    is_masked = any(_is_masked(part.path) for part in parts)  # CASA makes some masks only where a pixel is bad
+    is_masked = any(_is_masked(piece.path) for piece in pieces)  # CASA makes some masks only where a pixel is bad
     with _new_image(target, [*shape[:3], nchan], coordinates) as image:
         if is_masked:
             image.calcmask("T")
-        for part in parts:
-            image.insert(infile=part.path, region=_box(shape, part.channels), locate=[0, 0, 0, part.start])
-    _copy_keywords(target, parts, nchan)
+        for piece in pieces:
+            image.insert(infile=piece.path, region=_box(shape, piece.channels), locate=[0, 0, 0, piece.start])
+    _copy_keywords(target, pieces, nchan)
     if is_gridded(target):
         _keep_places(target, coordinates)
-    for part in parts:
-        shutil.rmtree(part.path)
+    for piece in pieces:
+        shutil.rmtree(piece.path)
 
 
 def _keep_places(path: str, coordinates: dict[str, Any]) -> None:
@@ -106,15 +106,15 @@ def _scale_memory(information: dict[str, Any], size: int, nchan: int) -> None:
     information[MEMORY] = float(np.float32(channel * nchan / GB))
 
 
-def _keep_first(target: str, parts: Sequence[Part], nchan: int) -> None:
-    """Let the first part's image be the whole one, where each has the one plane that all channels share."""
-    with casa.opened_image(parts[0].path) as image:
+def _keep_first(target: str, pieces: Sequence[Piece], nchan: int) -> None:
+    """Let the first piece's image be the whole one, where each has the one plane that all channels share."""
+    with casa.opened_image(pieces[0].path) as image:
         information = image.miscinfo()
-        _scale_memory(information, parts[0].size, nchan)
+        _scale_memory(information, pieces[0].size, nchan)
         image.setmiscinfo(information)
-    Path(parts[0].path).rename(target)
-    for part in parts[1:]:
-        shutil.rmtree(part.path)
+    Path(pieces[0].path).rename(target)
+    for piece in pieces[1:]:
+        shutil.rmtree(piece.path)
 
 
 def _new_image(path: str, shape: list[int], coordinates: dict[str, Any]) -> Any:
@@ -130,51 +130,51 @@ def _box(shape: Sequence[int], channels: range) -> dict[str, Any]:
         return regions.box(blc=[0, 0, 0, channels[0]], trc=trc)
 
 
-def _copy_keywords(target: str, parts: Sequence[Part], nchan: int) -> None:
-    """Units, miscellaneous information and beams of the parts into the table of the whole."""
-    with casa.opened_table(parts[0].path) as table:
+def _copy_keywords(target: str, pieces: Sequence[Piece], nchan: int) -> None:
+    """Units, miscellaneous information and beams of the pieces into the table of the whole."""
+    with casa.opened_table(pieces[0].path) as table:
         names = table.keywordnames()
         keywords = {name: table.getkeyword(name) for name in (UNITS, MISCINFO) if name in names}
         info = table.getkeyword("imageinfo")
-    _scale_memory(keywords.get(MISCINFO, {}), parts[0].size, nchan)
+    _scale_memory(keywords.get(MISCINFO, {}), pieces[0].size, nchan)
     if BEAMS in info:
-        info[BEAMS] = _whole_beams(parts, nchan)
+        info[BEAMS] = _whole_beams(pieces, nchan)
     with casa.opened_table(target, writable=True) as table:
         for name, value in {**keywords, "imageinfo": info}.items():
             table.putkeyword(name, value)
 
 
-def _whole_beams(parts: Sequence[Part], nchan: int) -> dict[str, Any]:
-    """The parts' sets of beams as one: entry *k is that of channel k % nchan, polarisation k // nchan."""
+def _whole_beams(pieces: Sequence[Piece], nchan: int) -> dict[str, Any]:
+    """The pieces' sets of beams as one: entry *k is that of channel k % nchan, polarisation k // nchan."""
     whole: dict[str, Any] = {"nChannels": nchan}
-    for part in parts:
-        with casa.opened_table(part.path) as table:
+    for piece in pieces:
+        with casa.opened_table(piece.path) as table:
             beams = table.getkeyword("imageinfo")[BEAMS]
         size, whole["nStokes"] = int(beams["nChannels"]), beams["nStokes"]
         for pol in range(int(beams["nStokes"])):
-            for i, channel in enumerate(part.channels):
-                whole[f"*{pol * nchan + part.start + i}"] = beams[f"*{pol * size + channel}"]
+            for i, channel in enumerate(piece.channels):
+                whole[f"*{pol * nchan + piece.start + i}"] = beams[f"*{pol * size + channel}"]
     return whole
 
 
-def beams_image(target: str, parts: Sequence[Part], nchan: int) -> None:
-    """Make a tiny image of `nchan` channels at `target` that has the parts' beams, to ask CASA for common ones."""
-    with casa.opened_image(parts[0].path) as first:
+def beams_image(target: str, pieces: Sequence[Piece], nchan: int) -> None:
+    """Make a tiny image of `nchan` channels at `target` that has the pieces' beams, to ask CASA for common ones."""
+    with casa.opened_image(pieces[0].path) as first:
         npol = int(first.shape()[2])
     image = casa.load().image()
     image.fromshape(outfile=target, shape=[2, 2, npol, nchan], overwrite=True, log=False)
     image.close()
-    _copy_keywords(target, parts, nchan)
+    _copy_keywords(target, pieces, nchan)
 
 
 def cut_out(source: str, target: str, channels: range) -> None:
-    """Copy some channels of an image to a new one, as the part of a cube begins with a former run's products."""
+    """Copy some channels of an image to a new one, as the piece of a cube begins with a former run's products."""
     with casa.opened_image(source) as image:
         shape = [int(size) for size in image.shape()]
-        part = image.subimage(outfile=target, region=_box(shape, channels), dropdeg=False, overwrite=False)
-        information = part.miscinfo()
+        piece = image.subimage(outfile=target, region=_box(shape, channels), dropdeg=False, overwrite=False)
+        information = piece.miscinfo()
         _scale_memory(information, shape[3], len(channels))
-        part.setmiscinfo(information)
-        if image.maskhandler("default")[0] and not part.maskhandler("default")[0]:
-            part.calcmask("T")  # CASA leaves out a pixel mask that is True all over
-        part.done()
+        piece.setmiscinfo(information)
+        if image.maskhandler("default")[0] and not piece.maskhandler("default")[0]:
+            piece.calcmask("T")  # CASA leaves out a pixel mask that is True all over
+        piece.done()

@@ -19,7 +19,7 @@ import numpy as np
 
 from .beam import FWHM_PER_SIGMA, Beam, common_beam, sidelobe_level
 from .regions import Kernel, grow, prune, smooth_and_cut
-from .robust import Mask, Plane, PlaneStatistics, plane_statistics, robust_rms, turn
+from .robust import Mask, Plane, PlaneStatistics, plane_statistics, robust_rms, transposed
 
 __all__ = [
     "AutoMaskConfig",
@@ -135,7 +135,7 @@ class _Update:
         cfg, turned = self.cfg, residual.flags.f_contiguous
         kernel = _kernel(self.beam, cfg.smoothfactor, self.cell_sign, turned)
         if turned:
-            residual, valid, posmask, mask = residual.T, turn(valid), posmask.T, mask.T
+            residual, valid, posmask, mask = residual.T, transposed(valid), posmask.T, mask.T
         posmask |= smooth_and_cut(self._emission(residual, valid, thresholds.high), kernel, cfg.cutthreshold)
         if self.growing and mask.any():
             posmask |= smooth_and_cut(self._grown(residual, mask, thresholds.low), kernel, cfg.cutthreshold)

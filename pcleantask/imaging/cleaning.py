@@ -7,7 +7,7 @@ from typing import Protocol
 
 from ..errors import StepError
 from ..toolrecords import Record
-from .masking import Mask
+from .masking import MaskMaker
 
 # What `IterationControl.start_minor_cycle` tells every field.
 CONTROLS = ("cycleniter", "cyclethreshold", "loopgain", "nsigma", "thresholdreached")
@@ -51,7 +51,7 @@ class Cleaning:
         Whether the last minor cycle has done no iteration, after which another would do none either.
     """
 
-    def __init__(self, deconvolvers: Sequence[MinorCycles], masks: Sequence[Mask]) -> None:
+    def __init__(self, deconvolvers: Sequence[MinorCycles], masks: Sequence[MaskMaker]) -> None:
         self._deconvolvers, self._masks = deconvolvers, masks
         self.records: list[Record] = []
         self.is_idle = False

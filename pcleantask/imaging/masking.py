@@ -47,7 +47,7 @@ class Masked(Protocol):
         """Write .mask as `usemask` says, where it is not there yet or CASA's automask makes it."""
 
 
-class Mask(Protocol):
+class MaskMaker(Protocol):
     """Makes and keeps the .mask of one image field."""
 
     def update(self, *, iterations: int, threshold_reached: bool) -> None:
@@ -327,7 +327,7 @@ def mask_decpars(config: PcleanConfig, field: ImageField, decpars: Record) -> Re
     return {**decpars, "usemask": "user", "mask": ""}
 
 
-def make_mask(config: PcleanConfig, field: ImageField, deconvolver: Masked, store: ImageStore) -> Mask:
+def make_mask(config: PcleanConfig, field: ImageField, deconvolver: Masked, store: ImageStore) -> MaskMaker:
     """The mask that `usemask` and `automaskengine` ask for, on a deconvolver made with `mask_decpars`."""
     if _by_numpy(config, field):
         return NumpyAutoMask(deconvolver, config, field, store)

@@ -20,7 +20,7 @@ from .clark import ClarkPlanes, patch_size
 from .deconvolver import Deconvolver
 from .field_statistics import FieldStatistics, peak_of
 from .hogbom import HogbomPlane
-from .minor_cycle import Algorithm, Controls, MinorCycle, Target, merged_record
+from .minor_cycle import Algorithm, Candidate, Controls, MinorCycle, merged_record
 from .restoration import correct_for_pb, restore
 
 NO_MASK = -1.0  # the mask's sum where there is none, or where it is as it was
@@ -186,8 +186,8 @@ class MemoryDeconvolver:
         models: dict[Key, Pixels] = {}
         residuals: dict[Key, Pixels] = {}
         groups = self._groups(keys)
-        targets = [self._target(group, float(thresholds.get(group[0], 0))) for group in groups]
-        for group, algorithm in zip(groups, cycle.clean(targets, usable_threads()), strict=True):
+        candidates = [self._candidate(group, float(thresholds.get(group[0], 0))) for group in groups]
+        for group, algorithm in zip(groups, cycle.clean(candidates, usable_threads()), strict=True):
             if algorithm is not None:
                 models.update(zip(group, _planes_of(algorithm.model), strict=True))
                 residuals.update(zip(group, _planes_of(algorithm.residual), strict=True))
@@ -213,11 +213,11 @@ class MemoryDeconvolver:
             return [[key] for key in keys]
         return [list(group) for _, group in itertools.groupby(keys, key=lambda key: key[0])]
 
-    def _target(self, group: list[Key], nsigma_threshold: float) -> Target:
+    def _candidate(self, group: list[Key], nsigma_threshold: float) -> Candidate:
         field = self._field
         masksum = float(np.float32(sum(map(field.mask_sum, group))))
         unmasked = max(map(field.peak, group))
-        return Target(
+        return Candidate(
             chan=group[0][0],
             pol=group[0][1],
             peak=max(field.peak(key, masked=True) for key in group),

@@ -69,7 +69,7 @@ class Algorithm(Protocol):
 
 
 @dataclass(frozen=True)
-class Target:
+class Candidate:
     """Planes that are cleaned together, as they stand before the minor cycle.
 
     Attributes
@@ -139,7 +139,7 @@ class _Stop:
 
 
 class _Outcome(NamedTuple):
-    """What came of a target: its cleaner, iterations, why it was left, peak, the model's flux, peak anywhere."""
+    """What came of a candidate: its cleaner, iterations, why it was left, peak, the model's flux, peak anywhere."""
 
     algorithm: Algorithm | None
     iterations: int
@@ -172,35 +172,35 @@ class MinorCycle:
     updated: bool = False
     rows: list[list[float]] = field(default_factory=list)
 
-    def clean(self, targets: Sequence[Target], nthreads: int = 1) -> list[Algorithm | None]:
-        """Clean targets; for each what has been cleaned, None where there was nothing to do.
+    def clean(self, candidates: Sequence[Candidate], nthreads: int = 1) -> list[Algorithm | None]:
+        """Clean candidates; for each what has been cleaned, None where there was nothing to do.
 
         With nsigma a plane's threshold acts on the next one, so that they are cleaned in turn.
         """
-        nthreads = 1 if self.controls.nsigma > 0 else min(nthreads, len(targets))
+        nthreads = 1 if self.controls.nsigma > 0 else min(nthreads, len(candidates))
         if nthreads <= 1:
-            outcomes = [self._run(target) for target in targets]
+            outcomes = [self._run(candidate) for candidate in candidates]
         else:
             with ThreadPoolExecutor(nthreads) as pool:
-                outcomes = list(pool.map(self._run, targets))
-        for target, outcome in zip(targets, outcomes, strict=True):
-            self._note(target, outcome)
+                outcomes = list(pool.map(self._run, candidates))
+        for candidate, outcome in zip(candidates, outcomes, strict=True):
+            self._note(candidate, outcome)
         return [outcome.algorithm for outcome in outcomes]
 
-    def _run(self, target: Target) -> _Outcome:
-        """Clean a target."""
+    def _run(self, candidate: Candidate) -> _Outcome:
+        """Clean a candidate."""
         controls = self.controls
-        own = np.float32(target.nsigma_threshold)
+        own = np.float32(candidate.nsigma_threshold)
         threshold = max(own, controls.cyclethreshold) if controls.nsigma > 0 else controls.cyclethreshold
         if threshold != controls.cyclethreshold:
             self.nsigma_threshold = own
-        stop = _Stop(controls, self.nsigma_threshold, target.peak)
-        code, peak, peak_unmasked = stop.code(target.peak), target.peak, target.peak_unmasked
-        algorithm, flux = None, target.flux
-        if code == GOES_ON and target.masksum > 0:
+        stop = _Stop(controls, self.nsigma_threshold, candidate.peak)
+        code, peak, peak_unmasked = stop.code(candidate.peak), candidate.peak, candidate.peak_unmasked
+        algorithm, flux = None, candidate.flux
+        if code == GOES_ON and candidate.masksum > 0:
             if controls.nsigma > 0:
                 stop.nsigma_threshold = self.nsigma_threshold = own
-            algorithm = target.make()
+            algorithm = candidate.make()
             while code == GOES_ON:
                 asked = controls.cycleniter if controls.cycleniter < STEP_LIMIT else STEP
                 stop.note_peak(peak)
@@ -209,17 +209,17 @@ class MinorCycle:
                 if code == GOES_ON and step.iterations != asked:
                     code = NO_CRITERION
             flux = model_flux(algorithm.model)
-            peak_unmasked = target.measure_peak(algorithm)
+            peak_unmasked = candidate.measure_peak(algorithm)
         return _Outcome(algorithm, stop.iterations, code, peak, flux, peak_unmasked)
 
-    def _note(self, target: Target, outcome: _Outcome) -> None:
+    def _note(self, candidate: Candidate, outcome: _Outcome) -> None:
         """Add a plane to the summary."""
         values: dict[str, float] = {
             "iterDone": outcome.iterations, "peakRes": outcome.peak, "modelFlux": outcome.flux,
-            "cycleThresh": float(self.controls.cyclethreshold), "deconId": self.deconvolver, "chan": target.chan,
-            "stoke": target.pol, "startIterDone": self.iterdone, "startPeakRes": target.peak,
-            "startModelFlux": target.flux, "startPeakResNM": target.peak_unmasked,
-            "peakResNM": outcome.peak_unmasked, "masksum": target.masksum, "stopCode": outcome.code,
+            "cycleThresh": float(self.controls.cyclethreshold), "deconId": self.deconvolver, "chan": candidate.chan,
+            "stoke": candidate.pol, "startIterDone": self.iterdone, "startPeakRes": candidate.peak,
+            "startModelFlux": candidate.flux, "startPeakResNM": candidate.peak_unmasked,
+            "peakResNM": outcome.peak_unmasked, "masksum": candidate.masksum, "stopCode": outcome.code,
         }  # fmt: skip
         self.rows.append([float(values.get(key, 0)) for key in report.FULL_ROWS])
         self.iterdone += outcome.iterations

@@ -147,7 +147,7 @@ def plane_statistics(
     For the parameters see `robust_rms`; `known` is a (median, rms) to be taken as it is.
     """
     if residual.flags.f_contiguous:  # boolean indexing is quick along rows only
-        residual, valid, mask = residual.T, turn(valid), turn(mask)
+        residual, valid, mask = residual.T, transposed(valid), transposed(mask)
     values = residual.flatten() if valid is None else residual[valid]
     if not values.size:
         return PlaneStatistics(0.0, 0.0, 0.0)
@@ -173,5 +173,5 @@ def _outside(valid: Mask | None, mask: Mask | None) -> Mask | None:
     return outside if outside.any() else None
 
 
-def turn(mask: Mask | None) -> Mask | None:
+def transposed(mask: Mask | None) -> Mask | None:
     return None if mask is None else mask.T

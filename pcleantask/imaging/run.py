@@ -25,7 +25,7 @@ from ..sections import ImageField
 from ..toolrecords import Record, ToolRecords, to_casa_selpars, tool_records
 from .cleaners import AnyDeconvolver, is_in_memory, make_deconvolver
 from .cleaning import MinorCycles
-from .masking import Mask, make_mask, mask_decpars
+from .masking import MaskMaker, make_mask, mask_decpars
 from .normalizer import Normalizer
 
 
@@ -55,7 +55,7 @@ class Parts:
     gridder: Gridder
     normalizers: list[Normalizer] = field(default_factory=list)
     deconvolvers: list[Cleaner] = field(default_factory=list)
-    masks: list[Mask] = field(default_factory=list)
+    masks: list[MaskMaker] = field(default_factory=list)
 
     def close(self) -> None:
         """Release all parts, even where one of them raises."""

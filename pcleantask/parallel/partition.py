@@ -108,7 +108,7 @@ def slabs(nchan: int, nparts: int, nguards: int = 1) -> list[Slab]:
     return [Slab(start, stop, nchan, nguards) for start, stop in itertools.pairwise(edges)]
 
 
-def shifted(coordinates: dict[str, Any], channels: int) -> dict[str, Any]:
+def from_channel(coordinates: dict[str, Any], channels: int) -> dict[str, Any]:
     """A coordinate system's record with channel `channels` as its channel 0.
 
     Only the reference pixel of the spectral axis changes, so that frequencies stay the same to the last bit.
@@ -120,11 +120,11 @@ def shifted(coordinates: dict[str, Any], channels: int) -> dict[str, Any]:
 
     """
     record = copy.deepcopy(coordinates)
-    spectral_axis(record)["crpix"] -= channels
+    spectral_wcs(record)["crpix"] -= channels
     return record
 
 
-def spectral_axis(coordinates: dict[str, Any]) -> dict[str, Any]:
+def spectral_wcs(coordinates: dict[str, Any]) -> dict[str, Any]:
     """The part of a coordinate system's record that has the spectral axis' crval and cdelt [Hz] and crpix."""
     return next(entry for name, entry in coordinates.items() if name.startswith("spectral"))["wcs"]
 

@@ -11,17 +11,17 @@ from .. import casa
 from ..errors import ImagingError
 from ..processes import worker_process
 from .coordinates import image_coordinates
-from .cube.part import CubePart
-from .rows.part import RowPart
+from .cube.slab_imager import SlabImager
+from .rows.row_gridding import RowGridding
 
-PARTS = {"cube": CubePart, "rows": RowPart}
+PARTS = {"cube": SlabImager, "rows": RowGridding}
 
 
 class Worker:
     """Answers the calls of a team: opens one part of a run, and does its steps."""
 
     def __init__(self) -> None:
-        self._part: CubePart | RowPart | None = None
+        self._part: SlabImager | RowGridding | None = None
 
     def hello(self) -> dict[str, Any]:
         """Load CASA; where and what this process is."""
@@ -60,10 +60,10 @@ class Worker:
 
     def assemble(self, *values: Any) -> None:
         """Make one image of a cube out of those of its parts; see `images.assemble.assemble`."""
-        from ..images.assemble import Part, assemble
+        from ..images.assemble import Piece, assemble
 
         target, parts, coordinates, nchan = values
-        found = [Part(path, range(*channels), start, size) for path, channels, start, size in parts]
+        found = [Piece(path, range(*channels), start, size) for path, channels, start, size in parts]
         assemble(target, found, coordinates, nchan)
 
     def close_part(self) -> None:

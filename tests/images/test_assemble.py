@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pcleantask import casa
-from pcleantask.images.assemble import Part, assemble, cut_out
+from pcleantask.images.assemble import Piece, assemble, cut_out
 from pcleantask.parallel.partition import slabs
 
 pytestmark = pytest.mark.usefixtures("casa_folder")
@@ -22,7 +22,7 @@ PLANE_MB = 4.0
 MEASURE = """
 import json, resource, sys
 from pcleantask import casa
-from pcleantask.images.assemble import Part, assemble, cut_out
+from pcleantask.images.assemble import Piece, assemble, cut_out
 def peak_mb():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 with casa.tool("image") as image:
@@ -31,7 +31,7 @@ with casa.tool("image") as image:
 for rank in range(2):
     cut_out("cube.image", f"part{rank}.image", range(32 * rank, 32 * rank + 32))
 before = peak_mb()
-assemble("whole.image", [Part(f"part{rank}.image", range(32), 32 * rank, 32) for rank in range(2)], coordinates, 64)
+assemble("whole.image", [Piece(f"part{rank}.image", range(32), 32 * rank, 32) for rank in range(2)], coordinates, 64)
 print(json.dumps(peak_mb() - before))
 """
 
@@ -79,7 +79,7 @@ def test_parts_make_the_cube_that_they_were_cut_from(coordinates: dict[str, Any]
         with casa.opened_image(path) as image:
             for guard in slab.guards:
                 image.putchunk(np.full((*SHAPE[:3], 1), -1.0), blc=[0, 0, 0, guard])
-        parts.append(Part(path, slab.own, slab.start, slab.size))
+        parts.append(Piece(path, slab.own, slab.start, slab.size))
     assemble("whole.image", parts, coordinates, NCHAN)
     expected, found = contents("cube.image"), contents("whole.image")
     np.testing.assert_array_equal(found.pop("pixels"), expected.pop("pixels"))
@@ -101,7 +101,7 @@ def test_what_the_gridder_makes_keeps_the_last_bit_of_the_pointing_and_the_place
     parts = []
     for number, channels in enumerate((range(3), range(3, NCHAN))):
         cut_out("cube.image", f"part{number}.image", channels)
-        parts.append(Part(f"part{number}.image", range(len(channels)), channels.start, len(channels)))
+        parts.append(Piece(f"part{number}.image", range(len(channels)), channels.start, len(channels)))
     assemble(name, parts, coordinates, NCHAN)
     with casa.opened_table(name) as table:
         found = table.getkeyword("coords")

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from pcleantask.parallel.partition import Slab, field_shares, guards_needed, row_shares, shifted, slabs, useful_parts
+from pcleantask.parallel.partition import (
+    Slab,
+    field_shares,
+    from_channel,
+    guards_needed,
+    row_shares,
+    slabs,
+    useful_parts,
+)
 
 
 @pytest.mark.parametrize("nchan", [1, 2, 3, 6, 12, 64])
@@ -47,7 +55,7 @@ def test_guards_reach_as_far_as_interpolation(interpolation: str, ratio: float, 
 
 def test_shifted_coordinates_change_the_spectral_reference_pixel_only() -> None:
     record = {"direction0": {"crpix": [1.0, 2.0]}, "spectral2": {"wcs": {"crpix": 0.0, "crval": 1e9, "cdelt": 1e6}}}
-    found = shifted(record, 3)
+    found = from_channel(record, 3)
     assert found["spectral2"]["wcs"] == {"crpix": -3.0, "crval": 1e9, "cdelt": 1e6}
     assert found["direction0"] == record["direction0"]
     assert record["spectral2"]["wcs"]["crpix"] == 0.0

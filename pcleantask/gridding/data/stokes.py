@@ -43,7 +43,7 @@ def correlation_names(types: Sequence[int]) -> tuple[str, ...]:
     return tuple(NAMES[number] for number in types)
 
 
-def products(stokes: str) -> tuple[str, ...]:
+def products_of_stokes(stokes: str) -> tuple[str, ...]:
     """The products of an image with this `stokes` parameter, one for each plane.
 
     Raises
@@ -103,7 +103,7 @@ def _terms(stokes: str, correlations: Sequence[str]) -> list[dict[str, complex]]
     if stokes == "I" and hands:
         return [dict.fromkeys(hands, 1 / len(hands))]
     basis = "linear" if correlations[0][0] in "XY" else "circular"
-    return [STOKES[basis].get(product, {product: 1}) for product in products(stokes)]
+    return [STOKES[basis].get(product, {product: 1}) for product in products_of_stokes(stokes)]
 
 
 def can_be_made(stokes: str, correlations: Sequence[str]) -> bool:

@@ -21,9 +21,9 @@ from ..data.coordinates import image_coordinates
 from ..data.memory import values_at_once
 from .channels.target_image import ImageOfData
 from .channels.visibilities import read_visibilities
-from .model.at_data import FieldModel
+from .model.at_data import ModelAtData
 from .model_column import save_models
-from .passes import Field, ResidualsAhead, make_psf, make_residuals, nothing
+from .passes import GriddedField, ResidualsAhead, make_psf, make_residuals, nothing
 from .products.field_images import FieldImages
 from .products.primary_beam import make_primary_beam
 from .products.weight_image import write_weight_image
@@ -97,7 +97,7 @@ class DuccGridder:
         self._values_at_once = values_at_once()
         self._fields = [self._open(number) for number in range(len(config.fields))] if reads else []
 
-    def _open(self, number: int) -> Field:
+    def _open(self, number: int) -> GriddedField:
         """Read the visibilities of a field."""
         config, records, whole, nchan = self._config, self._records, self._whole, self._coordinates[number][1]
         images = self._images(number)
@@ -114,7 +114,7 @@ class DuccGridder:
             casa.post(warning, "WARN")
         at_once = min(usable_threads(), nchan)
         transform = Transform.of(images, max(1, usable_threads() // at_once))
-        return Field(images, visibilities, transform, whole.first, at_once, whole.guards, self._values_at_once)
+        return GriddedField(images, visibilities, transform, whole.first, at_once, whole.guards, self._values_at_once)
 
     def _images(self, number: int) -> FieldImages:
         records, (csys, nchan) = self._records, self._coordinates[number]
@@ -153,7 +153,7 @@ class DuccGridder:
             field.visibilities.set_weights(density)
 
     @property
-    def _largest(self) -> Field:
+    def _largest(self) -> GriddedField:
         return max(self._fields, key=lambda field: field.images.shape[0] * field.images.shape[1])
 
     def make_psf(self) -> None:
@@ -199,11 +199,11 @@ class DuccGridder:
     def _saves_column(self) -> bool:
         return self._config.run.savemodel == "modelcolumn"
 
-    def _field_model(self, number: int) -> FieldModel:
+    def _field_model(self, number: int) -> ModelAtData:
         """The model of a field, which predicts with all threads."""
         images, (csys, nchan) = self._images(number), self._coordinates[number]
         image = ImageOfData.of(self._config, self._config.fields[number], csys, nchan)
-        return FieldModel(images, image, Transform.of(images, usable_threads()).predict)
+        return ModelAtData(images, image, Transform.of(images, usable_threads()).predict)
 
     def estimate_memory(self) -> float:
         """What planes take, as visibilities are in memory already, or on the disk."""

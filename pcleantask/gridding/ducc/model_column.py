@@ -18,15 +18,15 @@ from ..data.reading import Integrations, cells, row_pieces, selected_rows
 from ..data.selection import DataSet, find_data
 from ..data.stokes import correlations_of
 from ..spectral.axis import SpectralAxis
-from .model.at_data import FieldModel, Tracks
-from .model.prediction import Visibilities
+from .model.at_data import ModelAtData, Tracks
+from .model.prediction import ModelVisibilities
 
 COLUMN = "MODEL_DATA"
 MARGIN = 1.5  # channels beyond the ends of a cube whose data are still near it
 
 
 def save_models(
-    models: Sequence[FieldModel],
+    models: Sequence[ModelAtData],
     selpars: Sequence[Record],
     *,
     tuned: bool = False,
@@ -38,7 +38,7 @@ def save_models(
 
     Parameters
     ----------
-    models : sequence of FieldModel
+    models : sequence of ModelAtData
     selpars : sequence of dict
         The selections, of `toolrecords.to_casa_selpars`, opened so that the model can be saved.
     tuned : bool
@@ -60,7 +60,7 @@ def make_columns(selpars: Sequence[Record]) -> None:
             tool.selectdata(record)
 
 
-def _save(source: DataSet, models: Sequence[FieldModel], history: History, *, tuned: bool, at_once: int) -> None:
+def _save(source: DataSet, models: Sequence[ModelAtData], history: History, *, tuned: bool, at_once: int) -> None:
     """Write the model of a data set."""
     main = models[0].image
     matrix = correlations_of(main.target.stokes, source.correlations)
@@ -77,7 +77,7 @@ def _save(source: DataSet, models: Sequence[FieldModel], history: History, *, tu
             _write(table, source, rows, matrix, total, None if kept is None else kept[rows])
 
 
-def _tracks(table: Any, source: DataSet, models: Sequence[FieldModel], history: History) -> list[Tracks]:
+def _tracks(table: Any, source: DataSet, models: Sequence[ModelAtData], history: History) -> list[Tracks]:
     """Where the rows are, as each model sees them."""
     uvw = np.ascontiguousarray(table.getcol("UVW").T)
     observation = Observation(source.vis)
@@ -101,7 +101,7 @@ def _write(
     source: DataSet,
     rows: slice,
     matrix: NDArray[np.complex128],
-    model: Visibilities,
+    model: ModelVisibilities,
     kept: NDArray[np.bool_] | None,
 ) -> None:
     """Write products [npol, row, chan] of some rows as correlations, but for channels that are `kept` [row, chan]."""

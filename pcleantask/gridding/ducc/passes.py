@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from ..data.memory import WORKING_VALUES
 from .channels.block import Block, Sampling
 from .channels.visibilities import Visibilities
-from .model.prediction import CubeModel, ModelPlanes, offset, predict_continuum, shifted, taylor_weights
+from .model.prediction import CubeModel, ModelPlanes, offset, predict_continuum, recentred, taylor_weights
 from .products.field_images import FieldImages
+
+Doubles = NDArray[np.float64]
 
 OVERSAMPLING = 2 * 2.0**2  # of ducc0's grids of complex numbers, at most about
 
@@ -29,15 +31,17 @@ def nothing() -> None:
 class Transform(Protocol):
     """Between an image and visibilities; see `transform.Transform`."""
 
-    def dirty(self, uvw: NDArray, freq: NDArray, vis: NDArray, weight: NDArray) -> NDArray:
+    def dirty(self, uvw: Doubles, freq: Doubles, vis: NDArray[Any], weight: NDArray[Any]) -> NDArray[Any]:
         """The dirty image, not normalized."""
 
-    def predict(self, uvw: NDArray, freq: NDArray, plane: NDArray, wanted: NDArray | None = None) -> NDArray:
+    def predict(
+        self, uvw: Doubles, freq: Doubles, plane: NDArray[Any], wanted: NDArray[np.bool_] | None = None
+    ) -> NDArray[Any]:
         """The visibilities of a model, at least where they are wanted."""
 
 
 @dataclass(frozen=True)
-class Field:
+class GriddedField:
     """An image field: its images, its visibilities about its own centre, and the transform between the two.
 
     Attributes
@@ -92,7 +96,7 @@ class Field:
             list(done)
 
 
-def make_psf(field: Field, meanwhile: Callable[[], None] = nothing) -> None:
+def make_psf(field: GriddedField, meanwhile: Callable[[], None] = nothing) -> None:
     """Write .psf, without beams, and .sumwt; this thread calls `meanwhile` while others grid."""
     images = field.images
     images.make("psf")
@@ -115,7 +119,7 @@ def make_psf(field: Field, meanwhile: Callable[[], None] = nothing) -> None:
             images.put("sumwt", sums[term], channels.start, term)
 
 
-def _psf(field: Field, channel: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+def _psf(field: GriddedField, channel: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """The PSF of a channel [y, x] and its sum of weights, for each Taylor term."""
     images, factor = field.images, field.visibilities.ncorr
     planes = _blank(images, images.psf_terms)
@@ -144,7 +148,7 @@ def _tapered(weight: NDArray[np.float32], block: Block, images: FieldImages, ter
     return weight * taylor_weights(block.freq, images.reference_frequency, term).astype(np.float32)
 
 
-def make_residuals(fields: Sequence[Field], ahead: ResidualsAhead | None = None) -> None:
+def make_residuals(fields: Sequence[GriddedField], ahead: ResidualsAhead | None = None) -> None:
     """Write .residual of every field: the data less what the models of all fields predict.
 
     Where there are no models, the planes may have been made `ahead`.
@@ -162,7 +166,7 @@ def make_residuals(fields: Sequence[Field], ahead: ResidualsAhead | None = None)
             field.images.mask_residual()
 
 
-def _make_residual(field: Field, sources: Sequence[Field], models: Sequence[ModelPlanes]) -> None:
+def _make_residual(field: GriddedField, sources: Sequence[GriddedField], models: Sequence[ModelPlanes]) -> None:
     predictions = [_Predictions(field, sources, models) for _ in range(field.nthreads)]
     for channels in field.images.channel_groups:
         for model in models:
@@ -176,7 +180,7 @@ def _write_residual(images: FieldImages, planes: Sequence[NDArray[np.float32]], 
 
 
 def _residual_planes(
-    field: Field, predictions: Sequence[_Predictions], channels: range, stop: threading.Event | None = None
+    field: GriddedField, predictions: Sequence[_Predictions], channels: range, stop: threading.Event | None = None
 ) -> list[NDArray[np.float32]]:
     """The residuals of some channels, float32 [chan, pol, y, x] for each Taylor term."""
     images = field.images
@@ -199,20 +203,20 @@ class ResidualsAhead:
     CASA does those on one core. `wanted` says for which fields it can be of use.
     """
 
-    def __init__(self, fields: Sequence[Field]) -> None:
+    def __init__(self, fields: Sequence[GriddedField]) -> None:
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(1)
         self._future = self._pool.submit(self._make, fields)
 
     @staticmethod
-    def wanted(fields: Sequence[Field]) -> bool:
+    def wanted(fields: Sequence[GriddedField]) -> bool:
         """Whether all are cubes that are worked on as a whole and have no model yet."""
         return all(
             field.images.is_cube and len(field.images.channel_groups) == 1 and not field.images.exists("model")
             for field in fields
         )
 
-    def _make(self, fields: Sequence[Field]) -> list[list[NDArray[np.float32]]]:
+    def _make(self, fields: Sequence[GriddedField]) -> list[list[NDArray[np.float32]]]:
         found = []
         for field in fields:
             nothing = [_Predictions(field, (), ()) for _ in range(field.nthreads)]
@@ -229,7 +233,7 @@ class ResidualsAhead:
         self._pool.shutdown(cancel_futures=True)
 
 
-def _residual(field: Field, predictions: _Predictions, channel: int) -> NDArray[np.float32]:
+def _residual(field: GriddedField, predictions: _Predictions, channel: int) -> NDArray[np.float32]:
     """The residual of a channel, [term, pol, y, x]."""
     images, factor = field.images, field.visibilities.ncorr
     planes = _blank(images, images.model_terms, images.shape[2])
@@ -251,13 +255,13 @@ class _Predictions:
 
     Parameters
     ----------
-    field : Field
-    sources : sequence of Field
+    field : GriddedField
+    sources : sequence of GriddedField
     models : sequence of ModelPlanes
         Those of the sources.
     """
 
-    def __init__(self, field: Field, sources: Sequence[Field], models: Sequence[ModelPlanes]) -> None:
+    def __init__(self, field: GriddedField, sources: Sequence[GriddedField], models: Sequence[ModelPlanes]) -> None:
         self._field = field
         self._sources = [_Source(field, *both) for both in zip(sources, models, strict=True) if both[1].exists]
 
@@ -284,7 +288,7 @@ class _View(NamedTuple):
 class _Source:
     """A field's model, as it is seen from the same or another field."""
 
-    def __init__(self, seen_from: Field, field: Field, planes: ModelPlanes) -> None:
+    def __init__(self, seen_from: GriddedField, field: GriddedField, planes: ModelPlanes) -> None:
         self._field, self._planes, self._seen_from = field, planes, seen_from
         self._path = None if field is seen_from else offset(field.images, seen_from.images)
         self._other = field.visibilities.as_other_field() if field is not seen_from and field.images.is_cube else None
@@ -317,4 +321,4 @@ class _Source:
             if view.group is not None:
                 self._cubes[view.group] = cube
             found = cube.at(own, view.shares)
-        return found if found is None or self._path is None else shifted(found, block, self._path)
+        return found if found is None or self._path is None else recentred(found, block, self._path)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +90,7 @@ class Exact:
         kinds, kind = np.unique(self.kind[integrations], return_inverse=True)
         return Exact(self.frequency[kinds[kinds >= 0]], kind - int((kinds < 0).any()))
 
-    def put(self, values: NDArray, exact: NDArray) -> NDArray:
+    def put(self, values: NDArray[Any], exact: NDArray[Any]) -> NDArray[Any]:
         """Values [integration, ...], with exact ones [kind, ...] in the places of those that have them."""
         if not len(exact):
             return values

@@ -12,7 +12,7 @@ from ... import casa
 from ...images import planes
 from ...images.assemble import cut_out
 from ...inputs import RECORD, VIRTUAL
-from ..partition import Slab, spectral_axis
+from ..partition import Slab, spectral_wcs
 
 RANGE = re.compile(r"range\s*=\s*\[\s*([\d.]+)\s*(chan|pix)\s*,\s*([\d.]+)\s*(?:chan|pix)\s*\]", re.IGNORECASE)
 UNSHIFTED = ("#", "global")  # how lines of a region file begin that are no regions
@@ -51,7 +51,7 @@ def part_of_image(path: str, target: str, slab: Slab, coordinates: dict[str, Any
         record = system.torecord()
         system.done()
     nchan = int(shape[3]) if len(shape) == 4 else 1
-    if nchan != slab.nchan or nchan == 1 or not _same_axis(spectral_axis(record), spectral_axis(coordinates), nchan):
+    if nchan != slab.nchan or nchan == 1 or not _same_axis(spectral_wcs(record), spectral_wcs(coordinates), nchan):
         return path
     cut_out(path, target, range(slab.first, slab.last))
     return target
@@ -86,7 +86,7 @@ def _axes(coordinates: dict[str, Any]) -> list[dict[str, Any]]:
     """The parts of a coordinate system's record that say where its direction and spectral axes are."""
     return [
         next(entry for name, entry in coordinates.items() if name.startswith("direction")),
-        spectral_axis(coordinates),
+        spectral_wcs(coordinates),
     ]
 
 

@@ -22,14 +22,14 @@ from ...errors import ParameterError
 from ...gridding.data import casacore_memory
 from ...gridding.data.frames import is_moving
 from ...images import planes
-from ...images.assemble import Part
+from ...images.assemble import Piece
 from ...images.products import check_shapes
 from ...imaging.psf_beams import largest_beam
 from ...imaging.run import Parts
 from ...sections import ImageField
 from ...toolrecords import Record, tool_records
 from ...traits import ENGINES
-from ..partition import Slab, guards_needed, slabs, spectral_axis
+from ..partition import Slab, guards_needed, slabs, spectral_wcs
 from ..plan import Plan
 from ..rows.run import has_density
 from ..team_run import TeamGridder, TeamMaker, TeamRun
@@ -110,7 +110,7 @@ class CubeRun(TeamRun):
         axes = [cube_frequencies(csys, nchan) for csys in self.coordinates]
         interpolation = self._config.gridding.interpolation
         nguards = max(
-            guards_needed(interpolation, widest_gap(axis, entries) / abs(spectral_axis(csys)["cdelt"]))
+            guards_needed(interpolation, widest_gap(axis, entries) / abs(spectral_wcs(csys)["cdelt"]))
             for axis, entries, csys in zip(axes, data, self.coordinates, strict=True)
         )
         if ENGINES[self._config.engine].is_exact_anywhere:
@@ -181,10 +181,10 @@ class CubeRun(TeamRun):
         """The record for a deconvolver that restores field `number`."""
         return self._records.decpars[number]
 
-    def parts_of(self, number: int, suffix: str) -> list[Part]:
+    def pieces_of(self, number: int, suffix: str) -> list[Piece]:
         """The parts' images of one kind, of field `number`."""
         return [
-            Part(names[number] + suffix, slab.own, slab.start, slab.size)
+            Piece(names[number] + suffix, slab.own, slab.start, slab.size)
             for names, slab in zip(self.names, self.slabs, strict=True)
         ]
 
@@ -198,7 +198,7 @@ class CubeRun(TeamRun):
                     continue
                 parts = [
                     (part.path, (part.channels.start, part.channels.stop), part.start, part.size)
-                    for part in self.parts_of(number, suffix)
+                    for part in self.pieces_of(number, suffix)
                 ]
                 jobs.append((imagename + suffix, parts, self.coordinates[number], self.slabs[-1].nchan))
         for first in range(0, len(jobs), len(self.slabs)):

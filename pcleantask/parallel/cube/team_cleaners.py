@@ -65,7 +65,7 @@ class TeamDeconvolver:
     @contextlib.contextmanager
     def beams_of_cube(self) -> Iterator[str]:
         """An image of the whole cube's channels that has nothing but their beams: its path, which ends in .psf."""
-        parts = self._run.parts_of(self._number, ".psf")
+        parts = self._run.pieces_of(self._number, ".psf")
         folder = self._run.path / f"beams{self._number}"
         folder.mkdir()
         try:

@@ -59,7 +59,7 @@ class WholeCubeGridder:
 
     def _gather_model(self, number: int) -> None:
         """Put the parts' models, where there are any, into the whole one."""
-        parts = self._run.parts_of(number, ".model")
+        parts = self._run.pieces_of(number, ".model")
         if not is_image(parts[0].path):
             return
         target = self._run.imagenames[number] + ".model"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from ...data.reading import Spectra
 from ..weights.density import ChannelDensity, Scheme, UvGrid
 from ..weights.uv_extent import Extent
 from .block import Block
-from .dataset_in_channel import Direct, Interpolated, Nearest, Part
+from .dataset_in_channel import Contribution, Direct, Interpolated, Nearest
 
 Doubles = NDArray[np.float64]
 Member = Direct | Interpolated
@@ -87,7 +88,7 @@ class CubeGroup:
         """The visibilities of an image channel."""
         frequency = self.frequency(channel)
         parts = [
-            self._weighted(member, member.part(channel), frequency, self._extent.holds_all(reach, frequency))
+            self._weighted(member, member.contribution(channel), frequency, self._extent.holds_all(reach, frequency))
             for member, reach in zip(self.members, self._reaches, strict=True)
         ]
         uvw, data, weight, psf_weight = zip(*parts, strict=True)
@@ -103,7 +104,7 @@ class CubeGroup:
             psf_weight=joined if same else _joined(psf_weight, 0),
         )
 
-    def coupling(self, channel: int) -> dict[int, NDArray]:
+    def coupling(self, channel: int) -> dict[int, NDArray[Any]]:
         """Shares of image channels' predictions in a channel's visibilities, shape (row, sample)."""
         found = [member.coupling(channel) for member in self.members]
         if all(list(shares) == [channel] for shares in found):
@@ -119,20 +120,22 @@ class CubeGroup:
             total[number] = _joined(pieces, 0)
         return total
 
-    def _weighted(self, member: Member, part: Part, frequency: Doubles, all_inside: bool) -> tuple[NDArray, ...]:
+    def _weighted(
+        self, member: Member, given: Contribution, frequency: Doubles, all_inside: bool
+    ) -> tuple[NDArray[Any], ...]:
         """uvw, data, weights of residuals and weights of the PSF."""
-        gone = member.spectra.dropped[part.nearest[0].rows][:, np.newaxis]
+        gone = member.spectra.dropped[given.nearest[0].rows][:, np.newaxis]
         if not all_inside:
-            gone = gone | ~self._extent.holds(part.uvw, frequency)
-        found = part.weight
+            gone = gone | ~self._extent.holds(given.uvw, frequency)
+        found = given.weight
         if self._weights is not None:
-            found = np.stack([self._weights(member.spectra, nearest) for nearest in part.nearest], axis=-1)
+            found = np.stack([self._weights(member.spectra, nearest) for nearest in given.nearest], axis=-1)
         psf_weight = np.where(gone, np.float32(0), np.maximum(found, 0))
         if member.spectra.share != 1:
             psf_weight *= np.float32(member.spectra.share)
-        lost = (part.weight < 0) & (psf_weight > 0)
+        lost = (given.weight < 0) & (psf_weight > 0)
         weight = np.where(lost, np.float32(0), psf_weight) if lost.any() else psf_weight
-        return part.uvw, part.data, weight, psf_weight
+        return given.uvw, given.data, weight, psf_weight
 
 
 def _distinct(numbers: NDArray[np.int64]) -> list[int]:
@@ -142,5 +145,5 @@ def _distinct(numbers: NDArray[np.int64]) -> list[int]:
     return [number for number in np.unique(numbers).tolist() if number >= 0]
 
 
-def _joined(arrays: Sequence[NDArray], axis: int) -> NDArray:
+def _joined(arrays: Sequence[NDArray[Any]], axis: int) -> NDArray[Any]:
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis)

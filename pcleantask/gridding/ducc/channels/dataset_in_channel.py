@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,7 @@ class Nearest:
 
 
 @dataclass(frozen=True)
-class Part:
+class Contribution:
     """What one data set gives to an image channel.
 
     Attributes
@@ -125,7 +126,7 @@ class Interpolated:
     def frequency(self, channel: int) -> Doubles:
         return self._regridding.sampled(channel)
 
-    def part(self, channel: int) -> Part:
+    def contribution(self, channel: int) -> Contribution:
         """The data set in an image channel."""
         found = self._regridding.brackets(channel)
         frequency = self.frequency(channel)
@@ -140,7 +141,7 @@ class Interpolated:
             if self.spectra.delay is not None:
                 data[..., sample] *= phasor(self.spectra.delay, frequency[sample])
             nearest.append(self._nearest(found, sample))
-        return Part(self.spectra.uvw, data, weight, nearest)
+        return Contribution(self.spectra.uvw, data, weight, nearest)
 
     def natural(self, channel: int) -> Iterator[tuple[Doubles, Doubles, Doubles | float, Floats]]:
         """u, v, frequency and interpolated weights, of all correlations, of each sample of an image channel."""
@@ -150,7 +151,7 @@ class Interpolated:
             weight = _Sample(found, sample, self.spectra.integration, self._first).mix(self._weight)
             yield u, v, float(frequency), np.where(self.spectra.flag_row, FLAGGED, weight * self.spectra.ncorr)
 
-    def coupling(self, channel: int) -> dict[int, NDArray]:
+    def coupling(self, channel: int) -> dict[int, NDArray[Any]]:
         """Shares of image channels' predictions in a channel's, shape (row, sample); see LinearRegridding."""
         integration, delay = self.spectra.integration, self.spectra.delay
         shares = {number: share[integration] for number, share in self._regridding.coupling(channel).items()}
@@ -195,7 +196,7 @@ class _Sample:
         self._only_high = (fraction >= 1 - ALONE)[integration]
         self._outside = found.outside[:, sample][integration]
 
-    def mix(self, values: NDArray) -> NDArray:
+    def mix(self, values: NDArray[Any]) -> NDArray[Any]:
         """Values of shape (..., chan, row) mixed to (..., row)."""
         low, high = _take(values, self._low, self._integration), _take(values, self._high, self._integration)
         mixed = low + self._share * (high - low)
@@ -205,7 +206,7 @@ class _Sample:
         return mixed
 
 
-def _take(values: NDArray, channel: Ints, integration: Ints) -> NDArray:
+def _take(values: NDArray[Any], channel: Ints, integration: Ints) -> NDArray[Any]:
     """Of values (..., chan, row), those at a channel that depends on the integration, (..., row)."""
     channel = np.clip(channel, 0, values.shape[-2] - 1)
     if (channel == channel[0]).all():
@@ -241,7 +242,7 @@ class Direct:
     def frequency(self, channel: int) -> Doubles:
         return self._axis.frequency[channel : channel + 1]
 
-    def part(self, channel: int) -> Part:
+    def contribution(self, channel: int) -> Contribution:
         """The data set in an image channel: a row for each visibility."""
         spectra = self.spectra
         rows, data = falling(self._map, channel, spectra.integration)
@@ -252,7 +253,7 @@ class Direct:
         weight = spectra.weight[rows, data]
         uvw = spectra.uvw[rows] * (frequency / self.frequency(channel)[0])[:, np.newaxis]
         nearest = Nearest(rows, frequency, weight, channel_map(self._densities, frequency))
-        return Part(uvw, values[..., np.newaxis], weight[:, np.newaxis], [nearest])
+        return Contribution(uvw, values[..., np.newaxis], weight[:, np.newaxis], [nearest])
 
     def natural(self, channel: int) -> Iterator[tuple[Doubles, Doubles, Doubles | float, Floats]]:
         """As `Interpolated.natural`."""
@@ -275,7 +276,7 @@ class Direct:
         number = np.where(there, self._map[integrations[:, np.newaxis], np.where(there, read, 0)], -1)
         return [(np.maximum(number, 0), (number >= 0).astype(float))]
 
-    def coupling(self, channel: int) -> dict[int, NDArray]:
+    def coupling(self, channel: int) -> dict[int, NDArray[Any]]:
         """A channel's data are predicted from that channel, where they are."""
         rows, _ = falling(self._map, channel, self.spectra.integration)
         return {channel: np.ones((len(rows), 1), np.float32)}

@@ -25,6 +25,8 @@ from .channel_group import ChannelWeights, CubeGroup, Member
 from .dataset_in_channel import Direct, Interpolated
 from .target_image import ImageOfData
 
+Doubles = NDArray[np.float64]
+
 
 @dataclasses.dataclass(frozen=True)
 class Places:
@@ -38,7 +40,7 @@ class Places:
 
 
 @dataclasses.dataclass(frozen=True)
-class Sampling:
+class CubePlaces:
     """Where a cube's axis and that of densities are sampled: the width of a channel is the same but for rounding."""
 
     image: Places = Places()
@@ -51,18 +53,18 @@ class Channels:
 
     frequency: NDArray[np.float64]
     first: int
-    sampling: Sampling
+    sampling: CubePlaces
     exact: Exact
 
 
-def exact_frequencies(image: ImageOfData, frequency: NDArray, integrations: Integrations) -> Exact:
+def exact_frequencies(image: ImageOfData, frequency: Doubles, integrations: Integrations) -> Exact:
     """The data channels' frequencies at integrations where their last bits matter."""
     if image.axis is None:
         return Exact.nowhere(len(integrations.doppler))
     return integrations.exact(frequency, meetings(image.densities, frequency, integrations.doppler))
 
 
-def sample_counts(image: ImageOfData, frequency: NDArray, doppler: NDArray, exact: Exact) -> NDArray[np.int64]:
+def sample_counts(image: ImageOfData, frequency: Doubles, doppler: Doubles, exact: Exact) -> NDArray[np.int64]:
     """In how many places a cube's channels are sampled at each integration; 0 where data are gridded as they are."""
     assert image.axis is not None
     if image.interpolation == "nearest":
@@ -71,8 +73,8 @@ def sample_counts(image: ImageOfData, frequency: NDArray, doppler: NDArray, exac
 
 
 def samplings(
-    image: ImageOfData, frequency: NDArray, doppler: NDArray, exact: Exact
-) -> tuple[list[Sampling], NDArray[np.int64]]:
+    image: ImageOfData, frequency: Doubles, doppler: Doubles, exact: Exact
+) -> tuple[list[CubePlaces], NDArray[np.int64]]:
     """How a cube's channels are sampled: the ways, and the number of that of each integration."""
     assert image.axis is not None
     samples = sample_counts(image, frequency, doppler, exact)
@@ -83,7 +85,7 @@ def samplings(
     else:
         columns += columns
     ways, number = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
-    return [Sampling(Places(*way[:2]), Places(*way[2:])) for way in ways.tolist()], number.ravel()
+    return [CubePlaces(Places(*way[:2]), Places(*way[2:])) for way in ways.tolist()], number.ravel()
 
 
 def has_data_around(image: ImageOfData, source: DataSet, integrations: Integrations) -> bool:
@@ -95,7 +97,7 @@ def has_data_around(image: ImageOfData, source: DataSet, integrations: Integrati
 
 
 def needed_channels(
-    image: ImageOfData, frequency: NDArray, doppler: NDArray, sampling: Sampling, exact: Exact
+    image: ImageOfData, frequency: Doubles, doppler: Doubles, sampling: CubePlaces, exact: Exact
 ) -> NDArray[np.int64]:
     """The data channels from which a part of a cube is made."""
     if image.scheme.needs_density and not image.scheme.by_channel:
@@ -123,7 +125,7 @@ def needed_channels(
 
 
 def _regridding(
-    axis: SpectralAxis, frequency: NDArray, doppler: NDArray, places: Places, exact: Exact
+    axis: SpectralAxis, frequency: Doubles, doppler: Doubles, places: Places, exact: Exact
 ) -> LinearRegridding:
     return LinearRegridding(axis, frequency, doppler, max(1, places.samples), exact, listed=places.number >= 0)
 

@@ -68,7 +68,9 @@ class OtherField:
             total[number] = np.concatenate(parts)
         return Sampling(np.concatenate([uvw for uvw, _ in pieces]), frequency), total
 
-    def _at_member(self, seen: Member, channel: int, frequency: NDArray) -> tuple[NDArray[np.float64], Shares]:
+    def _at_member(
+        self, seen: Member, channel: int, frequency: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], Shares]:
         mixture = seen.mixture(channel)
         rows = self._find(seen).of(mixture.rows)
         uvw, delay = self._baselines(seen.spectra.uvw[mixture.rows].copy(), rows)
@@ -80,7 +82,7 @@ class OtherField:
             shares[number] = (share[mixture.place] * turned).astype(np.complex64)
         return uvw, shares
 
-    def _baselines(self, uvw: NDArray, rows: _Rows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _baselines(self, uvw: NDArray[np.float64], rows: _Rows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """uvw about this field's centre [row, 3], and the delay by which its data are shifted there [row]."""
         delay = np.zeros(len(uvw))
         for number, member in enumerate(self._members):

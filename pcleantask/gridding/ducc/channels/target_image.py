@@ -10,7 +10,7 @@ from ....sections import ImageField
 from ....toolrecords import Record
 from ...data.frames import image_centre, is_moving, spectral_axis
 from ...data.reading import Target
-from ...data.stokes import products
+from ...data.stokes import products_of_stokes
 from ...spectral.axis import SpectralAxis
 from ..weights.density import Scheme, UvGrid
 from ..weights.scheme import uv_grid, weighting_scheme
@@ -68,7 +68,7 @@ class ImageOfData:
                 f"interpolation={interpolation!r} isn't available with engine='ducc', only {list(INTERPOLATIONS)}; "
                 "use engine='casa'"
             )
-        products(config.frame.stokes)
+        products_of_stokes(config.frame.stokes)
         target = Target(
             stokes=config.frame.stokes,
             centre=image_centre(csys, field.imsize),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +21,14 @@ from ...data.casacore_memory import History
 from ...data.memory import WORKING_VALUES, Arena
 from ...data.reading import Reader, Spectra, row_pieces
 from ...data.selection import DataSet, find_data
-from ...data.stokes import correlations_on_plane, products
+from ...data.stokes import correlations_on_plane, products_of_stokes
 from ...data.usable import Tally
 from ...spectral.axis import SpectralAxis
 from ..weights.density import Coverage, Density, DensityWeights, Scheme, radial_weights, tapered
 from ..weights.uv_extent import Extent
 from .block import Block, at_one_doppler, phasor
 from .channel_group import CubeGroup
-from .grouping import Channels, Sampling, cube_groups, exact_frequencies, has_data_around, needed_channels, samplings
+from .grouping import Channels, CubePlaces, cube_groups, exact_frequencies, has_data_around, needed_channels, samplings
 from .other_field import OtherField
 from .target_image import ImageOfData
 
@@ -92,7 +93,7 @@ def _read(reader: Reader, source: DataSet, image: ImageOfData) -> Iterator[tuple
     integrations = reader.integrations(source)
     exact = exact_frequencies(image, source.frequency, integrations)
     if image.axis is None:
-        yield reader.read(source, integrations), Channels(source.frequency, 0, Sampling(), exact)
+        yield reader.read(source, integrations), Channels(source.frequency, 0, CubePlaces(), exact)
         return
     ways, way_of_each = samplings(image, source.frequency, integrations.doppler, exact)
     for way, sampling in enumerate(ways):
@@ -129,7 +130,7 @@ class Visibilities:
 
     @property
     def npol(self) -> int:
-        return len(products(self._image.target.stokes))
+        return len(products_of_stokes(self._image.target.stokes))
 
     @property
     def scheme(self) -> Scheme:
@@ -221,7 +222,7 @@ class Visibilities:
         assert self.axis is not None
         return OtherField([member for _, group in self._groups for member in group.members], self.axis)
 
-    def coupling(self, channel: int) -> list[dict[int, NDArray]]:
+    def coupling(self, channel: int) -> list[dict[int, NDArray[Any]]]:
         """What to subtract from an image channel's visibilities, for each block of `channel`.
 
         The residual is data - sum of coupling[k] * prediction[k], where prediction[k], shape (row, 1), is of channel

@@ -20,7 +20,7 @@ from ..channels.dataset_in_channel import falling
 from ..channels.grouping import exact_frequencies, sample_counts
 from ..channels.target_image import ImageOfData
 from ..products.field_images import FieldImages
-from .prediction import ModelPlanes, Predict, Visibilities, predict_channel, predict_continuum
+from .prediction import ModelPlanes, ModelVisibilities, Predict, predict_channel, predict_continuum
 
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -73,7 +73,7 @@ class Tracks:
             self.uvw[rows], delay, integration, self.doppler[integrations], self.mean_doppler, self.frequency, exact
         )
 
-    def unshift(self, values: Visibilities, rows: slice | Ints, frequency: Doubles | float) -> None:
+    def unshift(self, values: ModelVisibilities, rows: slice | Ints, frequency: Doubles | float) -> None:
         """Shift visibilities [..., row, any] of some rows back to the data's phase centre, in place.
 
         Parameters
@@ -85,7 +85,7 @@ class Tracks:
             values *= phasor(-self.delay[rows, np.newaxis], frequency).astype(np.complex64)
 
 
-class FieldModel:
+class ModelAtData:
     """The model of one image field, as the data see it.
 
     Parameters
@@ -102,7 +102,7 @@ class FieldModel:
         self._images, self._predict = images, predict
         self._planes = ModelPlanes(images)
 
-    def at(self, tracks: Tracks) -> Visibilities | None:
+    def at(self, tracks: Tracks) -> ModelVisibilities | None:
         """The model's visibilities, complex64 [npol, row, chan]; None where it is empty."""
         if not self._planes.exists:
             return None
@@ -121,7 +121,7 @@ class FieldModel:
                 total[:, own] = part
         return total
 
-    def _continuum(self, tracks: Tracks) -> Visibilities | None:
+    def _continuum(self, tracks: Tracks) -> ModelVisibilities | None:
         self._planes.hold(range(1))
         doppler = tracks.doppler[tracks.integration]
         found = predict_continuum(
@@ -132,7 +132,7 @@ class FieldModel:
                 tracks.unshift(found[:, rows], rows, np.multiply.outer(doppler[rows], tracks.frequency))
         return found
 
-    def _add_interpolated(self, total: Visibilities, tracks: Tracks, count: int) -> None:
+    def _add_interpolated(self, total: ModelVisibilities, tracks: Tracks, count: int) -> None:
         """Add what image channels predict at their own frequencies, interpolated to those of the data.
 
         Follows FTMachine::interpolateFrequencyFromgrid (CASA's TransformMachines2/FTMachine.cc).
@@ -155,7 +155,7 @@ class FieldModel:
                     part = np.where(number[:, own] == channel, share[:, own], 0).astype(np.float32)
                     total[:, :, own] += found * part[tracks.integration]
 
-    def _add_direct(self, total: Visibilities, tracks: Tracks, _: int) -> None:
+    def _add_direct(self, total: ModelVisibilities, tracks: Tracks, _: int) -> None:
         """Add to each data channel what the image channel predicts into which it falls."""
         assert self.image.axis is not None
         all_frequencies = tracks.exact.at_all(tracks.frequency, tracks.doppler)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..channels.block import Sampling, phasor
 from ..products.field_images import FieldImages
 
-Visibilities = NDArray[np.complex64]
+ModelVisibilities = NDArray[np.complex64]
 Predict = Callable[..., NDArray[np.complex64]]  # Transform.predict of an image
 REACH = 2  # channels beyond those that are worked on whose models are held, too: most reach no further
 
@@ -59,7 +59,7 @@ class ModelPlanes:
 
 def predict_continuum(
     planes: ModelPlanes, predict: Predict, at: Sampling, wanted: NDArray[np.bool_] | None = None
-) -> Visibilities | None:
+) -> ModelVisibilities | None:
     """A continuum model at places about the same centre, complex64 [npol, row, chan]; None where it is empty.
 
     It is zero where it isn't `wanted` [row, chan].
@@ -80,7 +80,7 @@ def predict_channel(
     at: Sampling,
     wanted: NDArray[np.bool_] | None = None,
     term: int = 0,
-) -> Visibilities | None:
+) -> ModelVisibilities | None:
     """One channel of one Taylor term, as `predict_continuum` gives it."""
     found = None
     for pol in range(planes.images.shape[2]):
@@ -108,9 +108,9 @@ class CubeModel:
 
     def __init__(self, planes: ModelPlanes, predict: Predict, frequency: NDArray[np.float64], first: int = 0) -> None:
         self._planes, self._predict, self._frequency, self._first = planes, predict, frequency, first
-        self._kept: dict[int, Visibilities | None] = {}
+        self._kept: dict[int, ModelVisibilities | None] = {}
 
-    def at(self, block: Sampling, shares: Mapping[int, NDArray[Any]]) -> Visibilities | None:
+    def at(self, block: Sampling, shares: Mapping[int, NDArray[Any]]) -> ModelVisibilities | None:
         """The model at a channel's block, complex64 [npol, row, sample]; None where it is empty.
 
         Parameters
@@ -131,7 +131,7 @@ class CubeModel:
                 found = kept * share if found is None else found + kept * share
         return found
 
-    def _of_channel(self, channel: int, block: Sampling) -> Visibilities | None:
+    def _of_channel(self, channel: int, block: Sampling) -> ModelVisibilities | None:
         """What an image channel's model predicts at its own frequency, [npol, row, 1]."""
         at = Sampling(block.uvw, self._frequency[channel : channel + 1])
         return predict_channel(self._planes, self._predict, channel - self._first, at)
@@ -157,6 +157,6 @@ def _cosines(images: FieldImages) -> NDArray[np.float64]:
     return np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
 
 
-def shifted(model: Visibilities, block: Sampling, delay: NDArray[np.float64]) -> Visibilities:
+def recentred(model: ModelVisibilities, block: Sampling, delay: NDArray[np.float64]) -> ModelVisibilities:
     """Visibilities about another centre, whose `offset` from the block's is `delay`, seen about the block's."""
     return model * phasor(-(block.uvw @ delay)[:, np.newaxis], block.freq).astype(np.complex64)

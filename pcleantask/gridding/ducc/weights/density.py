@@ -371,7 +371,7 @@ def fractional_bandwidth(first: float, last: float) -> float:
     return 2 * abs(last - first) / (last + first)
 
 
-def _nearest(values: NDArray) -> NDArray[np.int64]:
+def _nearest(values: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.trunc(values + np.copysign(0.5, values)).astype(np.int64)
 
 

@@ -14,7 +14,7 @@ from ...traits import ENGINES
 from ..partition import Slab
 
 
-class PartBeams:
+class SlabBeams:
     """The beams of the PSFs with these image names, field by field."""
 
     def __init__(self, config: PcleanConfig, slab: Slab, imagenames: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from ...measurementsets import observatory_position
 from ...toolrecords import Record, tool_records
 
 
-class RowPart:
+class RowGridding:
     """Gridding of some rows to partial images, which the lead gathers.
 
     Parameters

@@ -26,7 +26,7 @@ from ...imaging.cleaners import AnyDeconvolver
 from ...imaging.masking import NumpyAutoMask
 from ...imaging.run import Parts, Run
 from ...toolrecords import Record, ToolRecords
-from ..partition import Slab, shifted
+from ..partition import Slab, from_channel
 from .regions import part_of_image, part_of_mask
 from .whole_gridder import NoGridder, copy_channels, is_taken_over
 
@@ -35,7 +35,7 @@ from .whole_gridder import NoGridder, copy_channels, is_taken_over
 FRAMES_OF_PARTS = {"cubedata": "REST"}
 
 
-class PartRun(Run):
+class SlabRun(Run):
     """CASA's parts on a slab of channels; the images stay where they are made, for the lead to assemble.
 
     Parameters
@@ -147,7 +147,7 @@ class PartRun(Run):
         place = measurementsets.observatory_position(records.selpars[0]["msname"])
         changes = {"nchan": self._slab.size, "outframe": frame, "obslocation_rec": place}
         impars = tuple(
-            {**record, **changes, "csys": shifted(whole, self._slab.first)}
+            {**record, **changes, "csys": from_channel(whole, self._slab.first)}
             for record, whole in zip(records.impars, self._coordinates, strict=True)
         )
         whole, table = self._coordinates[0], str(self._folder / "whole.vp")

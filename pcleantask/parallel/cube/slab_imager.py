@@ -22,18 +22,18 @@ from ...imaging.serial_imager import SerialImager
 from ...toolrecords import Record
 from ...traits import ENGINES
 from ..partition import Slab
-from .part_beams import PartBeams
-from .part_run import PartRun, clear
+from .slab_beams import SlabBeams
+from .slab_run import SlabRun, clear
 
 FIELD_PATHS = ("mask", "startmodel", "phasecenter")  # what may be a path; a phase centre that of an ephemeris table
 NO_MASK_SUM = -1.0  # what CASA's records say where the mask is as it was, or isn't there
 
 
-class CubePart:
+class SlabImager:
     """The steps that a lead calls for; plain data in, plain data out.
 
     Channels in arguments and results are counted in the part unless said otherwise. For the constructor's parameters
-    see `PartRun`; `config` is a `PcleanConfig.to_dict`, `slab` the fields of a `Slab`, `threads` for how many
+    see `SlabRun`; `config` is a `PcleanConfig.to_dict`, `slab` the fields of a `Slab`, `threads` for how many
     a serial run would plan its Fourier transforms.
     """
 
@@ -53,13 +53,13 @@ class CubePart:
         self._slab = Slab(*slab)
         sources = [str(Path(source).absolute()) for source in sources]
         place = Path(folder).absolute()
-        self._run = PartRun(self._config, self._slab, coordinates, sources, place, grids=grids)
+        self._run = SlabRun(self._config, self._slab, coordinates, sources, place, grids=grids)
         self._imager = SerialImager(self._config, init_iter_control=False, run=self._run)
         self._sums: list[float | None] = [None] * len(sources)
         self._restorers: dict[int, AnyDeconvolver] = {}
         self._guards: dict[int, np.ndarray] = {}  # channel -> planes [pol, y, x] of the model
         self._threads = threads
-        self._beams = PartBeams(self._config, self._slab, self._run.imagenames)
+        self._beams = SlabBeams(self._config, self._slab, self._run.imagenames)
         self._imager.setup()
 
     def names(self) -> list[str]:
