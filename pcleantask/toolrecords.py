@@ -53,6 +53,11 @@ class ToolRecords:
     iterpars: Record
     miscpars: Record
 
+    @property
+    def imagenames(self) -> tuple[str, ...]:
+        """Each field's image name."""
+        return tuple(str(record["imagename"]) for record in self.impars)
+
 
 def tool_records(config: PcleanConfig, imagenames: tuple[str, ...] | None = None) -> ToolRecords:
     """The records for `config`, with the products at `imagenames` (default: where the config says)."""

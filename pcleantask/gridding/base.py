@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..toolrecords import Record
+from ..images.coordinates import ImageCoordinates
 
 
 class Gridder(Protocol):
@@ -56,17 +56,14 @@ class WholeCube:
 
     Attributes
     ----------
-    coordinates : sequence of dict
-        Each image field's coordinate system.
-    nchan : int
-        Number of its channels.
+    coordinates : sequence of ImageCoordinates
+        Each image field's.
     first : int
         The channel that is the first of those made.
     guards : set of int
         Channels, counted from `first`, that need no residual.
     """
 
-    coordinates: Sequence[Record]
-    nchan: int
+    coordinates: Sequence[ImageCoordinates]
     first: int = 0
     guards: frozenset[int] = frozenset()

@@ -11,6 +11,7 @@ import math
 from pathlib import Path
 
 from .. import casa
+from ..images.coordinates import ImageCoordinates
 from ..toolrecords import Record
 from ..traits import GRIDDERS
 
@@ -50,26 +51,26 @@ def beam_of_band(telescope: str, frequency: float) -> str:
     return next((name for low, high, name in bands if low < frequency / 1e9 < high), other)
 
 
-def with_beam_of_cube(gridpars: Record, coordinates: Record, first: int, path: str) -> Record:
+def with_beam_of_cube(gridpars: Record, coordinates: ImageCoordinates, first: int, path: str) -> Record:
     """The gridding parameters of a part of a cube that begins at channel `first`.
 
     Parameters
     ----------
     gridpars : dict
         The record of `toolrecords.to_casa_gridpars`.
-    coordinates : dict
-        The whole cube's coordinate system.
+    coordinates : ImageCoordinates
+        Of the whole cube.
     first : int
         The part's first channel.
     path : str
         Where to write the table of voltage patterns, if it takes one.
     """
-    axis = next(entry for name, entry in coordinates.items() if name.startswith("spectral")).get("wcs")
+    axis = coordinates.linear_axis
     takes_bands_of_data = gridpars["vptable"] or GRIDDERS[gridpars["gridder"]].joins_pointings
     if axis is None or takes_bands_of_data:
         return gridpars
-    telescope = coordinates["telescope"]
-    frequencies = (axis["crval"] + (channel - axis["crpix"]) * axis["cdelt"] for channel in (0, first))
+    telescope = coordinates.telescope
+    frequencies = (axis.at(channel) for channel in (0, first))
     expected, found = (beam_of_band(telescope, frequency) for frequency in frequencies)
     if found == expected:
         return gridpars

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from .. import casa
 from ..errors import ImagingError
+from ..images.coordinates import ImageCoordinates
 from ..images.store import ImageStore
 from ..toolrecords import Record, ToolRecords
 from .base import WholeCube
@@ -30,19 +31,18 @@ class WholeBandGridder(CasaGridder):
     ----------
     records : ToolRecords
         Of the part.
-    coordinates : sequence of dict
-        Each field's coordinate system of the whole cube.
-    nchan : int
-        Number of the whole cube's channels.
+    coordinates : sequence of ImageCoordinates
+        Each field's, of the whole cube.
     store : ImageStore
         The part's images.
     """
 
-    def __init__(self, records: ToolRecords, coordinates: Sequence[Record], nchan: int, store: ImageStore) -> None:
+    def __init__(self, records: ToolRecords, coordinates: Sequence[ImageCoordinates], store: ImageStore) -> None:
         super().__init__(records, store=store)
         areas = [nx * ny for nx, ny in (record["imsize"] for record in records.impars)]
         self._largest = areas.index(max(areas))
-        self._whole: Record = {"csys": coordinates[self._largest], "nchan": nchan}
+        whole = coordinates[self._largest]
+        self._whole: Record = {"csys": whole.record, "nchan": whole.nchan}
 
     def set_weighting(self) -> None:
         self._tell_of_image(self._whole, rows=1)
@@ -66,5 +66,5 @@ class WholeBandGridder(CasaGridder):
 def make_slab_gridder(records: ToolRecords, whole: WholeCube, store: ImageStore) -> CasaGridder:
     """The gridder of a slab: where the weights depend on the whole cube's bandwidth, one that knows it."""
     if records.weightpars["rmode"] == "bwtaper":
-        return WholeBandGridder(records, whole.coordinates, whole.nchan, store)
+        return WholeBandGridder(records, whole.coordinates, store)
     return CasaGridder(records, store=store)

@@ -10,7 +10,7 @@ from ..toolrecords import Record, tool_records
 
 
 def image_coordinates(config: dict[str, Any], names: list[str], with_model: bool = False) -> list[tuple[Record, int]]:
-    """Each field's coordinate system and number of channels.
+    """What each field's `ImageCoordinates` are made of: CASA's record, and the number of channels.
 
     Called in a worker: the last bits of frequencies that CASA's measures give depend on what its process has converted
     before, and the workers' must be those of the images' axis.
@@ -25,4 +25,5 @@ def image_coordinates(config: dict[str, Any], names: list[str], with_model: bool
         Copy the starting model, where there is one, to the image's .model on the way, as CASA does in serial runs.
     """
     records = tool_records(PcleanConfig.from_dict(config), tuple(names))
-    return coordinates.image_coordinates(records, with_model=with_model)
+    found = coordinates.image_coordinates(records, with_model=with_model)
+    return [(image.record, image.nchan) for image in found]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 # How much wider a data channel may be in the cube's frame than in its own: the Doppler shift by Earth and Sun.
 DOPPLER = 1e-3
@@ -106,27 +104,6 @@ def slabs(nchan: int, nparts: int, nguards: int = 1) -> list[Slab]:
             sizes[sizes.index(min(sizes))] += 1
     edges = [sum(sizes[:part]) for part in range(nparts + 1)]
     return [Slab(start, stop, nchan, nguards) for start, stop in itertools.pairwise(edges)]
-
-
-def from_channel(coordinates: dict[str, Any], channels: int) -> dict[str, Any]:
-    """A coordinate system's record with channel `channels` as its channel 0.
-
-    Only the reference pixel of the spectral axis changes, so that frequencies stay the same to the last bit.
-
-    Parameters
-    ----------
-    coordinates : dict
-        The record `coordsys` of what `synthesisimager.getcsys` gives.
-
-    """
-    record = copy.deepcopy(coordinates)
-    spectral_wcs(record)["crpix"] -= channels
-    return record
-
-
-def spectral_wcs(coordinates: dict[str, Any]) -> dict[str, Any]:
-    """The part of a coordinate system's record that has the spectral axis' crval and cdelt [Hz] and crpix."""
-    return next(entry for name, entry in coordinates.items() if name.startswith("spectral"))["wcs"]
 
 
 def useful_parts(nrows: int, nparts: int) -> int:

@@ -43,7 +43,7 @@ def _channel_counts(config: PcleanConfig) -> set[int | None]:
     """The numbers of channels that the fields have; those of several are looked up where the parameters don't tell."""
     counts = {config.image_shape(field)[3] for field in config.fields}
     if len(config.fields) > 1 and None in counts:
-        counts = {count for _, count in image_coordinates(tool_records(config))}
+        counts = {image.nchan for image in image_coordinates(tool_records(config))}
         casacore_memory.forget()  # the times at which the data were looked at
     return counts
 

@@ -11,6 +11,7 @@ from typing import Any
 from .. import casa
 from ..config import PcleanConfig
 from ..errors import ImagingError
+from ..images.coordinates import ImageCoordinates
 from ..imaging.normalizer import Normalizer
 from ..imaging.run import SerialRun
 from ..processes import worker_logs
@@ -64,7 +65,7 @@ class TeamRun(SerialRun, abc.ABC):
         self.is_predicted = config.saves_model_late
         silent = dataclasses.replace(config.run, savemodel="none")
         self._part_config = dataclasses.replace(config, run=silent)
-        self.coordinates: list[Record] = []
+        self.coordinates: list[ImageCoordinates] = []
         self._npart = 0
         self._hosts: list[str] = []
 
@@ -105,12 +106,11 @@ class TeamRun(SerialRun, abc.ABC):
             f"{str(self.path)!r}, have gone with that folder; a run that fails leaves them there"
         )
 
-    def _read_coordinates(self, *, with_model: bool = False) -> list[int]:
-        """Find each field's coordinate system, and how many channels it has; see `coordinates.image_coordinates`."""
+    def _read_coordinates(self, *, with_model: bool = False) -> None:
+        """Find each field's coordinate system; see `coordinates.image_coordinates`."""
         arguments = (str(self.log_of(0)), self._part_config.to_dict(), list(self.imagenames), with_model)
         found = self.call("coordinates", [arguments])[0]
-        self.coordinates = [coordinates for coordinates, _ in found]
-        return [nchan for _, nchan in found]
+        self.coordinates = [ImageCoordinates(record, nchan) for record, nchan in found]
 
     def call(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Call a method of the workers, each with its own arguments."""
@@ -125,6 +125,11 @@ class TeamRun(SerialRun, abc.ABC):
     def each_step(self, step: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Do a step of every part, each with its own arguments."""
         return self.call("part", [(step, *values) for values in arguments])
+
+    @property
+    def coordinate_records(self) -> list[Record]:
+        """Each field's coordinate system as CASA's record, for workers."""
+        return [image.record for image in self.coordinates]
 
     def close_parts(self) -> None:
         """Let the workers release their tools."""

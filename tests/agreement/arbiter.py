@@ -40,12 +40,12 @@ class CaseVisibilities:
         try:
             config = PcleanConfig.from_parameters(**{**drawn.params, "outlierfile": "", "imagename": "again"})
             records = tool_records(config, ("again",))
-            [(csys, nchan)] = image_coordinates(records)
-            self._visibilities = read_visibilities(config, to_casa_selpars(config), csys, nchan)
+            [coordinates] = image_coordinates(records)
+            self._visibilities = read_visibilities(config, to_casa_selpars(config), coordinates)
         finally:
             os.chdir(here)
         self._visibilities.set_weights()
-        self._cell = tuple(csys["direction0"]["cdelt"])
+        self._cell = coordinates.cell
         self._wide = GRIDDERS[drawn.params["gridder"]].takes_w
 
     def blocks(self, channel: int) -> list[Block]:

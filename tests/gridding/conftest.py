@@ -11,7 +11,8 @@ import pytest
 
 from pcleantask import casa
 from pcleantask.config import PcleanConfig
-from pcleantask.parallel.coordinates import image_coordinates
+from pcleantask.gridding.data.coordinates import image_coordinates
+from pcleantask.toolrecords import tool_records
 from tests.agreement.runner import Call, TaskProcess
 from tests.gridding.dirty import NAME, Imaged
 
@@ -44,6 +45,6 @@ def imaged(tclean: TaskProcess, dataset: Callable[[str], Path], tmp_path: Path, 
                 with casa.opened_image(f"{NAME}.{suffix}") as image:
                     images[suffix] = image.getchunk()
         config = PcleanConfig.from_parameters(**parameters)
-        return Imaged(images, config, image_coordinates(config.to_dict(), ["scratch"])[0])
+        return Imaged(images, config, image_coordinates(tool_records(config, ("scratch",)))[0])
 
     return made

@@ -11,6 +11,7 @@ import numpy as np
 from pcleantask.config import PcleanConfig
 from pcleantask.gridding.ducc.channels.block import Block
 from pcleantask.gridding.ducc.channels.visibilities import Visibilities, read_visibilities
+from pcleantask.images.coordinates import ImageCoordinates
 from pcleantask.toolrecords import to_casa_selpars
 
 LIGHT_SPEED = 299792458.0
@@ -45,16 +46,16 @@ class Imaged:
 
     images: dict[str, np.ndarray]
     config: PcleanConfig
-    coordinates: tuple[dict[str, Any], int]
+    coordinates: ImageCoordinates
 
     def read(self, **options: Any) -> Visibilities:
         """The visibilities, without imaging weights as yet."""
-        return read_visibilities(self.config, to_casa_selpars(self.config), *self.coordinates, **options)
+        return read_visibilities(self.config, to_casa_selpars(self.config), self.coordinates, **options)
 
     @property
     def offsets(self) -> list[tuple[tuple[int, int], float, float]]:
         """PIXELS, and their offsets l, m from the centre [rad]."""
-        dx, dy = self.coordinates[0]["direction0"]["cdelt"]
+        dx, dy = self.coordinates.cell
         centre = [size // 2 for size in self.config.fields[0].imsize]
         return [((x, y), (x - centre[0]) * dx, (y - centre[1]) * dy) for x, y in PIXELS]
 

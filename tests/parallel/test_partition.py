@@ -7,7 +7,6 @@ import pytest
 from pcleantask.parallel.partition import (
     Slab,
     field_shares,
-    from_channel,
     guards_needed,
     row_shares,
     slabs,
@@ -51,14 +50,6 @@ def test_a_slab_counts_its_own_channels_from_its_first() -> None:
 )  # fmt: skip
 def test_guards_reach_as_far_as_interpolation(interpolation: str, ratio: float, expected: int) -> None:
     assert guards_needed(interpolation, ratio) == expected
-
-
-def test_shifted_coordinates_change_the_spectral_reference_pixel_only() -> None:
-    record = {"direction0": {"crpix": [1.0, 2.0]}, "spectral2": {"wcs": {"crpix": 0.0, "crval": 1e9, "cdelt": 1e6}}}
-    found = from_channel(record, 3)
-    assert found["spectral2"]["wcs"] == {"crpix": -3.0, "crval": 1e9, "cdelt": 1e6}
-    assert found["direction0"] == record["direction0"]
-    assert record["spectral2"]["wcs"]["crpix"] == 0.0
 
 
 def test_rows_are_shared_evenly_over_measurement_sets() -> None:

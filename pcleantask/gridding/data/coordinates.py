@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 from ... import casa
-from ...toolrecords import Record, ToolRecords
+from ...images.coordinates import ImageCoordinates
+from ...toolrecords import ToolRecords
 from .casacore_memory import forget
 
 
-def coordinate_key(csys: Record, kind: str) -> str:
-    """The key of a coordinate, such as 'direction0', in the record of a coordinate system."""
-    return next(name for name in csys if name.startswith(kind) and name[len(kind) :].isdigit())
-
-
-def reference_frequency(csys: Record) -> float:
-    """The frequency at an image's reference pixel [Hz].
-
-    Channels that are evenly spaced in optical velocity have a table in place of an increment, one channel alone too.
-    """
-    spectral = csys[coordinate_key(csys, "spectral")]
-    return float(spectral["wcs"]["crval"] if "wcs" in spectral else spectral["tabular"]["crval"][0])
-
-
-def image_coordinates(records: ToolRecords, *, with_model: bool = False) -> list[tuple[Record, int]]:
-    """Each field's coordinate system and number of channels, as CASA finds them in a process of its own.
+def image_coordinates(records: ToolRecords, *, with_model: bool = False) -> list[ImageCoordinates]:
+    """Each field's coordinate system, as CASA finds it in a process of its own.
 
     Parameters
     ----------
@@ -39,5 +26,5 @@ def image_coordinates(records: ToolRecords, *, with_model: bool = False) -> list
             for record in records.selpars:
                 tool.selectdata(record)
             tool.defineimage({**impars, **left_out}, gridpars)
-            found.append((tool.getcsys()["coordsys"], int(tool.updatenchan())))
+            found.append(ImageCoordinates(tool.getcsys()["coordsys"], int(tool.updatenchan())))
     return found

@@ -13,17 +13,16 @@ from numpy.typing import NDArray
 
 from ... import casa
 from ...errors import ParameterError
+from ...images.coordinates import UNMOVED, ImageCoordinates
 from ...measurementsets import observatory_position
 from ...toolrecords import Record
 from ..spectral.axis import OwnFrame, SpectralAxis, multiplied
 from .casacore_memory import LONG_AGO_S, Moment, forget
-from .coordinates import coordinate_key
 
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 GRIDDING_FRAME = "LSRK"  # in which CASA grids whatever the frame of the image, cubedata apart
-UNMOVED = ("Undefined", "REST")  # frames in which frequencies are taken as they are
 PROBE_HZ = 2.0**30  # a power of two, so that what it is multiplied with comes back to the last bit
 # Frames through which frequencies go to the gridding frame (casacore's MCFrequency).
 NEXT = {
@@ -44,7 +43,7 @@ NODE_S = 60.0  # Doppler factors are found this often and interpolated where int
 FEW = 16  # integrations that are not worth it
 
 
-def spectral_axis(csys: Record, nchan: int, pad: int = 0) -> SpectralAxis:
+def spectral_axis(coordinates: ImageCoordinates, pad: int = 0) -> SpectralAxis:
     """The channels of an image with this coordinate system, in the frame in which data are gridded.
 
     CASA converts an axis in another frame than LSRK at one time, that of the image's coordinates. It pads an axis by
@@ -53,9 +52,7 @@ def spectral_axis(csys: Record, nchan: int, pad: int = 0) -> SpectralAxis:
 
     Parameters
     ----------
-    csys : dict
-        As `image_coordinates` or an image's `coordsys` gives it.
-    nchan : int
+    coordinates : ImageCoordinates
     pad : int
         Channels beyond each end.
 
@@ -65,21 +62,20 @@ def spectral_axis(csys: Record, nchan: int, pad: int = 0) -> SpectralAxis:
         The channels have no width.
     """
     with casa.tool("coordsys") as tool:
-        tool.fromrecord(csys)
+        tool.fromrecord(coordinates.record)
         axis = tool.findcoordinate("spectral")["world"][0]
         reference = tool.referencepixel()["numeric"]
         reference[axis] += pad
         tool.setreferencepixel(reference)
-        place = np.repeat(reference[:, np.newaxis], nchan + 2 * pad + 1, axis=1)
-        place[axis] = np.arange(nchan + 2 * pad + 1)
+        place = np.repeat(reference[:, np.newaxis], coordinates.nchan + 2 * pad + 1, axis=1)
+        place[axis] = np.arange(coordinates.nchan + 2 * pad + 1)
         frequency = tool.toworldmany(place)["numeric"][axis]
-    coordinate = csys[coordinate_key(csys, "spectral")]
-    system, back = coordinate["system"], []
-    if system not in (*UNMOVED, GRIDDING_FRAME):
+    system, back = coordinates.spectral_frame, []
+    if coordinates.is_moving and system != GRIDDING_FRAME:
         forget()
         with casa.tool("measures") as measures:
-            _do_frame(measures, csys["telescopeposition"], image_centre(csys, None))
-            measures.doframe(csys["obsdate"])
+            _do_frame(measures, coordinates.telescope_position, image_centre(coordinates, None))
+            measures.doframe(coordinates.date)
             frequency = multiplied(frequency, _factors(measures, system))
             back = _factors_back(measures, system)
     if frequency[1] == frequency[0]:
@@ -87,33 +83,23 @@ def spectral_axis(csys: Record, nchan: int, pad: int = 0) -> SpectralAxis:
             "engine='ducc' doesn't do the image's channel, which has no width, as CASA makes a single one of optical "
             "velocities; use veltype='radio', two channels, or engine='casa'"
         )
-    own = None
-    if "wcs" in coordinate:  # else it is uneven
-        wcs = coordinate["wcs"]
-        own = OwnFrame(tuple(back), float(wcs["crval"]), float(wcs["cdelt"]), float(wcs["crpix"]) + pad)
+    linear = coordinates.linear_axis
+    own = None if linear is None else OwnFrame(tuple(back), linear.crval, linear.cdelt, linear.crpix + pad)
     return SpectralAxis(frequency[:-1], float(frequency[1] - frequency[0]), own)
 
 
-def is_moving(csys: Record) -> bool:
-    """Whether frequencies of data are converted at all."""
-    return csys[coordinate_key(csys, "spectral")]["system"] not in UNMOVED
-
-
-def image_centre(csys: Record, imsize: tuple[int, int] | None) -> Record:
+def image_centre(coordinates: ImageCoordinates, imsize: tuple[int, int] | None) -> Record:
     """The direction at an image's centre pixel as a measure; with imsize=None the reference direction."""
     with casa.tool("coordsys") as tool:
-        tool.fromrecord(csys)
+        tool.fromrecord(coordinates.record)
         place = tool.referencepixel()["numeric"]
         if imsize is not None:
             place[:2] = imsize[0] // 2, imsize[1] // 2
         world = tool.toworld(place, "n")["numeric"][:2]
-    own = csys[coordinate_key(csys, "direction")]
-    with casa.tool("quanta") as quanta:
-        lon, lat = (
-            quanta.convert({"value": float(value), "unit": str(unit)}, "rad")["value"]
-            for value, unit in zip(world, own["units"], strict=True)
-        )
-    return _direction(own["system"], lon, lat)
+    lon, lat = (
+        casa.radians(float(value), unit) for value, unit in zip(world, coordinates.direction_units, strict=True)
+    )
+    return _direction(coordinates.direction_frame, lon, lat)
 
 
 @dataclass(frozen=True)

@@ -88,24 +88,23 @@ class DuccGridder:
         self._ahead: ResidualsAhead | None = None
         self._saves_model = config.run.savemodel != "none" and not config.saves_model_late
         self._coordinates = image_coordinates(self._records, with_model=True)
-        if len({nchan for _, nchan in self._coordinates}) > 1:
+        if len({image.nchan for image in self._coordinates}) > 1:
             raise ParameterError(
                 "engine='ducc' doesn't do outlier fields of other numbers of channels, as the data give them here; "
                 "use engine='casa'"
             )
-        self._whole = whole or WholeCube([csys for csys, _ in self._coordinates], self._coordinates[0][1])
+        self._whole = whole or WholeCube(self._coordinates)
         self._values_at_once = values_at_once()
         self._fields = [self._open(number) for number in range(len(config.fields))] if reads else []
 
     def _open(self, number: int) -> GriddedField:
         """Read the visibilities of a field."""
-        config, records, whole, nchan = self._config, self._records, self._whole, self._coordinates[number][1]
+        config, records, whole, nchan = self._config, self._records, self._whole, self._coordinates[number].nchan
         images = self._images(number)
         visibilities = read_visibilities(
             config,
             records.selpars,
             whole.coordinates[number],
-            whole.nchan,
             field=config.fields[number],
             channels=range(whole.first, whole.first + nchan),
             folder=Path(images.imagename).parent,
@@ -117,9 +116,8 @@ class DuccGridder:
         return GriddedField(images, visibilities, transform, whole.first, at_once, whole.guards, self._values_at_once)
 
     def _images(self, number: int) -> FieldImages:
-        records, (csys, nchan) = self._records, self._coordinates[number]
-        impars, gridpars, normpars = records.impars[number], records.gridpars[number], records.normpars[number]
-        return FieldImages.of(impars, gridpars, normpars, csys, nchan, self._store)
+        name, coordinates = self._records.imagenames[number], self._coordinates[number]
+        return FieldImages.of(self._config, self._config.fields[number], name, coordinates, self._store)
 
     def set_weighting(self) -> None:
         """One density, where the weights come from one, is that on the grid of the largest field."""
@@ -201,8 +199,8 @@ class DuccGridder:
 
     def _field_model(self, number: int) -> ModelAtData:
         """The model of a field, which predicts with all threads."""
-        images, (csys, nchan) = self._images(number), self._coordinates[number]
-        image = ImageOfData.of(self._config, self._config.fields[number], csys, nchan)
+        images = self._images(number)
+        image = ImageOfData.of(self._config, self._config.fields[number], images.coordinates)
         return ModelAtData(images, image, Transform.of(images, usable_threads()).predict)
 
     def estimate_memory(self) -> float:

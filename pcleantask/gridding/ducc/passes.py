@@ -145,7 +145,7 @@ def _tapered(weight: NDArray[np.float32], block: Block, images: FieldImages, ter
     """Weights of a Taylor term."""
     if term == 0:
         return weight
-    return weight * taylor_weights(block.freq, images.reference_frequency, term).astype(np.float32)
+    return weight * taylor_weights(block.freq, images.coordinates.reference_frequency, term).astype(np.float32)
 
 
 def make_residuals(fields: Sequence[GriddedField], ahead: ResidualsAhead | None = None) -> None:

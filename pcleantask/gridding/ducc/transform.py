@@ -52,7 +52,7 @@ class Transform:
     @classmethod
     def of(cls, images: FieldImages, nthreads: int) -> Transform:
         """The transform for a field's images."""
-        return cls(images.shape[:2], images.cell, images.wide, nthreads)
+        return cls(images.shape[:2], images.coordinates.cell, images.wide, nthreads)
 
     def dirty(self, uvw: np.ndarray, freq: np.ndarray, vis: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """The dirty image, not normalized.

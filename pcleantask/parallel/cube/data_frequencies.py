@@ -8,15 +8,16 @@ from ... import casa
 from ...gridding.data import frames
 from ...gridding.data.reading import selected_rows
 from ...gridding.data.selection import DataSet, find_data
-from ...toolrecords import Record, ToolRecords
+from ...images.coordinates import ImageCoordinates
+from ...toolrecords import ToolRecords
 from .exactness import Coverage, Doubles
 
 TIMES = 16  # of an observation of one field at which shifts are looked at, besides its ends
 
 
-def cube_frequencies(csys: Record, nchan: int) -> Doubles:
+def cube_frequencies(coordinates: ImageCoordinates) -> Doubles:
     """The channels of a cube in the frame of gridding [Hz]."""
-    return frames.spectral_axis(csys, nchan).frequency
+    return frames.spectral_axis(coordinates).frequency
 
 
 def find_coverage(records: ToolRecords, *, moving: bool) -> list[Coverage]:
@@ -26,7 +27,7 @@ def find_coverage(records: ToolRecords, *, moving: bool) -> list[Coverage]:
     ----------
     records : ToolRecords
     moving : bool
-        Whether the image's frame is one to which frequencies are converted, as `frames.is_moving` tells.
+        Whether the image's frame is one to which frequencies are converted, as `ImageCoordinates.is_moving` tells.
 
     Raises
     ------

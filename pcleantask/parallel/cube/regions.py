@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from ... import casa
 from ...images import planes
 from ...images.assemble import cut_out
+from ...images.coordinates import ImageCoordinates
 from ...inputs import RECORD, VIRTUAL
-from ..partition import Slab, spectral_wcs
+from ..partition import Slab
 
 RANGE = re.compile(r"range\s*=\s*\[\s*([\d.]+)\s*(chan|pix)\s*,\s*([\d.]+)\s*(?:chan|pix)\s*\]", re.IGNORECASE)
 UNSHIFTED = ("#", "global")  # how lines of a region file begin that are no regions
 SAME_CHANNEL = 1e-3  # channels by which two spectral axes may differ and be the same
-GRID = ("crval", "crpix", "cdelt", "pc")
 
 
 def shift_line(line: str, slab: Slab) -> str | None:
@@ -44,20 +41,16 @@ def shift_text(text: str, slab: Slab) -> str | None:
     return "".join(f"{line}\n" for line, _ in kept if line is not None)
 
 
-def part_of_image(path: str, target: str, slab: Slab, coordinates: dict[str, Any]) -> str:
+def part_of_image(path: str, target: str, slab: Slab, coordinates: ImageCoordinates) -> str:
     """An image of the whole cube's channels cut to the part's; others serve any part as they are: CASA regrids them."""
-    with casa.opened_image(path) as image:
-        shape, system = image.shape(), image.coordsys()
-        record = system.torecord()
-        system.done()
-    nchan = int(shape[3]) if len(shape) == 4 else 1
-    if nchan != slab.nchan or nchan == 1 or not _same_axis(spectral_wcs(record), spectral_wcs(coordinates), nchan):
+    _, own = _of_image(path)
+    if own.nchan != slab.nchan or own.nchan == 1 or not _same_axis(own, coordinates):
         return path
     cut_out(path, target, range(slab.first, slab.last))
     return target
 
 
-def needs_whole(mask: str, coordinates: dict[str, Any], nchan: int) -> bool:
+def needs_whole(mask: str, coordinates: ImageCoordinates) -> bool:
     """Whether a mask is other in a part than in the whole cube, if CASA reads it in both.
 
     CASA's own region files count channels as the whole cube does. An image with channels on another grid is regridded;
@@ -69,37 +62,32 @@ def needs_whole(mask: str, coordinates: dict[str, Any], nchan: int) -> bool:
     is_virtual = (Path(mask) / VIRTUAL).exists()  # such an image can't be cut
     if not planes.is_image(mask) and not is_virtual:
         return False
-    with casa.opened_image(mask) as image:
-        shape, system = image.shape(), image.coordsys()
+    shape, own = _of_image(mask)
+    is_cube = len(shape) == 4 and own.nchan > 1
+    return is_cube and (is_virtual or own.nchan != coordinates.nchan or not own.has_grid_of(coordinates))
+
+
+def _of_image(path: str) -> tuple[list[int], ImageCoordinates]:
+    """The shape of an image, and its coordinates."""
+    with casa.opened_image(path) as image:
+        shape, system = [int(size) for size in image.shape()], image.coordsys()
         record = system.torecord()
         system.done()
-    return len(shape) == 4 and shape[3] > 1 and (is_virtual or shape[3] != nchan or not _same_grid(record, coordinates))
+    return shape, ImageCoordinates(record, shape[3] if len(shape) == 4 else 1)
 
 
-def _same_grid(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two coordinate systems have the same direction and spectral axes, to the last bit."""
-    pairs = zip(_axes(one), _axes(other), strict=True)
-    return all(np.array_equal(left[name], right[name]) for left, right in pairs for name in GRID if name in left)
-
-
-def _axes(coordinates: dict[str, Any]) -> list[dict[str, Any]]:
-    """The parts of a coordinate system's record that say where its direction and spectral axes are."""
-    return [
-        next(entry for name, entry in coordinates.items() if name.startswith("direction")),
-        spectral_wcs(coordinates),
-    ]
-
-
-def _same_axis(one: dict[str, Any], other: dict[str, Any], nchan: int) -> bool:
+def _same_axis(one: ImageCoordinates, other: ImageCoordinates) -> bool:
     """Whether both ends of two spectral axes are at the same frequencies."""
+    axis, another = one.linear_axis, other.linear_axis
+    assert axis is not None
+    assert another is not None
     return all(
-        abs((channel - one["crpix"]) * one["cdelt"] + one["crval"]
-            - (channel - other["crpix"]) * other["cdelt"] - other["crval"]) < SAME_CHANNEL * abs(other["cdelt"])
-        for channel in (0, nchan - 1)
-    )  # fmt: skip
+        abs(axis.at(channel) - another.at(channel)) < SAME_CHANNEL * abs(another.cdelt)
+        for channel in (0, one.nchan - 1)
+    )
 
 
-def part_of_mask(mask: str, target: str, slab: Slab, coordinates: dict[str, Any]) -> str | None:
+def part_of_mask(mask: str, target: str, slab: Slab, coordinates: ImageCoordinates) -> str | None:
     """One entry of tclean's `mask` for a part: text, the path of an image or region file, or None where it is empty."""
     if planes.is_image(mask):
         return part_of_image(mask, target, slab, coordinates)

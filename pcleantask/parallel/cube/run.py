@@ -20,16 +20,16 @@ from ...config import PcleanConfig
 from ...cores import usable_threads
 from ...errors import ParameterError
 from ...gridding.data import casacore_memory
-from ...gridding.data.frames import is_moving
 from ...images import planes
 from ...images.assemble import Piece
+from ...images.coordinates import ImageCoordinates
 from ...images.products import check_shapes
 from ...imaging.psf_beams import largest_beam
 from ...imaging.run import Parts
 from ...sections import ImageField
 from ...toolrecords import Record, tool_records
 from ...traits import ENGINES
-from ..partition import Slab, guards_needed, slabs, spectral_wcs
+from ..partition import Slab, guards_needed, slabs
 from ..plan import Plan
 from ..rows.run import has_density
 from ..team_run import TeamGridder, TeamMaker, TeamRun
@@ -59,26 +59,27 @@ class CubeRun(TeamRun):
     def make_parts(self) -> Parts:
         self._records = tool_records(self._config, self.imagenames)
         self._start_team(min([self._plan.workers, *self._known_channel_counts()]))
-        counts = self._read_coordinates()
-        self.slabs, reason = self._cut(counts[0])
+        self._read_coordinates()
+        self.slabs, reason = self._cut()
         self._use_workers(len(self.slabs))
         if not reason:
-            self._open_parts([field.imagename for field in self._config.fields], counts[0], grid=True)
+            self._open_parts([field.imagename for field in self._config.fields], grid=True)
             return self._with_cleaners(Parts(TeamCubeGridder(self)))
         gridder = self._grid_whole(reason)
         try:
-            self._open_parts(list(self.imagenames), counts[0], grid=False)
+            self._open_parts(list(self.imagenames), grid=False)
             gridder.set_weighting()
             return self._with_cleaners(Parts(gridder, self._make_normalizers()))
         except BaseException:
             gridder.release()
             raise
 
-    def _open_parts(self, sources: list[str], nchan: int, *, grid: bool) -> None:
+    def _open_parts(self, sources: list[str], *, grid: bool) -> None:
         """Have the workers open their parts of the cube, which take over what stands under the names `sources`."""
-        with with_whole_masks(self._part_config, self._records.decpars, self.coordinates, nchan, self.path) as config:
+        with with_whole_masks(self._part_config, self._records.decpars, self.coordinates, self.path) as config:
+            whole = self.coordinate_records
             self.call("open_part", [
-                ("cube", str(self.log_of(rank)), config.to_dict(), dataclasses.astuple(slab), self.coordinates, sources,
+                ("cube", str(self.log_of(rank)), config.to_dict(), dataclasses.astuple(slab), whole, sources,
                  str(self.path / f"part{rank}"), grid, usable_threads())
                 for rank, slab in enumerate(self.slabs)
             ])  # fmt: skip
@@ -99,19 +100,20 @@ class CubeRun(TeamRun):
         shapes = map(self._config.image_shape, self._config.fields)
         return [shape[3] for shape in shapes if shape[3] is not None]
 
-    def _cut(self, nchan: int) -> tuple[list[Slab], str]:
+    def _cut(self) -> tuple[list[Slab], str]:
         """The parts' channels, and why the cube is to be gridded as a whole: '' where the parts grid theirs."""
-        motions = [is_moving(csys) for csys in self.coordinates]
+        nchan = self.coordinates[0].nchan
+        motions = [image.is_moving for image in self.coordinates]
         try:
             found = {moving: find_coverage(self._records, moving=moving) for moving in set(motions)}
         except ParameterError as error:  # a field moves
             return slabs(nchan, self._npart), str(error)
         data = [found[moving] for moving in motions]  # fields of one frame share it
-        axes = [cube_frequencies(csys, nchan) for csys in self.coordinates]
+        axes = [cube_frequencies(image) for image in self.coordinates]
         interpolation = self._config.gridding.interpolation
         nguards = max(
-            guards_needed(interpolation, widest_gap(axis, entries) / abs(spectral_wcs(csys)["cdelt"]))
-            for axis, entries, csys in zip(axes, data, self.coordinates, strict=True)
+            guards_needed(interpolation, widest_gap(axis, entries) / _channel_width(image))
+            for axis, entries, image in zip(axes, data, self.coordinates, strict=True)
         )
         if ENGINES[self._config.engine].is_exact_anywhere:
             return slabs(nchan, self._npart, nguards), ""
@@ -200,7 +202,7 @@ class CubeRun(TeamRun):
                     (part.path, (part.channels.start, part.channels.stop), part.start, part.size)
                     for part in self.pieces_of(number, suffix)
                 ]
-                jobs.append((imagename + suffix, parts, self.coordinates[number], self.slabs[-1].nchan))
+                jobs.append((imagename + suffix, parts, self.coordinates[number].record, self.slabs[-1].nchan))
         for first in range(0, len(jobs), len(self.slabs)):
             self.call("assemble", jobs[first : first + len(self.slabs)])
 
@@ -245,3 +247,10 @@ class TeamCubeGridder(TeamGridder):
 
     def check_pb(self) -> None:
         self._run.steps("check_pb")
+
+
+def _channel_width(image: ImageCoordinates) -> float:
+    """The width of a cube's channels, which are regular [Hz]."""
+    axis = image.linear_axis
+    assert axis is not None
+    return abs(axis.cdelt)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ... import casa, report
 from ...config import PcleanConfig
+from ...images.coordinates import ImageCoordinates
 from ...images.pixels import read_channels
 from ...images.products import products
 from ...imaging.beam import Beam
@@ -53,7 +54,8 @@ class SlabImager:
         self._slab = Slab(*slab)
         sources = [str(Path(source).absolute()) for source in sources]
         place = Path(folder).absolute()
-        self._run = SlabRun(self._config, self._slab, coordinates, sources, place, grids=grids)
+        whole = [ImageCoordinates(record, self._slab.nchan) for record in coordinates]
+        self._run = SlabRun(self._config, self._slab, whole, sources, place, grids=grids)
         self._imager = SerialImager(self._config, init_iter_control=False, run=self._run)
         self._sums: list[float | None] = [None] * len(sources)
         self._restorers: dict[int, AnyDeconvolver] = {}

@@ -19,6 +19,7 @@ from ...gridding.beam_bands import with_beam_of_cube
 from ...gridding.ducc.products.primary_beam import evaluate_on_threads
 from ...images import planes
 from ...images.assemble import cut_out
+from ...images.coordinates import ImageCoordinates
 from ...images.products import PRODUCTS, carried_over, products
 from ...images.store import StoredImage
 from ...imaging import psf_beams
@@ -26,7 +27,7 @@ from ...imaging.cleaners import AnyDeconvolver
 from ...imaging.masking import NumpyAutoMask
 from ...imaging.run import Parts, Run
 from ...toolrecords import Record, ToolRecords
-from ..partition import Slab, from_channel
+from ..partition import Slab
 from .regions import part_of_image, part_of_mask
 from .whole_gridder import NoGridder, copy_channels, is_taken_over
 
@@ -44,8 +45,8 @@ class SlabRun(Run):
         Of the whole run.
     slab : Slab
         The channels.
-    coordinates : list of dict
-        Each field's coordinate system of the whole cube.
+    coordinates : list of ImageCoordinates
+        Each field's, of the whole cube.
     sources : list of str
         Each field's image name, under which the whole products of a former run stand.
     folder : Path
@@ -56,9 +57,15 @@ class SlabRun(Run):
     """
 
     def __init__(
-        self, config: PcleanConfig, slab: Slab, coordinates: list[Record], sources: list[str], folder: Path, *,
+        self,
+        config: PcleanConfig,
+        slab: Slab,
+        coordinates: list[ImageCoordinates],
+        sources: list[str],
+        folder: Path,
+        *,
         grids: bool,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(config)
         self._grids = grids
         self._slab, self._coordinates, self._sources = slab, coordinates, sources
@@ -147,7 +154,7 @@ class SlabRun(Run):
         place = measurementsets.observatory_position(records.selpars[0]["msname"])
         changes = {"nchan": self._slab.size, "outframe": frame, "obslocation_rec": place}
         impars = tuple(
-            {**record, **changes, "csys": from_channel(whole, self._slab.first)}
+            {**record, **changes, "csys": whole.from_channel(self._slab.first, self._slab.size).record}
             for record, whole in zip(records.impars, self._coordinates, strict=True)
         )
         whole, table = self._coordinates[0], str(self._folder / "whole.vp")
@@ -158,7 +165,7 @@ class SlabRun(Run):
         if not self._grids:
             return NoGridder()
         guards = frozenset(self._slab.guards)
-        whole = WholeCube(self._coordinates, self._slab.nchan, self._slab.first, guards)
+        whole = WholeCube(self._coordinates, self._slab.first, guards)
         return makers(self._config).slab(self._config, records, self.store, whole)
 
     def make_parts(self) -> Parts:

@@ -64,9 +64,8 @@ class WholeCubeGridder:
             return
         target = self._run.imagenames[number] + ".model"
         if not is_image(target):
-            shape = image_geometry(parts[0].path).shape
-            nchan = self._run.slabs[-1].nchan
-            make_image(target, [*shape[:3], nchan], self._run.coordinates[number], information={})
+            shape, whole = image_geometry(parts[0].path).shape, self._run.coordinates[number]
+            make_image(target, [*shape[:3], whole.nchan], whole.record, information={})
         for part in parts:
             copy_channels(part.path, part.channels, target, part.start)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ... import casa
 from ...config import PcleanConfig
+from ...images.coordinates import ImageCoordinates
 from ...imaging.deconvolver import Deconvolver
 from ...sections import ImageField
 from ...toolrecords import Record
@@ -18,7 +19,7 @@ from .regions import needs_whole
 
 @contextlib.contextmanager
 def with_whole_masks(
-    config: PcleanConfig, decpars: Sequence[Record], coordinates: Sequence[Record], nchan: int, folder: Path
+    config: PcleanConfig, decpars: Sequence[Record], coordinates: Sequence[ImageCoordinates], folder: Path
 ) -> Iterator[PcleanConfig]:
     """The configuration with an image of the whole cube in place of masks that parts can't read; it goes at the end.
 
@@ -27,10 +28,8 @@ def with_whole_masks(
     config : PcleanConfig
     decpars : sequence of dict
         The record of each field's deconvolver.
-    coordinates : sequence of dict
-        Each field's coordinate system.
-    nchan : int
-        Channels of the cube.
+    coordinates : sequence of ImageCoordinates
+        Each field's, of the cube.
     folder : Path
         Where to make the images.
     """
@@ -38,25 +37,25 @@ def with_whole_masks(
         fields = []
         for number, field in enumerate(config.fields):
             masks = [field.mask] if isinstance(field.mask, str) else field.mask
-            if field.usemask == "user" and any(needs_whole(mask, coordinates[number], nchan) for mask in masks):
+            if field.usemask == "user" and any(needs_whole(mask, coordinates[number]) for mask in masks):
                 place = folder / f"mask{number}"
                 stack.callback(shutil.rmtree, place, ignore_errors=True)
-                shape = [*field.imsize, config.npol, nchan]
-                mask = _whole_mask(field, decpars[number], coordinates[number], shape, place)
+                mask = _whole_mask(field, decpars[number], coordinates[number], place)
                 fields.append(dataclasses.replace(field, mask=mask))
             else:
                 fields.append(field)
         yield dataclasses.replace(config, fields=tuple(fields))
 
 
-def _whole_mask(field: ImageField, decpars: Record, coordinates: Record, shape: Sequence[int], folder: Path) -> str:
+def _whole_mask(field: ImageField, decpars: Record, coordinates: ImageCoordinates, folder: Path) -> str:
     """Let CASA make the field's mask of an image of zeros; the mask's path."""
     folder.mkdir()
     name = str(folder / "cube")
     casa.post(f"[{field.imagename}] the mask {field.mask!r} is read for all channels at once", "INFO")
     for kind in ("residual", "psf"):
         image = casa.load().image()
-        image.fromshape(f"{name}.{kind}", list(shape), csys=coordinates, linear=False, log=False)
+        shape = [*field.imsize, len(coordinates.stokes), coordinates.nchan]
+        image.fromshape(f"{name}.{kind}", shape, csys=coordinates.record, linear=False, log=False)
         image.close()
     record = {**decpars, "startmodel": "", "pbmask": 0.0, "noRequireSumwt": True}
     deconvolver = Deconvolver(name, record)

@@ -42,7 +42,7 @@ class RowsRun(TeamRun):
         self.part_names = [self._names_of_part(rank) for rank in range(self._npart)]
         config = self._part_config.to_dict()
         self.call("open_part", [
-            ("rows", str(self.log_of(rank)), config, share, self.coordinates, names, rank == 0)
+            ("rows", str(self.log_of(rank)), config, share, self.coordinate_records, names, rank == 0)
             for rank, (share, names) in enumerate(zip(shares, self.part_names, strict=True))
         ])  # fmt: skip
         parts = Parts(TeamRowGridder(self, self._records))

@@ -353,7 +353,7 @@ def test_weights_of_a_wide_field_are_summed_as_they_are(imaged: Callable[..., Im
     visibilities = tclean.read()
     visibilities.set_weights()
     blocks = blocks_of(visibilities, 0)
-    total, cell = total_weight(blocks), tclean.coordinates[0]["direction0"]["cdelt"]
+    total, cell = total_weight(blocks), tclean.coordinates.cell
     truth = sum(
         dirty_at(block.uvw, block.freq, 1.0, block.psf_weight, (100, 100), cell, True, np.array(PIXELS))
         for block in blocks

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pcleantask import casa
+from pcleantask.images.coordinates import ImageCoordinates
 from pcleantask.parallel.cube.regions import needs_whole, shift_line, shift_text
 from pcleantask.parallel.partition import Slab
 from tests.agreement.cases.furnish import masks_in_many_forms
@@ -44,12 +44,12 @@ def test_casa_pays_no_heed_to_a_global_range() -> None:
     assert shift_text(text, SLAB) == text
 
 
-def coordinates_of(path: Path) -> dict[str, Any]:
+def coordinates_of(path: Path) -> ImageCoordinates:
     with casa.opened_image(str(path)) as image:
         system = image.coordsys()
         record = system.torecord()
         system.done()
-    return record
+    return ImageCoordinates(record, 6)
 
 
 def test_masks_that_other_channels_would_change_are_read_whole(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_masks_that_other_channels_would_change_are_read_whole(tmp_path: Path) -
     (tmp_path / "region.crtf").write_text(f"#CRTFv0\n{CIRCLE}\n", encoding="utf-8")
     system = coordinates_of(tmp_path / "cube.mask")
     names = ["plain.mask", "tf.mask", "cube.mask", "coarse_cube.mask", "concat.mask", "channels.rgn", "region.crtf"]
-    whole = [name for name in names if needs_whole(str(tmp_path / name), system, 6)]
+    whole = [name for name in names if needs_whole(str(tmp_path / name), system)]
     assert whole == ["coarse_cube.mask", "concat.mask", "channels.rgn"]
-    assert not needs_whole(f"{CIRCLE}, range=[1chan,2chan]", system, 6)
-    assert needs_whole(str(tmp_path / "cube.mask"), system, 7)
+    assert not needs_whole(f"{CIRCLE}, range=[1chan,2chan]", system)
+    assert needs_whole(str(tmp_path / "cube.mask"), ImageCoordinates(system.record, 7))

@@ -6,9 +6,9 @@ import dataclasses
 
 from ....config import PcleanConfig
 from ....errors import ParameterError
+from ....images.coordinates import ImageCoordinates
 from ....sections import ImageField
-from ....toolrecords import Record
-from ...data.frames import image_centre, is_moving, spectral_axis
+from ...data.frames import image_centre, spectral_axis
 from ...data.reading import Target
 from ...data.stokes import products_of_stokes
 from ...spectral.axis import SpectralAxis
@@ -55,14 +55,13 @@ class ImageOfData:
         cls,
         config: PcleanConfig,
         field: ImageField,
-        csys: Record,
-        nchan: int,
+        coordinates: ImageCoordinates,
         channels: range | None = None,
         ncorr: int = 1,
     ) -> ImageOfData:
         """The image that CASA would make of the field, with its coordinates."""
         interpolation = config.gridding.interpolation
-        axis = spectral_axis(csys, nchan) if field.is_cube else None
+        axis = spectral_axis(coordinates) if field.is_cube else None
         if axis is not None and interpolation not in INTERPOLATIONS:
             raise ParameterError(
                 f"interpolation={interpolation!r} isn't available with engine='ducc', only {list(INTERPOLATIONS)}; "
@@ -71,18 +70,18 @@ class ImageOfData:
         products_of_stokes(config.frame.stokes)
         target = Target(
             stokes=config.frame.stokes,
-            centre=image_centre(csys, field.imsize),
-            moving=is_moving(csys),
+            centre=image_centre(coordinates, field.imsize),
+            moving=coordinates.is_moving,
             by_channel=axis is not None,
             ncorr=ncorr,
         )
         return cls(
             axis=axis,
-            padded=spectral_axis(csys, nchan, padding(nchan)) if field.is_cube else None,
-            channels=range(nchan) if channels is None else channels,
+            padded=spectral_axis(coordinates, padding(coordinates.nchan)) if field.is_cube else None,
+            channels=range(coordinates.nchan) if channels is None else channels,
             interpolation=interpolation,
             scheme=weighting_scheme(config.weighting, axis),
-            grid=uv_grid(field, csys),
+            grid=uv_grid(field, coordinates),
             target=target,
         )
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....config import PcleanConfig
+from ....images.coordinates import ImageCoordinates
 from ....sections import ImageField
 from ....toolrecords import Record
 from ...data.casacore_memory import History
@@ -38,8 +39,7 @@ CHUNK_ROWS = 4096
 def read_visibilities(
     config: PcleanConfig,
     selpars: Sequence[Record],
-    csys: Record,
-    nchan: int,
+    coordinates: ImageCoordinates,
     *,
     field: ImageField | None = None,
     channels: range | None = None,
@@ -54,8 +54,8 @@ def read_visibilities(
     config : PcleanConfig
     selpars : sequence of dict
         The selections, of `toolrecords.to_casa_selpars`.
-    csys, nchan : dict, int
-        Coordinate system and number of channels of the whole image (`parallel.coordinates.image_coordinates`).
+    coordinates : ImageCoordinates
+        Of the whole image.
     field : ImageField, optional
         By default the main one.
     channels : range, optional
@@ -74,7 +74,7 @@ def read_visibilities(
     """
     sources = find_data(selpars)
     ncorr = max(correlations_on_plane(config.frame.stokes, source.correlations) for source in sources)
-    image = ImageOfData.of(config, field or config.fields[0], csys, nchan, channels, max(1, ncorr))
+    image = ImageOfData.of(config, field or config.fields[0], coordinates, channels, max(1, ncorr))
     arena = Arena(folder, limit)
     reader = Reader(image.target, arena, History(sources))
     if image.axis is not None and image.axis.nchan == 1 and image.scheme.by_channel:

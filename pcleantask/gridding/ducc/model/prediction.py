@@ -68,7 +68,7 @@ def predict_continuum(
     for term in range(images.model_terms):
         part = predict_channel(planes, predict, 0, at, wanted, term)
         if part is not None:
-            part *= taylor_weights(at.freq, images.reference_frequency, term).astype(np.float32)
+            part *= taylor_weights(at.freq, images.coordinates.reference_frequency, term).astype(np.float32)
             found = part if found is None else found + part
     return found
 
@@ -153,7 +153,7 @@ def offset(seen: FieldImages, of: FieldImages) -> NDArray[np.float64]:
 
 
 def _cosines(images: FieldImages) -> NDArray[np.float64]:
-    lon, lat = images.centre
+    lon, lat = images.coordinates.reference_direction
     return np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .... import casa
+from ....config import PcleanConfig
+from ....images.coordinates import ImageCoordinates
 from ....images.information import keywords, put_information
 from ....images.making import copy_pixel_mask, make_image
 from ....images.pixels import WRITTEN_PIXELS, channel_groups, has_pixel_mask
 from ....images.store import ImageStore, StoredImage, kept_pixels
-from ....toolrecords import Record
-from ....traits import GRIDDERS, makes_terms
-from ...data.coordinates import coordinate_key, reference_frequency
+from ....sections import ImageField
+from ....traits import GRIDDERS
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,7 @@ class FieldImages:
         Name of the images without their suffixes.
     shape : tuple of int
         (nx, ny, npol, nchan).
-    cell : tuple of float
-        Signed pixel sizes (dx, dy) [rad].
-    coordinates : dict
-        The coordinate system.
+    coordinates : ImageCoordinates
     nterms : int
         Taylor terms of the model; 0 where the images have none.
     is_cube : bool
@@ -50,8 +47,7 @@ class FieldImages:
 
     imagename: str
     shape: tuple[int, int, int, int]
-    cell: tuple[float, float]
-    coordinates: Record
+    coordinates: ImageCoordinates
     nterms: int
     is_cube: bool
     wide: bool
@@ -62,22 +58,18 @@ class FieldImages:
 
     @classmethod
     def of(
-        cls, impars: Record, gridpars: Record, normpars: Record, csys: Record, nchan: int, store: ImageStore
+        cls, config: PcleanConfig, field: ImageField, imagename: str, coordinates: ImageCoordinates, store: ImageStore
     ) -> FieldImages:
-        """The images that CASA's gridder would make by these records, with its coordinates."""
-        npol = len(csys[coordinate_key(csys, "stokes")]["stokes"])
-        direction = csys[coordinate_key(csys, "direction")]
-        nx, ny = (int(size) for size in impars["imsize"])
+        """The images of a field that CASA's gridder would make, with its coordinates."""
         return cls(
-            imagename=impars["imagename"],
-            shape=(nx, ny, npol, nchan),
-            cell=_radians(direction["cdelt"], direction["units"]),
-            coordinates=csys,
-            nterms=int(impars["nterms"]) if makes_terms(gridpars["deconvolver"]) else 0,
-            is_cube="cube" in impars["specmode"],
-            wide=GRIDDERS[gridpars["gridder"]].takes_w,
-            pblimit=float(normpars["pblimit"]),
-            psfcutoff=float(normpars["psfcutoff"]),
+            imagename=imagename,
+            shape=(*field.imsize, len(coordinates.stokes), coordinates.nchan),
+            coordinates=coordinates,
+            nterms=field.nterms if field.multiterm else 0,
+            is_cube=field.is_cube,
+            wide=GRIDDERS[field.gridder].takes_w,
+            pblimit=config.gridding.pblimit,
+            psfcutoff=config.gridding.psfcutoff,
             store=store,
             at_once=max(WRITTEN_PIXELS, kept_pixels()),
         )
@@ -94,7 +86,7 @@ class FieldImages:
         else:
             told = {
                 "imageinfo": {"imagetype": "Intensity", "objectname": ""},
-                "miscinfo": {"INSTRUME": self.coordinates.get("telescope", ""), "distance": 0.0},
+                "miscinfo": {"INSTRUME": self.coordinates.telescope, "distance": 0.0},
             }
         return told | {"miscinfo": told["miscinfo"] | {"useweightimage": False}} if kind == "sumwt" else told
 
@@ -115,21 +107,6 @@ class FieldImages:
         """Images of the PSF, and of the sum of weights."""
         return max(1, 2 * self.nterms - 1)
 
-    @property
-    def reference_frequency(self) -> float:
-        """About which Taylor terms are [Hz]."""
-        return reference_frequency(self.coordinates)
-
-    @property
-    def centre(self) -> tuple[float, float]:
-        """Longitude and latitude of the centre, in the frame of the coordinates [rad]."""
-        direction = self.coordinates[self.key("direction")]
-        return _radians(direction["crval"], direction["units"])
-
-    def key(self, kind: str) -> str:
-        """The key of a coordinate, such as 'direction0', in the record of the coordinate system."""
-        return coordinate_key(self.coordinates, kind)
-
     def path(self, kind: str, term: int = 0) -> str:
         """Where the image of that kind and Taylor term is."""
         return f"{self.imagename}.{kind}.tt{term}" if self.nterms else f"{self.imagename}.{kind}"
@@ -143,7 +120,7 @@ class FieldImages:
             if kind == "residual" and self.exists(kind, term):
                 continue
             shape = (1, 1, *self.shape[2:]) if kind == "sumwt" else self.shape
-            make_image(self.path(kind, term), shape, self.coordinates, information=self.information(kind))
+            make_image(self.path(kind, term), shape, self.coordinates.record, information=self.information(kind))
 
     def planes(self, count: int) -> NDArray[np.float32]:
         """Room for some channels: zeros, float32 [chan, pol, y, x]."""
@@ -177,8 +154,3 @@ class FieldImages:
         """Fit a Gaussian to every plane of the PSF, and keep the beams with it."""
         with self.store.on_disk("fitting the beams"), casa.tool("synthesisutils") as utilities:
             utilities.fitPsfBeam(imagename=self.imagename, nterms=max(1, self.nterms), psfcutoff=self.psfcutoff)
-
-
-def _radians(values: Iterable[float], units: Iterable[str]) -> tuple[float, float]:
-    first, second = (casa.radians(value, str(unit)) for value, unit in zip(values, units, strict=True))
-    return first, second

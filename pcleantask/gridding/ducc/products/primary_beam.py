@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import shutil
 from collections.abc import Iterable, Iterator
@@ -11,6 +10,7 @@ import numpy as np
 
 from .... import casa
 from ....images.assemble import MEMORY
+from ....images.coordinates import ImageCoordinates
 from ....images.information import MISCINFO, keywords, put_information
 from ....images.pixels import channel_groups, read_channels, write_channels
 from ....images.planes import image_geometry
@@ -38,11 +38,11 @@ def make_primary_beam(records: ToolRecords, number: int, images: FieldImages) ->
         The field.
     images : FieldImages
     """
-    spectral = images.coordinates[images.key("spectral")]
-    groups = channel_groups(images.shape) if "wcs" in spectral else [range(images.shape[3])]
+    is_even = images.coordinates.linear_axis is not None
+    groups = channel_groups(images.shape) if is_even else [range(images.shape[3])]
     shown = _showing_little(records)
     if len(groups) == 1:
-        _evaluate(shown, number, images.imagename, images.coordinates, images.shape[3])
+        _evaluate(shown, number, images.imagename, images.coordinates)
         return
     images.make("pb")
     for channels, pixels, information in _evaluated(
@@ -57,7 +57,7 @@ def make_continuum_beams(records: ToolRecords) -> None:
     """Write .pb of all fields of a continuum run, as `make_primary_beam` does of one."""
     shown = _showing_little(records)
     for number, impars in enumerate(records.impars):
-        _evaluate(shown, number, impars["imagename"], impars["csys"], impars["nchan"])
+        _evaluate(shown, number, impars["imagename"], ImageCoordinates(impars["csys"], impars["nchan"]))
 
 
 def evaluate_on_threads(records: ToolRecords, number: int, imagename: str, threads: int) -> None:
@@ -66,8 +66,9 @@ def evaluate_on_threads(records: ToolRecords, number: int, imagename: str, threa
     CASA has formulae for some telescopes' beams. Others are interpolated by a Fourier transform
     (PBMath1DNumeric::fillPBArray), whose last bits depend on the number of threads.
     """
-    coordinates, gridpars = records.impars[number]["csys"], records.gridpars[number]
-    has_formula = coordinates["telescope"] in WITH_FORMULA and not gridpars["vptable"]
+    impars, gridpars = records.impars[number], records.gridpars[number]
+    coordinates = ImageCoordinates(impars["csys"], impars["nchan"])
+    has_formula = coordinates.telescope in WITH_FORMULA and not gridpars["vptable"]
     if has_formula or GRIDDERS[gridpars["gridder"]].joins_pointings:
         return
     path = f"{imagename}.pb"
@@ -80,16 +81,15 @@ def evaluate_on_threads(records: ToolRecords, number: int, imagename: str, threa
 
 
 def _evaluated(
-    records: ToolRecords, number: int, imagename: str, coordinates: Record, groups: Iterable[range]
+    records: ToolRecords, number: int, imagename: str, coordinates: ImageCoordinates, groups: Iterable[range]
 ) -> Iterator[tuple[range, np.ndarray, Record]]:  # fmt: skip
     """Channels, their primary beams, float32 [chan, pol, y, x], and keywords, by way of images of this name."""
     table = imagename + ".vp"
     for channels in groups:
-        csys = copy.deepcopy(coordinates)
-        next(entry for name, entry in csys.items() if name.startswith("spectral"))["wcs"]["crpix"] -= channels.start
+        own = coordinates.from_channel(channels.start, len(channels))
         chosen = with_beam_of_cube(records.gridpars[number], coordinates, channels.start, table)
         gridpars = (*records.gridpars[:number], chosen, *records.gridpars[number + 1 :])
-        _evaluate(dataclasses.replace(records, gridpars=gridpars), number, imagename, csys, len(channels))
+        _evaluate(dataclasses.replace(records, gridpars=gridpars), number, imagename, own)
         yield channels, read_channels(f"{imagename}.pb", 0, len(channels)), keywords(f"{imagename}.pb")
         shutil.rmtree(imagename + ".pb")
     shutil.rmtree(table, ignore_errors=True)
@@ -105,9 +105,11 @@ def _of_all(information: Record, ratio: float) -> Record:
     return information | {MISCINFO: told | {MEMORY: told[MEMORY] * ratio}}
 
 
-def _evaluate(records: ToolRecords, number: int, imagename: str, csys: Record, nchan: int) -> None:
+def _evaluate(records: ToolRecords, number: int, imagename: str, coordinates: ImageCoordinates) -> None:
     """Have CASA write the .pb of an image with these coordinates."""
-    definition = {"imagename": imagename, "csys": csys, "nchan": nchan, "startmodel": ""}
+    definition = {
+        "imagename": imagename, "csys": coordinates.record, "nchan": coordinates.nchan, "startmodel": "",
+    }  # fmt: skip
     with casa.tool("synthesisimager") as tool, casa.working_on("making the primary beam"):
         for record in records.selpars:
             tool.selectdata(record)

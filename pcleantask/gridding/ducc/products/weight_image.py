@@ -28,7 +28,9 @@ def write_weight_image(records: ToolRecords, images: FieldImages, density: Densi
         Of all the data.
     scheme : Scheme
     """
-    definition = {"imagename": images.imagename, "csys": images.coordinates, "nchan": images.shape[3], "startmodel": ""}
+    coordinates = images.coordinates
+    image = {"csys": coordinates.record, "nchan": coordinates.nchan, "startmodel": ""}
+    definition = {"imagename": images.imagename, **image}
     with casa.tool("synthesisimager") as tool, casa.working_on("writing the density of weights"):
         for record in map(one_row_a_field, records.selpars):
             tool.selectdata(record)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from .... import casa
 from ....errors import ParameterError
+from ....images.coordinates import ImageCoordinates
 from ....sections import ImageField, Weighting
-from ....toolrecords import WEIGHTING_TYPES, Record
+from ....toolrecords import WEIGHTING_TYPES
 from ...spectral.axis import SpectralAxis
 from .density import Scheme, Taper, UvGrid, fractional_bandwidth
 
@@ -42,15 +43,9 @@ def weighting_scheme(weighting: Weighting, axis: SpectralAxis | None = None) -> 
     )
 
 
-def uv_grid(field: ImageField, csys: Record) -> UvGrid:
+def uv_grid(field: ImageField, coordinates: ImageCoordinates) -> UvGrid:
     """The cells of the uv plane that belong to an image."""
-    direction = next(value for key, value in csys.items() if key.startswith("direction"))
-    with casa.tool("quanta") as quanta:
-        dx, dy = (
-            float(quanta.convert({"value": float(step), "unit": str(unit)}, "rad")["value"])
-            for step, unit in zip(direction["cdelt"], direction["units"], strict=True)
-        )
-    return UvGrid(*field.imsize, dx, dy)
+    return UvGrid(*field.imsize, *coordinates.cell)
 
 
 def _taper(uvtaper: tuple[str, ...]) -> Taper | None:

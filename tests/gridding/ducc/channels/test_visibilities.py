@@ -186,7 +186,7 @@ def rows(table: dict[str, dict[str, Any]], short: set[str]) -> list[Any]:
 
 def off_casas_gridding(found: Imaged, visibilities: Visibilities) -> float:
     """By how much tclean's images differ from CASA's gridding of these visibilities, of the peak."""
-    shape, cell = found.config.fields[0].imsize, found.coordinates[0]["direction0"]["cdelt"]
+    shape, cell = found.config.fields[0].imsize, found.coordinates.cell
     inner = tuple(slice(size // 8, size - size // 8) for size in shape)
     peak, errors = np.abs(found.images["residual"]).max(), []
     for channel in range(found.images["psf"].shape[3]):
@@ -425,7 +425,7 @@ def test_files_hold_what_memory_has_no_room_for(name: str, imaged: Callable[...,
     assert not any(is_mapped(spectra.data) for spectra, _ in memory._data)
     for visibilities in (memory, files):
         visibilities.set_weights()
-    for channel in range(found.coordinates[1]):
+    for channel in range(found.coordinates.nchan):
         for _ in range(2):  # the second time in memory they are those that were kept
             pairs = zip(dirty.blocks_of(memory, channel), dirty.blocks_of(files, channel), strict=True)
             for one, other in pairs:

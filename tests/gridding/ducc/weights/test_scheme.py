@@ -61,7 +61,7 @@ def direct_psf(tclean: Imaged, place: tuple[int, ...]) -> float:
     visibilities = tclean.read()
     visibilities.set_weights()
     blocks = blocks_of(visibilities, place[3])
-    steps = tclean.coordinates[0]["direction0"]["cdelt"]
+    steps = tclean.coordinates.cell
     sizes = tclean.config.fields[0].imsize
     offsets = [(at - size // 2) * step for at, size, step in zip(place[:2], sizes, steps, strict=True)]
     return psf_at(blocks, *offsets) / total_weight(blocks)
