@@ -139,12 +139,12 @@ class NumpyAutoMask:
     ----------
     blocks : list of ChannelBlock
         The channels to mask; found at the first update, unless somebody has set them before.
-    warns : bool
-        Whether a warning is posted where no emission is found.
     """
 
-    def __init__(self, deconvolver: Masked, config: PcleanConfig, field: ImageField, store: ImageStore) -> None:
-        self._deconvolver, self._store = deconvolver, store
+    def __init__(
+        self, deconvolver: Masked, config: PcleanConfig, field: ImageField, store: ImageStore, *, warns: bool = True
+    ) -> None:
+        self._deconvolver, self._store, self._warns = deconvolver, store, warns
         masking = config.masking
         names = AutoMaskConfig.__dataclass_fields__
         self._config = AutoMaskConfig(**{name: getattr(masking, name) for name in names})
@@ -152,7 +152,6 @@ class NumpyAutoMask:
         self._nsigma = config.iteration.nsigma
         self._term = ".tt0" if field.multiterm else ""
         self.blocks: list[ChannelBlock] = []
-        self.warns = True
         self._skip: list[bool] = []
         self._noise_limited: list[bool] = []
         self._found = False
@@ -185,7 +184,7 @@ class NumpyAutoMask:
                     for channel, found in zip(channels, pool.map(find, channels), strict=True):
                         changes.update(self._note(channel, *found))
                     images.mask.put(changes)
-        if is_new and not self._found and self.warns:
+        if is_new and not self._found and self._warns:
             self._warn_of_empty_mask()
 
     def _make_casa_mask(self) -> None:
@@ -327,10 +326,15 @@ def mask_decpars(config: PcleanConfig, field: ImageField, decpars: Record) -> Re
     return {**decpars, "usemask": "user", "mask": ""}
 
 
-def make_mask(config: PcleanConfig, field: ImageField, deconvolver: Masked, store: ImageStore) -> MaskMaker:
-    """The mask that `usemask` and `automaskengine` ask for, on a deconvolver made with `mask_decpars`."""
+def make_mask(
+    config: PcleanConfig, field: ImageField, deconvolver: Masked, store: ImageStore, *, warns: bool = True
+) -> MaskMaker:
+    """The mask that `usemask` and `automaskengine` ask for, on a deconvolver made with `mask_decpars`.
+
+    `warns` says whether the user is told where no emission is found.
+    """
     if _by_numpy(config, field):
-        return NumpyAutoMask(deconvolver, config, field, store)
+        return NumpyAutoMask(deconvolver, config, field, store, warns=warns)
     return CasaAutoMask(deconvolver) if field.usemask == "auto-multithresh" else CasaMask(deconvolver)
 
 

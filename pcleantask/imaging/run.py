@@ -30,7 +30,15 @@ from .normalizer import Normalizer
 
 
 class Cleaner(MinorCycles, Protocol):
-    """Deconvolves one image field: a `Deconvolver`, or several of them on parts of the field."""
+    """Deconvolves one image field: a `Deconvolver`, or several of them on parts of the field.
+
+    Attributes
+    ----------
+    sidelobe_level : float
+        The PSF's highest sidelobe over all planes, relative to its peak.
+    """
+
+    sidelobe_level: float
 
     def check_beam(self) -> None:
         """Raise ImagingError where the restoring beam is of no use."""
@@ -136,7 +144,8 @@ class Run(abc.ABC):
             for number, (entry, decpars) in enumerate(zip(config.fields, self._records.decpars, strict=True)):
                 deconvolver = self._make_deconvolver(number, mask_decpars(config, entry, decpars))
                 parts.deconvolvers.append(deconvolver)
-                parts.masks.append(make_mask(config, entry, deconvolver, self.store))
+                warns = self.folders is not None
+                parts.masks.append(make_mask(config, entry, deconvolver, self.store, warns=warns))
 
     @property
     def _cleans(self) -> bool:

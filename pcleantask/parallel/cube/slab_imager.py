@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from ...config import PcleanConfig
 from ...images.coordinates import ImageCoordinates
 from ...images.pixels import read_channels
 from ...images.products import products
+from ...images.store import StoredImage
 from ...imaging.beam import Beam
 from ...imaging.cleaners import AnyDeconvolver
 from ...imaging.masking import ChannelBlock, NumpyAutoMask
@@ -139,38 +140,39 @@ class SlabImager:
         return max(found)
 
     def set_mask_blocks(self, number: int, blocks: list[tuple[int, int, tuple[float, float, float]]]) -> None:
-        """Give the numpy automask the channel blocks of the whole cube that the part has, with their common beams."""
-        mask = self._run.parts.masks[number]
-        if isinstance(mask, NumpyAutoMask):
-            mask.blocks = [ChannelBlock(start, stop, Beam(*beam)) for start, stop, beam in blocks]
+        """Give an automask the channel blocks of the whole cube that the slab has, with their common beams."""
+        self._automask(number).blocks = [ChannelBlock(start, stop, Beam(*beam)) for start, stop, beam in blocks]
 
     def find_full_blocks(self, number: int) -> list[int]:
-        """Which of the blocks have a first plane that is masked all over."""
-        mask = self._run.parts.masks[number]
-        return mask.find_full_blocks() if isinstance(mask, NumpyAutoMask) else []
+        """Which of an automask's blocks have a first plane that is masked all over."""
+        return self._automask(number).find_full_blocks()
 
-    def update_mask(
-        self, number: int, iterations: int, threshold_reached: bool, sidelobe_level: float, full: list[int] | None,
-        whole_is_empty: bool,
-    ) -> None:  # fmt: skip
+    def update_automask(
+        self, number: int, iterations: int, threshold_reached: bool, sidelobe_level: float, full: list[int]
+    ) -> None:
+        """Write .mask of field `number` by its automask; guards stay unmasked."""
+        self._run.parts.deconvolvers[number].sidelobe_level = sidelobe_level
+        self._automask(number).update(iterations=iterations, threshold_reached=threshold_reached, full_blocks=full)
+        clear(self._mask_image(number), self._slab.guards)
+
+    def update_mask(self, number: int, iterations: int, threshold_reached: bool, whole_is_empty: bool) -> None:
         """Write .mask of field `number`; guards stay unmasked, and a part of a mask that is empty here stays empty."""
-        mask = self._run.parts.masks[number]
-        image = self._run.store.image(self._run.imagenames[number] + ".mask")
+        image = self._mask_image(number)
         was_empty = self._sums[number] == 0 and not whole_is_empty
-        deconvolver = self._run.parts.deconvolvers[number]
-        if isinstance(mask, NumpyAutoMask):
-            deconvolver.sidelobe_level = sidelobe_level  # type: ignore[attr-defined]
-            mask.update(iterations=iterations, threshold_reached=threshold_reached, full_blocks=full)
-        else:
-            mask.update(iterations=iterations, threshold_reached=threshold_reached)
-            given = self._config.fields[number].mask
-            is_empty = self._run.has_empty_mask[number] or (was_empty and not given)
-            clear(image, range(self._slab.size) if is_empty else self._slab.guards)
-            # what is empty once stays so, though CASA fills an empty mask at the next call
-            own_is_empty = not any(image.plane(*key).any() for key in image.keys if key[0] in self._slab.own)
-            self._run.has_empty_mask[number] = is_empty or (own_is_empty and not whole_is_empty)
-            return
-        clear(image, self._slab.guards)
+        self._run.parts.masks[number].update(iterations=iterations, threshold_reached=threshold_reached)
+        given = self._config.fields[number].mask
+        is_empty = self._run.has_empty_mask[number] or (was_empty and not given)
+        clear(image, range(self._slab.size) if is_empty else self._slab.guards)
+        # what is empty once stays so, though CASA fills an empty mask at the next call
+        own_is_empty = not any(image.plane(*key).any() for key in image.keys if key[0] in self._slab.own)
+        self._run.has_empty_mask[number] = is_empty or (own_is_empty and not whole_is_empty)
+
+    def _automask(self, number: int) -> NumpyAutoMask:
+        """The automask of field `number`: a run that CASA's own masks isn't cut into slabs."""
+        return cast(NumpyAutoMask, self._run.parts.masks[number])
+
+    def _mask_image(self, number: int) -> StoredImage:
+        return self._run.store.image(self._run.imagenames[number] + ".mask")
 
     def minor_cycle(self, number: int, controls: Record) -> Record:
         """Clean field `number`; the record's channels are those of the whole cube, without guards."""

@@ -24,7 +24,6 @@ from ...images.products import PRODUCTS, carried_over, products
 from ...images.store import StoredImage
 from ...imaging import psf_beams
 from ...imaging.cleaners import AnyDeconvolver
-from ...imaging.masking import NumpyAutoMask
 from ...imaging.run import Parts, Run
 from ...toolrecords import Record, ToolRecords
 from ..partition import Slab
@@ -170,9 +169,6 @@ class SlabRun(Run):
 
     def make_parts(self) -> Parts:
         self.parts = super().make_parts()
-        for mask in self.parts.masks:
-            if isinstance(mask, NumpyAutoMask):
-                mask.warns = False
         return self.parts
 
     def evaluate_pb(self, threads: int) -> None:

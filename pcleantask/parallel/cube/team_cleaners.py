@@ -135,16 +135,18 @@ class TeamMask:
         self._blocks: list[tuple[int, int]] = []
 
     def update(self, *, iterations: int, threshold_reached: bool) -> None:
-        is_auto = self._field.usemask == "auto-multithresh"
-        if is_auto and not self._blocks:
+        if self._field.usemask != "auto-multithresh":
+            is_empty = self._deconvolver.mask_is_empty
+            self._run.steps("update_mask", self._number, iterations, threshold_reached, is_empty)
+            return
+        if not self._blocks:
             self._set_blocks()
-        slow = is_auto and not self._config.masking.fastnoise and not self._deconvolver.mask_is_empty
-        full = self._full_blocks() if slow else [[] for _ in self._run.slabs]
-        self._run.each_step("update_mask", [
-            (self._number, iterations, threshold_reached, self._deconvolver.sidelobe_level, part,
-             self._deconvolver.mask_is_empty)
-            for part in full
-        ])  # fmt: skip
+        is_slow = not self._config.masking.fastnoise and not self._deconvolver.mask_is_empty
+        full = self._full_blocks() if is_slow else [[] for _ in self._run.slabs]
+        level = self._deconvolver.sidelobe_level
+        self._run.each_step(
+            "update_automask", [(self._number, iterations, threshold_reached, level, part) for part in full]
+        )
 
     def _set_blocks(self) -> None:
         """Hand out the blocks with their common beams, each to the parts that have channels of it."""
