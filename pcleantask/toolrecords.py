@@ -229,6 +229,56 @@ def to_casa_decpars(config: PcleanConfig, field: ImageField, imagename: str, num
     }
 
 
+@dataclass(frozen=True)
+class CleanSettings:
+    """What of a record of `to_casa_decpars` deconvolution in memory acts on.
+
+    Attributes
+    ----------
+    algorithm : str
+        The task's `deconvolver`.
+    number : int
+        The field's place among the fields.
+    nsigma, pbmask : float
+    fastnoise, fullsummary : bool
+    restoringbeam : str or tuple of str
+    is_masked : bool
+        Whether the user or the primary beam gives the mask.
+    has_start_model : bool
+    """
+
+    algorithm: str
+    number: int
+    nsigma: float
+    pbmask: float
+    fastnoise: bool
+    fullsummary: bool
+    restoringbeam: str | tuple[str, ...]
+    is_masked: bool
+    has_start_model: bool
+
+    @classmethod
+    def of(cls, decpars: Record) -> CleanSettings:
+        """The settings of a record, which needn't be whole."""
+        mask, beam = decpars.get("mask", ""), decpars.get("restoringbeam", "")
+        return cls(
+            algorithm=str(decpars["deconvolver"]),
+            number=int(decpars.get("id", 0)),
+            nsigma=float(decpars.get("nsigma", 0.0)),
+            pbmask=float(decpars.get("pbmask", 0.0)),
+            fastnoise=bool(decpars.get("fastnoise", True)),
+            fullsummary=bool(decpars.get("fullsummary", False)),
+            restoringbeam=beam if isinstance(beam, str) else tuple(beam),
+            is_masked=decpars["usemask"] != "user" or (any(mask) if isinstance(mask, list) else bool(mask)),
+            has_start_model=bool(decpars.get("startmodel")),
+        )
+
+    @property
+    def has_common_beam(self) -> bool:
+        """Whether all planes are restored with one beam that all PSFs' fit into."""
+        return self.restoringbeam in ("common", ("common",))
+
+
 def to_casa_weightpars(config: PcleanConfig) -> Record:
     """For `synthesisimager.setweighting`, as keywords."""
     weighting = config.weighting

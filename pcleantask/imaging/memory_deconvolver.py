@@ -13,7 +13,7 @@ from ..errors import ImagingError
 from ..images.making import make_product
 from ..images.planes import opened
 from ..images.store import ImageStore, Key, Pixels
-from ..toolrecords import Record
+from ..toolrecords import CleanSettings, Record
 from ..traits import ALGORITHMS
 from .beam import mask_blocks
 from .clark import ClarkPlanes, patch_size
@@ -55,10 +55,11 @@ class MemoryDeconvolver:
     ) -> None:
         self.imagename = imagename
         self.sidelobe_level = 0.0
-        self._decpars = {**decpars, "imagename": imagename}
-        self._algorithm = str(decpars["deconvolver"])
-        self._fullsummary = bool(decpars.get("fullsummary", False))
-        self._nsigma = float(decpars.get("nsigma", 0.0))
+        self._decpars = decpars
+        self._settings = CleanSettings.of(decpars)
+        self._algorithm, self._nsigma = self._settings.algorithm, self._settings.nsigma
+        self._fullsummary = self._settings.fullsummary
+        self._has_start_model = self._settings.has_start_model
         self.leaves_residual = not keeps_residual
         self._store = store or ImageStore(keeps=False)
         self._field = FieldStatistics(imagename, self._store)
@@ -108,16 +109,15 @@ class MemoryDeconvolver:
         return float(np.float32(self._nsigma) * np.float32(max(self._rms.values())))
 
     def _measure_rms(self, keys: list[Key]) -> dict[Key, float]:
-        pbmask, fastnoise = self._decpars["pbmask"], self._decpars["fastnoise"]
-        return self._field.robust_rms(keys, pbmask, fastnoise=fastnoise)
+        return self._field.robust_rms(keys, self._settings.pbmask, fastnoise=self._settings.fastnoise)
 
     def _add_start_model(self) -> None:
         """Let CASA make .model of the start model, once."""
-        if self._decpars.get("startmodel"):
+        if self._has_start_model:
             deconvolver = Deconvolver(self.imagename, self._decpars, store=self._store)
             deconvolver.init_record()
             deconvolver.close()
-            self._decpars["startmodel"] = ""
+            self._has_start_model = False
 
     def setup_mask(self) -> None:
         """Write .mask as `usemask` says, once; where none is given and none is there, it is one everywhere.
@@ -127,30 +127,24 @@ class MemoryDeconvolver:
         if self._has_mask:
             return
         self._has_mask = True
-        if self._wants_no_mask:
+        if not self._settings.is_masked:
             mask = self._field.mask
             if not mask.exists():
                 make_product(self.imagename, "mask", fill=1.0)
                 mask.fill(1.0)
             return
-        deconvolver = Deconvolver(self.imagename, self._decpars, store=self._store)
+        record = {**self._decpars, "startmodel": ""}  # it is in .model by now
+        deconvolver = Deconvolver(self.imagename, record, store=self._store)
         deconvolver.init_record()
         deconvolver.setup_mask()
         deconvolver.close()
 
     def _make_blank_mask(self) -> None:
         """CASA's quirk: its slow noise statistics make an empty .mask where there is none, and it stays empty."""
-        is_slow = self._nsigma > 0 and not self._decpars["fastnoise"]
-        if is_slow and self._wants_no_mask and not self._field.mask.exists():
+        is_slow = self._nsigma > 0 and not self._settings.fastnoise
+        if is_slow and not self._settings.is_masked and not self._field.mask.exists():
             make_product(self.imagename, "mask")
             self._field.mask.fill(0.0)
-
-    @property
-    def _wants_no_mask(self) -> bool:
-        """Whether neither the user nor the primary beam gives the mask."""
-        mask = self._decpars.get("mask", "")
-        is_given = any(mask) if isinstance(mask, list) else bool(mask)
-        return self._decpars["usemask"] == "user" and not is_given
 
     def minor_cycle(self, controls: Record) -> Record:
         """Clean within .mask, add to .model, and return the record for `IterationControl.end_minor_cycle`."""
@@ -180,9 +174,7 @@ class MemoryDeconvolver:
         keys = [key for key in self._field.keys if key[0] in channels]
         rms = self._rms_of_block(keys)
         thresholds = {key: np.float32(self._nsigma) * np.float32(value) for key, value in rms.items()}
-        cycle = MinorCycle(
-            self._controls, np.float32(max(thresholds.values(), default=0)), int(self._decpars.get("id", 0))
-        )
+        cycle = MinorCycle(self._controls, np.float32(max(thresholds.values(), default=0)), self._settings.number)
         models: dict[Key, Pixels] = {}
         residuals: dict[Key, Pixels] = {}
         groups = self._groups(keys)
@@ -252,7 +244,7 @@ class MemoryDeconvolver:
 
     def check_beam(self) -> None:
         """Raise ImagingError where the common restoring beam is infinite."""
-        if self._decpars["restoringbeam"] in ("common", ["common"]):
+        if self._settings.has_common_beam:
             with opened(self._field.psf.path) as psf:
                 beam = psf.common_beam(0, psf.shape[3])
             if not np.isfinite(beam[:2]).all():
@@ -262,7 +254,7 @@ class MemoryDeconvolver:
         """Write .image: the model convolved with the restoring beam, plus the residual."""
         self._store.look()
         self._need_model()
-        restore(self._field, self._decpars["restoringbeam"])
+        restore(self._field, self._settings.restoringbeam)
 
     def pbcor(self) -> None:
         """Write .image.pbcor: the image divided by the primary beam."""
