@@ -52,7 +52,7 @@ PLANE_KEYS = (
     ),
     *("cycleThresh", "cycleStartIters", "masksum", "mpiServer", "stopCode"),
 )
-# The same keys in the order of the report on a run without iterations.
+# Keys of a plane in the report on a run without iterations, in its order.
 RESIDUAL_KEYS = (
     *("iterDone", "peakRes", "modelFlux", "cycleThresh", "cycleStartIters", "startIterDone", "startPeakRes"),
     *("startModelFlux", "startPeakResNM", "peakResNM", "masksum", "mpiServer", "stopCode"),

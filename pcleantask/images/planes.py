@@ -107,7 +107,7 @@ class Planes:
         return beam_values(self.common_beam_record(start, stop))
 
     def common_beam_record(self, start: int, stop: int) -> dict[str, Any]:
-        """The same as CASA's record, in CASA's units."""
+        """CASA's record, in its own units, of the beam that all beams of channels start <= channel < stop fit into."""
         nx, ny, npol, nchan = self.shape
         if nchan == 1 and npol == 1:
             return self._tool.restoringbeam()

@@ -75,7 +75,7 @@ class AutoMaskState:
     skip
         The channel's mask is final. One flag per channel: see `automask_channel`.
     statistics, thresholds
-        Those of the last call that made a mask: a skipped channel keeps its last ones.
+        Of the last call that made a mask: a skipped channel keeps its last ones.
     """
 
     posmask: Mask | None = None

@@ -79,7 +79,7 @@ class MaskChannel:
         self._is_new = is_new
 
     def changes(self, masks: Sequence[Plane]) -> dict[Key, Pixels]:
-        """Those of the new masks [x, y] that differ from what is there, [y, x]: after a few cycles most stay."""
+        """New masks [x, y] that differ from what is there, as [y, x]: after a few cycles most don't."""
         return {
             (self.number, pol): plane.T
             for pol, plane in enumerate(masks)

@@ -73,7 +73,7 @@ def fitted_beams(imagename: str, psfcutoff: float, channels: range, pols: Iterab
 def refitted_beams(
     imagename: str, psfcutoff: float, channels: range, pols: Iterable[int]
 ) -> list[list[Record | None]]:  # fmt: skip
-    """The same of beams that are fitted for the purpose; .psf keeps those that it has.
+    """The beams [channel][pol] that CASA fits to some planes of .psf now; the image keeps those that it has.
 
     Into the PSF of a cube's main field CASA writes the beams of the first polarisation for all
     (CubeMajorCycleAlgorithm::copyBeamSet), after it has looked for the largest among them all.

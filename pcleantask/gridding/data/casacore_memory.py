@@ -110,7 +110,7 @@ class History:
         self._sources = sources
 
     def moments(self, source: DataSet, field: int, times: NDArray[np.float64]) -> list[Moment]:
-        """Those of some times [s] at which a field was measured."""
+        """The moments that casacore takes for some times [s] at which a field was measured."""
         return [self._all[Visit(source.vis, source.description, field, time)] for time in times.tolist()]
 
     @functools.cached_property

@@ -283,7 +283,7 @@ def moving_fields(vis: str) -> list[bool]:
 
 
 def _moving(table: Any, frames: Sequence[str]) -> list[bool]:
-    """The same, from the table FIELD and the frames of its directions."""
+    """Which fields move, by the table FIELD and the frames of its directions."""
     has_path = table.getcol("NUM_POLY") > 0
     if "EPHEMERIS_ID" in table.colnames():
         has_path |= table.getcol("EPHEMERIS_ID") >= 0
@@ -334,12 +334,12 @@ def _factor(measures: Any, frame: str, to: str = GRIDDING_FRAME) -> float:
 
 
 def _factors(measures: Any, frame: str) -> list[float]:
-    """What a frequency is multiplied with, one by one, on its way to LSRK."""
+    """What a frequency is multiplied with, one by one, on its way from a frame to LSRK."""
     return [_factor(measures, *step) for step in itertools.pairwise(_way(frame))]
 
 
 def _factors_back(measures: Any, frame: str) -> list[float]:
-    """The same on the way from LSRK."""
+    """What a frequency is multiplied with, one by one, on its way from LSRK to a frame."""
     return [_factor(measures, *step) for step in itertools.pairwise(reversed(_way(frame)))]
 
 

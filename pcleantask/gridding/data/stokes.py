@@ -31,7 +31,7 @@ STOKES: dict[str, dict[str, dict[str, complex]]] = {
 
 
 def unknown_correlations(types: Sequence[int]) -> list[int]:
-    """Those of these numbers of POLARIZATION/CORR_TYPE that are no correlations of two feeds, linear or circular."""
+    """Numbers of POLARIZATION/CORR_TYPE that stand for no correlation of two feeds, linear or circular."""
     return [number for number in types if number not in NAMES]
 
 
@@ -74,7 +74,7 @@ def coefficients(stokes: str, correlations: Sequence[str]) -> NDArray[np.complex
     stokes : str
         The parameter of the task.
     correlations : sequence of str
-        Those of the data, such as ('XX', 'YY').
+        What the data have, such as ('XX', 'YY').
 
     Returns
     -------
@@ -114,7 +114,7 @@ def can_be_made(stokes: str, correlations: Sequence[str]) -> bool:
 
 
 def lacking_correlations(stokes: str, correlations: Sequence[str]) -> list[str]:
-    """Those that the products need and data with these correlations don't have."""
+    """The correlations that the image's planes need and data with these correlations don't have."""
     needed = dict.fromkeys(name for terms in _terms(stokes, correlations) for name in terms)
     return [name for name in needed if name not in correlations]
 

@@ -224,7 +224,7 @@ class ResidualsAhead:
         return found
 
     def planes(self) -> list[list[NDArray[np.float32]]]:
-        """Those of each field, for each Taylor term."""
+        """The residuals of each field, for each Taylor term, when they are made."""
         return self._future.result()
 
     def close(self) -> None:
@@ -258,7 +258,7 @@ class _Predictions:
     field : GriddedField
     sources : sequence of GriddedField
     models : sequence of ModelPlanes
-        Those of the sources.
+        Models of the sources.
     """
 
     def __init__(self, field: GriddedField, sources: Sequence[GriddedField], models: Sequence[ModelPlanes]) -> None:

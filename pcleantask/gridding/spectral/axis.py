@@ -45,7 +45,7 @@ class OwnFrame:
     crpix: float
 
     def pixel(self, frequency: Doubles) -> Doubles:
-        """The same rounding as in SpectralCoordinate::toPixel (casacore's SpectralCoordinate.cc)."""
+        """Where frequencies fall, in channels, rounded as by SpectralCoordinate::toPixel (casacore)."""
         return (multiplied(frequency, self.factors) - self.crval) / self.cdelt + self.crpix
 
 

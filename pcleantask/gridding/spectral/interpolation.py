@@ -86,7 +86,7 @@ class Exact:
         return first[kinds >= 0]
 
     def at(self, integrations: Ints) -> Exact:
-        """Those of some integrations, as if there were no others."""
+        """The exact frequencies of some integrations alone, numbered anew."""
         kinds, kind = np.unique(self.kind[integrations], return_inverse=True)
         return Exact(self.frequency[kinds[kinds >= 0]], kind - int((kinds < 0).any()))
 
@@ -109,7 +109,7 @@ class Exact:
         return np.where(kind >= 0, self.frequency[kind, channel], frequency)
 
     def of_channels(self, channels: slice | Ints) -> Exact:
-        """Those of some of the data channels."""
+        """The exact frequencies of some of the data channels."""
         return Exact(self.frequency[:, channels], self.kind)
 
     def settle(self, found: Brackets, places: Doubles) -> Brackets:

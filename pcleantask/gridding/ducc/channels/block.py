@@ -37,7 +37,7 @@ class Block(Sampling):
     weight : ndarray of float32, shape (row, chan)
         Imaging weights of residuals; 0 where flagged.
     psf_weight : ndarray of float32, shape (row, chan)
-        Those of the PSF. They are the same array, but where CASA grids for the PSF what it flags in the data:
+        Weights of the PSF. They are the same array, but where CASA grids for the PSF what it flags in the data:
         a channel next to a flagged one in a cube with densities of its own.
     """
 

@@ -256,7 +256,7 @@ class Direct:
         return Contribution(uvw, values[..., np.newaxis], weight[:, np.newaxis], [nearest])
 
     def natural(self, channel: int) -> Iterator[tuple[Doubles, Doubles, Doubles | float, Floats]]:
-        """As `Interpolated.natural`."""
+        """u, v [m], frequencies [Hz] and natural weights of data that fall into a channel; FLAGGED in flagged rows."""
         spectra = self.spectra
         rows, data = falling(self._map, channel, spectra.integration)
         weight = np.where(spectra.flag_row[rows], FLAGGED, spectra.weight[rows, data] * spectra.ncorr)
@@ -270,7 +270,7 @@ class Direct:
         return Mixture(rows, np.arange(len(rows)), number, number, nothing, nothing > 0, stretch)
 
     def predicted(self, integrations: Ints, data: Ints) -> Predicted:
-        """As `Interpolated.predicted`: the channel that data fall into."""
+        """Which image channels predict data channels at some integrations, with shares: each the one it falls into."""
         read = data - self._first
         there = (read >= 0) & (read < self._map.shape[1])
         number = np.where(there, self._map[integrations[:, np.newaxis], np.where(there, read, 0)], -1)

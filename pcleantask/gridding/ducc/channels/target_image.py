@@ -28,7 +28,7 @@ class ImageOfData:
     axis : SpectralAxis, optional
         The whole cube's; None for a continuum image.
     padded : SpectralAxis, optional
-        The same with the channels at its ends that count for densities alone.
+        That axis with the channels at its ends that count for densities alone.
     channels : range
         Of the cube, those that are imaged here.
     interpolation : str

@@ -59,7 +59,7 @@ def read_visibilities(
     field : ImageField, optional
         By default the main one.
     channels : range, optional
-        Those of a cube that are imaged here; what they don't need is not read.
+        Channels of a cube that are imaged here; what they don't need is not read.
     part : tuple of int
         (i, n): read the i-th of n parts of the rows.
     folder, limit : Path, float, optional
@@ -155,7 +155,7 @@ class Visibilities:
         return density
 
     def empty_density(self) -> Density | None:
-        """The same on its grid, before anything is counted."""
+        """An empty grid for the density of these visibilities; None where their weights need none."""
         scheme = self._image.scheme
         if not scheme.needs_density or scheme.by_channel:
             return None

@@ -58,14 +58,14 @@ class Tracks:
 
     @classmethod
     def of(cls, image: ImageOfData, source: DataSet, integrations: Integrations, uvw: Doubles) -> Tracks:
-        """Those of all rows, with uvw [row, 3] as the MeasurementSet has them."""
+        """The tracks of all rows of a data set, with uvw [row, 3] as the MeasurementSet has them."""
         rotated, delay = integrations.rotate(uvw)
         exact = exact_frequencies(image, source.frequency, integrations)
         doppler = integrations.doppler
         return cls(rotated, delay, integrations.number, doppler, float(doppler.mean()), source.frequency, exact)
 
     def at(self, rows: slice | Ints) -> Tracks:
-        """Those of some rows, as if there were no others."""
+        """The tracks of some rows alone, their integrations numbered anew."""
         integrations, integration = np.unique(self.integration[rows], return_inverse=True)
         delay = None if self.delay is None else self.delay[rows]
         exact = self.exact.at(integrations)

@@ -67,7 +67,7 @@ class UvGrid:
         return _nearest(su * u + self.nx // 2), _nearest(sv * v + self.ny // 2)
 
     def rounded_single(self, u: Floats, v: Floats) -> Cells:
-        """As `rounded`, with all in single precision: BriggsCubeWeightor looks densities up so (its uscale_p)."""
+        """Cells of (u, v) [wavelengths] in single precision, as BriggsCubeWeightor looks densities up (uscale_p)."""
         i, j = self._single(u, v)
         return _nearest(i.astype(float)), _nearest(j.astype(float))
 
