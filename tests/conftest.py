@@ -17,7 +17,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "scripts")]
 
-from simulate import LINE_SKY, Source, simulate_ms  # noqa: E402
+from simulate import simulate_ms  # noqa: E402
+from sky import LINE_SKY, Source  # noqa: E402
 
 from tests.agreement.matrix import pytest_terminal_summary  # noqa: E402, F401  a hook
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from simulate import ARCSEC, LIGHT_SPEED, Source, simulate_ms
+from simulate import simulate_ms
+from sky import ARCSEC, LIGHT_SPEED, Source
 
 from pcleantask import casa
 from tests.agreement.flagging import KINDS, Flagging, flag

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from simulate import Source, simulate_ms
+from simulate import simulate_ms
+from sky import Source
 
 from pcleantask import casa
 from tests.agreement.compare import compare_products, is_image, peak, read_image

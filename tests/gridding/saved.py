@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from simulate import CORRELATIONS
+from sky import CORRELATIONS
 
 from pcleantask import casa
 from pcleantask.gridding.data.frames import Observation

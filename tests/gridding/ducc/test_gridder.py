@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from simulate import Source, simulate_ms
+from simulate import simulate_ms
+from sky import Source
 
 from pcleantask import casa, pclean
 from pcleantask.gridding.data import memory
