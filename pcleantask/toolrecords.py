@@ -36,6 +36,8 @@ WEIGHTING_TYPES = {  # task's name -> (tool's type, rmode)
 }
 SELECTION_FRAMES = {"cubedata": "Undefined", "cubesource": "REST"}
 
+WITHOUT_DENSITY = ("natural", "radial")  # types of weighting
+
 
 @dataclass(frozen=True)
 class ToolRecords:
@@ -52,6 +54,11 @@ class ToolRecords:
     weightpars: Record
     iterpars: Record
     miscpars: Record
+
+    @property
+    def densities(self) -> Densities:
+        """On which densities the imaging weights rest."""
+        return Densities.of(self.weightpars)
 
     @property
     def imagenames(self) -> tuple[str, ...]:
@@ -293,6 +300,42 @@ def to_casa_weightpars(config: PcleanConfig) -> Record:
         "multifield": config.gridding.mosweight,
         "usecubebriggs": weighting.perchanweightdensity,
     }
+
+
+@dataclass(frozen=True)
+class Densities:
+    """On which densities of visibilities the imaging weights of a run rest.
+
+    Attributes
+    ----------
+    are_there : bool
+        Weights depend on how many visibilities there are in a cell of the uv plane.
+    by_field, by_channel : bool
+        Each field of a mosaic, each channel of a cube has a density of its own.
+    by_mean : bool
+        Weights take the mean density of all visibilities, as Briggs' do.
+    by_bandwidth : bool
+        Weights take the fractional bandwidth of the whole cube.
+    """
+
+    are_there: bool
+    by_field: bool
+    by_channel: bool
+    by_mean: bool
+    by_bandwidth: bool
+
+    @classmethod
+    def of(cls, weightpars: Record) -> Densities:
+        """The densities of a record of `to_casa_weightpars`."""
+        are_there = weightpars["type"] not in WITHOUT_DENSITY
+        by_field = are_there and bool(weightpars["multifield"])
+        return cls(
+            are_there=are_there,
+            by_field=by_field,
+            by_channel=are_there and bool(weightpars["usecubebriggs"]) and not by_field,
+            by_mean=weightpars["rmode"] == "norm",
+            by_bandwidth=weightpars["rmode"] == "bwtaper",
+        )
 
 
 def to_casa_iterpars(config: PcleanConfig, imagenames: tuple[str, ...]) -> Record:

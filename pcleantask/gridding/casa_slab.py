@@ -65,6 +65,6 @@ class WholeBandGridder(CasaGridder):
 
 def make_slab_gridder(records: ToolRecords, whole: WholeCube, store: ImageStore) -> CasaGridder:
     """The gridder of a slab: where the weights depend on the whole cube's bandwidth, one that knows it."""
-    if records.weightpars["rmode"] == "bwtaper":
+    if records.densities.by_bandwidth:
         return WholeBandGridder(records, whole.coordinates, store)
     return CasaGridder(records, store=store)

@@ -31,7 +31,6 @@ from ...toolrecords import Record, tool_records
 from ...traits import ENGINES
 from ..partition import Slab, guards_needed, slabs
 from ..plan import Plan
-from ..rows.run import has_density
 from ..team_run import TeamGridder, TeamMaker, TeamRun
 from .data_frequencies import cube_frequencies, find_coverage
 from .exactness import why_inexact, widest_gap
@@ -117,23 +116,17 @@ class CubeRun(TeamRun):
         )
         if ENGINES[self._config.engine].is_exact_anywhere:
             return slabs(nchan, self._npart, nguards), ""
-        reason = ""
+        reason, by_channel = "", self._records.densities.by_channel
         for count in range(nguards, nguards + TRIES):
             cut = slabs(nchan, self._npart, count)
             reasons = [
-                why_inexact(axis, cut, entries, interpolation=interpolation, has_densities=self._has_densities)
+                why_inexact(axis, cut, entries, interpolation=interpolation, has_densities=by_channel)
                 for axis, entries in zip(axes, data, strict=True)
             ]
             reason = next(filter(None, reasons), "")
             if not reason:
                 return cut, ""
         return slabs(nchan, self._npart), reason
-
-    @property
-    def _has_densities(self) -> bool:
-        """Whether each channel's weights come from a density of its own, over all fields."""
-        weights = self._records.weightpars
-        return has_density(weights) and bool(weights["usecubebriggs"]) and not weights["multifield"]
 
     def _grid_whole(self, reason: str) -> WholeCubeGridder:
         """The gridder of the whole cube in this process."""

@@ -18,13 +18,11 @@ from ...config import PcleanConfig
 from ...images.products import products
 from ...imaging.normalizer import Normalizer
 from ...imaging.run import Parts
-from ...toolrecords import Record, ToolRecords, tool_records
+from ...toolrecords import Densities, ToolRecords, tool_records
 from ...traits import ENGINES
 from ..partition import field_shares, row_shares, useful_parts
 from ..plan import Plan
 from ..team_run import TeamGridder, TeamMaker, TeamRun
-
-WITHOUT_DENSITY = ("natural", "radial")  # weighting types
 
 
 class RowsRun(TeamRun):
@@ -66,13 +64,12 @@ class RowsRun(TeamRun):
         """Who grids which rows: with a density for each field, all rows of a field go to one part."""
         ordered = measurementsets.in_time_order(self._config.selections)
         fields = [measurementsets.rows_of_fields(selection) for selection in ordered]
-        weights = self._records.weightpars
-        by_field = weights["multifield"] and has_density(weights)
+        densities = self._records.densities
         counts = [sum(one.values()) for one in fields]
         if not self._plan.is_asked_for:
             nparts = useful_parts(sum(counts), nparts)
-        shares = field_shares(fields, nparts) if by_field else row_shares(counts, nparts)
-        self.shares_density = has_density(weights) and not by_field and len(shares) > 1
+        shares = field_shares(fields, nparts) if densities.by_field else row_shares(counts, nparts)
+        self.shares_density = densities.are_there and not densities.by_field and len(shares) > 1
         return shares
 
     def _names_of_part(self, rank: int) -> list[str]:
@@ -101,7 +98,7 @@ class TeamRowGridder(TeamGridder):
         if self._rows.shares_density:
             paths = self._run.steps("weight_density")
             if are_images:
-                paths = sum_densities(paths, self._run.path, self._records.weightpars)
+                paths = sum_densities(paths, self._run.path, self._records.densities)
             else:
                 paths = sum_arrays(paths, self._run.path)
             self._run.each_step("use_density", [(path,) for path in paths])
@@ -135,12 +132,7 @@ def lay_out(whole: str, part: str) -> None:
                     image.set(0.0)
 
 
-def has_density(weights: Record) -> bool:
-    """Whether the weights depend on how many visibilities there are in a cell of the uv plane."""
-    return weights["type"] not in WITHOUT_DENSITY
-
-
-def sum_densities(paths: Sequence[str], folder: Path, weights: Record) -> list[str]:
+def sum_densities(paths: Sequence[str], folder: Path, densities: Densities) -> list[str]:
     """Write the sum of the parts' densities to an image for each part, with the constants of all rows' weights.
 
     CASA keeps with a density which data it is for, and the constant f2 of Briggs' weights, (5 / 10^R)^2 W / sum(g^2)
@@ -159,7 +151,7 @@ def sum_densities(paths: Sequence[str], folder: Path, weights: Record) -> list[s
         shutil.copytree(path, written[-1])
         with casa.opened_image(written[-1]) as image:
             image.putchunk(total)
-            if weights["rmode"] == "norm" and total.any():
+            if densities.by_mean and total.any():
                 image.setmiscinfo({**image.miscinfo(), "f2": scaled / np.sum(total**2)})
     return written
 
