@@ -33,10 +33,10 @@ def write_channels(path: str, pixels: NDArray[np.float32], start: int = 0, pol: 
             table.putcellslice(PIXELS, 0, piece.T, *ends, [1, 1, 1, 1])
 
 
-def read_channels(path: str, start: int, stop: int) -> NDArray[np.float32]:
-    """Channels start <= channel < stop, float32 [chan, pol, y, x]."""
+def read_channels(path: str, start: int, stop: int, pols: range | None = None) -> NDArray[np.float32]:
+    """Channels start <= channel < stop, float32 [chan, pol, y, x]; of neighbouring polarisations, by default all."""
     with casa.opened_table(path) as table:
-        return np.ascontiguousarray(_get(table, PIXELS, start, stop).T, dtype=np.float32)
+        return np.ascontiguousarray(_get(table, PIXELS, start, stop, pols).T, dtype=np.float32)
 
 
 def read_pixel_mask(path: str, start: int, stop: int) -> NDArray[np.bool_]:
@@ -54,11 +54,13 @@ def _shape(table: Any, column: str) -> list[int]:
     return [int(size) for size in table.getcolshapestring(column)[0].strip("[]").split(",")]
 
 
-def _get(table: Any, column: str, start: int, stop: int) -> Any:
+def _get(table: Any, column: str, start: int, stop: int, pols: range | None = None) -> Any:
     nx, ny, npol, nchan = _shape(table, column)
-    if start == 0 and stop == nchan:
+    chosen = pols or range(npol)
+    if (start, stop) == (0, nchan) and len(chosen) == npol:
         return table.getcell(column, 0)  # much faster than a slice
-    return table.getcellslice(column, 0, [0, 0, 0, start], [nx - 1, ny - 1, npol - 1, stop - 1], [1, 1, 1, 1])
+    ends = [0, 0, chosen[0], start], [nx - 1, ny - 1, chosen[-1], stop - 1]
+    return table.getcellslice(column, 0, *ends, [1, 1, 1, 1])
 
 
 def channel_groups(shape: Sequence[int], pixels: int | None = None) -> list[range]:

@@ -154,7 +154,12 @@ class StoredImage:
     def plane(self, chan: int, pol: int) -> Pixels:
         """One plane, float32 [y, x]."""
         found = self._planes.get((chan, pol))
-        return found if found is not None else self.channels([chan])[0][pol]
+        if found is not None:
+            return found
+        with casa.turn:
+            if self.keeps:
+                return self.channels([chan])[0][pol]
+            return read_channels(self.path, chan, chan + 1, range(pol, pol + 1))[0, 0]
 
     def channels(self, wanted: Sequence[int]) -> list[list[Pixels]]:
         """Planes [chan][pol] of some channels, each float32 [y, x]; neighbours are read at once."""

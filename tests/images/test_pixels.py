@@ -53,6 +53,8 @@ def test_one_polarisation_is_written_and_the_other_stays(path):
     expected = cube()
     expected[2:5, 1] = 1
     assert (pixels.read_channels(path, 0, 7) == expected).all()
+    assert (pixels.read_channels(path, 1, 4, range(1, 2)) == expected[1:4, 1:]).all()
+    assert (pixels.read_channels(path, 0, 7, range(1)) == expected[:, :1]).all()
 
 
 def test_pixel_mask_is_what_casa_reads(path):
