@@ -30,13 +30,13 @@ class Makers:
         (config, records of some rows, images, records of all rows, whether it makes .pb): of a part of a continuum
         image's rows.
     saving : callable
-        (config, records, selections, images): saves the models that are on the disk, and reads nothing.
+        (config, records, images, selections): saves the models that are on the disk, and reads nothing.
     """
 
     whole: Callable[[PcleanConfig, ToolRecords, ImageStore], Gridder]
     slab: Callable[[PcleanConfig, ToolRecords, ImageStore, WholeCube], Gridder]
     rows: Callable[[PcleanConfig, ToolRecords, ImageStore, ToolRecords, bool], RowGridder]
-    saving: Callable[[PcleanConfig, ToolRecords, tuple[Record, ...], ImageStore], Gridder]
+    saving: Callable[[PcleanConfig, ToolRecords, ImageStore, tuple[Record, ...]], Gridder]
 
 
 ENGINE_MAKERS: dict[str, Makers] = {
@@ -44,7 +44,7 @@ ENGINE_MAKERS: dict[str, Makers] = {
         whole=lambda _, records, store: CasaGridder(records, store=store),
         slab=lambda _, records, store, whole: make_slab_gridder(records, whole, store),
         rows=lambda _, records, store, all_rows, __: CasaRowGridder(records, all_rows, store),
-        saving=lambda _, records, selpars, store: CasaGridder(records, selpars, store),
+        saving=lambda _, records, store, selpars: CasaGridder(records, selpars, store),
     ),
     DUCC: Makers(
         whole=DuccGridder,
@@ -52,7 +52,7 @@ ENGINE_MAKERS: dict[str, Makers] = {
         rows=lambda config, records, store, all_rows, makes_pb: DuccGridder(
             config, records, store, makes_pb=makes_pb, beam_selpars=all_rows.selpars
         ),
-        saving=lambda config, records, selpars, store: DuccGridder(
+        saving=lambda config, records, store, selpars: DuccGridder(
             config, for_saving(records, selpars), store, reads=False
         ),
     ),

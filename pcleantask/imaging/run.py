@@ -163,7 +163,7 @@ class Run(abc.ABC):
         found = makers(self._config)
         if selpars is None:
             return found.whole(self._config, records, self.store)
-        return found.saving(self._config, records, selpars, self.store)
+        return found.saving(self._config, records, self.store, selpars)
 
     def blank_planes(self) -> list[NDArray[np.bool_]]:
         """For each field, which planes, bool [chan, pol], no visibility has fallen on."""
