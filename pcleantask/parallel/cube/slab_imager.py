@@ -87,7 +87,7 @@ class SlabImager:
 
     def blank_planes(self) -> list[NDArray[np.bool_]]:
         """For each field, which planes of the part's own channels no visibility has fallen on."""
-        own = slice(self._run._slab.own.start, self._run._slab.own.stop)
+        own = slice(self._slab.own.start, self._slab.own.stop)
         return [blank[own] for blank in self._run.blank_planes()]
 
     def make_pb(self) -> None:
@@ -228,9 +228,8 @@ class SlabImager:
     def residual_planes(self) -> report.MinorSummary:
         """The summary of a run without iterations, channels counted in the whole cube, without guards."""
         self._run.store.flush()
-        given = [field.mask for field in self._run._config.fields]
         fullsummary = self._config.iteration.fullsummary
-        found = report.residual_planes(self._run.imagenames, given, fullsummary=fullsummary)
+        found = report.residual_planes(self._run.imagenames, self._run.masks, fullsummary=fullsummary)
         return {
             field: {chan + self._slab.first: pols for chan, pols in channels.items() if chan in self._slab.own}
             for field, channels in found.items()

@@ -80,6 +80,11 @@ class SlabRun(Run):
     def path(self) -> Path:
         return self._folder
 
+    @property
+    def masks(self) -> list[str | tuple[str, ...]]:
+        """The user's masks of each field, cut to the slab."""
+        return [field.mask for field in self._config.fields]
+
     def open(self) -> None:
         """Make the folder and work in it, and cut out what the run takes over from a former one.
 
