@@ -13,7 +13,6 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +29,7 @@ Valid = NDArray[np.bool_]
 IMAGE_SHARE = 1 / 16  # of the free memory, which an image may take
 PASSING = re.compile(r"\.(pb(\.tt0)?|image\.pbcor)$")  # images whose planes are of use for a moment only
 LOCK_FILE = "table.lock"  # written by who only reads, too
-PIXEL_FILES = "table.f*"  # in the folder of an image; keywords are in others
+PIXEL_FILES = "table.f"  # how files of pixels begin in the folder of an image; keywords are in others
 
 
 def kept_pixels() -> int:
@@ -282,7 +281,7 @@ class StoredImage:
         """Give the files a time of their own: two changes at once have the same one by the clock of the disk."""
         now = time.time_ns()
         for entry in _pixel_files(self.path):
-            os.utime(entry, ns=(now, now))
+            os.utime(entry.path, ns=(now, now))
         self._stamps = self._stamps.signed(self.path)
 
 
@@ -294,10 +293,10 @@ class _Stamps:
 
     @classmethod
     def of(cls, path: str) -> _Stamps:
-        pixels = _pixel_files(path)
-        valid = [entry for entry in Path(path, MASK).rglob("*") if entry.is_file()]
-        rest = [entry for entry in Path(path).glob("*") if entry.is_file() and entry not in pixels]
-        return cls(*map(_times, (pixels, valid, rest)))
+        files = _files(path)
+        pixels = [entry for entry in files if _has_pixels(entry)]
+        rest = [entry for entry in files if not _has_pixels(entry)]
+        return cls(*map(_times, (pixels, _files(os.path.join(path, MASK)), rest)))
 
     def signed(self, path: str) -> _Stamps:
         """The stamps after pixels were written."""
@@ -307,12 +306,25 @@ class _Stamps:
         return isinstance(other, _Stamps) and vars(self) == vars(other)
 
 
-def _pixel_files(path: str) -> list[Path]:
-    return sorted(Path(path).glob(PIXEL_FILES))
+def _files(folder: str) -> list[os.DirEntry[str]]:
+    """The files of a table, but for its lock."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry for entry in entries if entry.name != LOCK_FILE and entry.is_file()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
-def _times(files: Sequence[Path]) -> object:
-    status = ((str(entry), entry.stat()) for entry in files if entry.name != LOCK_FILE)
+def _has_pixels(entry: os.DirEntry[str]) -> bool:
+    return entry.name.startswith(PIXEL_FILES)
+
+
+def _pixel_files(path: str) -> list[os.DirEntry[str]]:
+    return [entry for entry in _files(path) if _has_pixels(entry)]
+
+
+def _times(files: Sequence[os.DirEntry[str]]) -> object:
+    status = ((entry.path, entry.stat()) for entry in files)
     return sorted((name, found.st_mtime_ns, found.st_size) for name, found in status)
 
 
