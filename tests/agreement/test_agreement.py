@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -118,6 +118,11 @@ def test_pclean_equals_tclean_to_the_last_bit(
     check_errors(case, "pclean", found)
     if case.fails and len(case.calls) == 1:
         return  # tclean leaves what it had made until then
+    check_same(case, here, there, expected, found)
+
+
+def check_same(case: Case, here: Path, there: Path, expected: Sequence[Outcome], found: Sequence[Outcome]) -> None:
+    """All that two sides returned and left in their folders is the same, to the last bit."""
     problems = list(differences([one.value for one in expected], [one.value for one in found], "returned"))
     problems += differences(listing(here), listing(there), "files left")
     for name in images_in(here, case):

@@ -9,12 +9,11 @@ import pytest
 
 from tests.agreement import matrix
 from tests.agreement.cases import CUBE, Case
-from tests.agreement.compare import compare_products, compare_saved_models, differences, listing, products
-from tests.agreement.runner import Call, TaskProcess
-from tests.agreement.test_agreement import check_errors, check_meaningful, images_in, prepare
+from tests.agreement.runner import TaskProcess
+from tests.agreement.test_agreement import check_same, prepare
+from tests.parallel.both import run_both
 from tests.parallel.team_cases import CUBES, GO_ON, PARTLY, WHOLE
 
-LIMIT_S = 180.0
 LONG = pytest.mark.long
 imaged_last: list[str] = []  # the data of the case before
 
@@ -31,21 +30,8 @@ def compare(
         oracle.close()
         candidate.close()
         imaged_last[:] = case.data
-    expected = oracle.run([Call("tclean", call) for call in case.calls], here, LIMIT_S)
-    parallel = [{"parallel": True, "nworkers": number} if number else {} for number in workers]
-    calls = [Call("pclean", {**call, **case.own, **how}) for call, how in zip(case.calls, parallel, strict=True)]
-    found = candidate.run(calls, there, LIMIT_S)
-    if note is not None:
-        note(expected, found)
-    check_meaningful(case, here, expected)
-    check_errors(case, "pclean", found)
-    problems = list(differences([one.value for one in expected], [one.value for one in found], "returned"))
-    problems += differences(listing(here), listing(there), "files left")
-    for name in images_in(here, case):
-        problems += [f"{name}{line}" for line in compare_products(products(here, name), products(there, name))]
-    for name in case.data:
-        problems += compare_saved_models(here / f"{name}.ms", there / f"{name}.ms")
-    assert not problems, f"{len(problems)} differences:\n" + "\n".join(problems)
+    expected, found = run_both(case, workers, oracle, candidate, folders, note)
+    check_same(case, here, there, expected, found)
 
 
 @pytest.mark.parametrize("case", [pytest.param(row, id=row.name, marks=[LONG] if row.long else []) for row in CUBES])

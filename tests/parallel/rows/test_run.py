@@ -11,11 +11,11 @@ from tests.agreement import matrix
 from tests.agreement.cases import MFS, MOSAIC, Case
 from tests.agreement.closeness import TOLERANCE, deviations, model_deviation, other_counts
 from tests.agreement.compare import listing, products
-from tests.agreement.runner import Call, TaskProcess
-from tests.agreement.test_agreement import check_errors, check_meaningful, images_in, prepare
+from tests.agreement.runner import TaskProcess
+from tests.agreement.test_agreement import images_in, prepare
+from tests.parallel.both import run_both
 from tests.parallel.team_cases import CONTINUUM, GO_ON
 
-LIMIT_S = 180.0
 LONG = pytest.mark.long
 
 
@@ -27,14 +27,7 @@ def compare(
     here, there = folders
     for folder in folders:
         prepare(case, folder, dataset)
-    expected = oracle.run([Call("tclean", call) for call in case.calls], here, LIMIT_S)
-    parallel = [{"parallel": True, "nworkers": number} if number else {} for number in workers]
-    calls = [Call("pclean", {**call, **case.own, **how}) for call, how in zip(case.calls, parallel, strict=True)]
-    found = candidate.run(calls, there, LIMIT_S)
-    if note is not None:
-        note(expected, found)
-    check_meaningful(case, here, expected)
-    check_errors(case, "pclean", found)
+    expected, found = run_both(case, workers, oracle, candidate, folders, note)
     for one, other in zip(expected, found, strict=True):
         assert other_counts(one.value, other.value) == []
     assert listing(here) == listing(there)
