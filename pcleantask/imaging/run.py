@@ -216,6 +216,8 @@ class Run(abc.ABC):
     def close(self) -> None:
         """Release what the run holds besides the parts; may be called again."""
         self.store.release()
+        if self.folders is not None:
+            self.folders.give_up()
 
 
 class SerialRun(Run):

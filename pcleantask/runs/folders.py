@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
+import os
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..config import PcleanConfig
+from ..errors import OutputError
 from ..images.history import write_history
 from ..images.planes import is_image
 from ..images.products import check_former, counted_names
 from ..sections import ImageField
-from .folder import WorkFolder
+from .folder import WorkFolder, complete_publications
+from .lock import Heartbeat, Owner
+from .publication import publish
 from .space import check_space
 
 ShapeCheck = Callable[[ImageField], None]
@@ -36,6 +43,7 @@ class WorkFolders:
     def __init__(self, config: PcleanConfig) -> None:
         self._config = config
         self.pieces: Sequence[Sequence[str]] = ()
+        self._heartbeat: Heartbeat | None = None
         self._find_names()
 
     def _find_names(self) -> None:
@@ -51,7 +59,7 @@ class WorkFolders:
         return self._folders[0].path
 
     def create(self, check_shape: ShapeCheck) -> None:
-        """Make the folders.
+        """Make the folders, or take over those of a dead run; a publication that it was at is completed.
 
         Parameters
         ----------
@@ -63,11 +71,29 @@ class WorkFolders:
         ParameterError, OutputError
             Before anything is written, or as a folder can't be made.
         """
+        since = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+        owner = Owner.this_process(uuid.uuid4().hex, since)
+        for entry in self._config.fields:
+            complete_publications(entry.imagename, owner)
         self._find_names()
         self._check_former(check_shape)
         self.check_space()
+        self._take(owner)
         for folder in self._folders:
-            folder.create()
+            folder.clear()
+        self._heartbeat = Heartbeat([folder.lock for folder in self._folders])
+
+    def _take(self, owner: Owner) -> None:
+        """Take all folders, or none."""
+        taken: list[WorkFolder] = []
+        try:
+            for folder in self._folders:
+                folder.take(dataclasses.replace(owner, main=os.path.relpath(self.path, folder.path)))
+                taken.append(folder)
+        except BaseException:
+            for folder in reversed(taken):
+                folder.give_up() if folder.former else folder.remove(with_parents=True)
+            raise
 
     def carry_over(self) -> None:
         """Copy in what this run reads of a run before rather than makes."""
@@ -91,17 +117,42 @@ class WorkFolders:
             check_shape(entry)
 
     def check_space(self) -> None:
-        """Raise OutputError where the disk has no room for the images to come."""
+        """Raise OutputError where the disk has no room for the images to come, or another run has taken the folders."""
+        self._check_owned()
         check_space(self._config, self.imagenames, self.pieces)
 
+    def _check_owned(self) -> None:
+        if self._heartbeat is not None and not all(folder.is_owned() for folder in self._folders):
+            raise OutputError(
+                f"imagename {self._finals[0]!r}: another process has taken {str(self.path)!r} over, as this one gave "
+                f"no sign of life"
+            )
+
     def publish(self, history: Mapping[str, Any]) -> None:
-        """Write the history and give the products their final names."""
+        """Write the history and give the products their final names, all of them or none."""
+        self._check_owned()
         for folder in self._folders:
             write_history(folder.imagename, history)
-        for folder in self._folders:
-            folder.publish()
+        moves = [move for folder in self._folders for move in folder.moves()]
+        publish(self.path, moves, [folder.path for folder in self._folders])
+        self._remove(with_parents=False)
 
     def discard(self) -> None:
         """Leave the disk as it was before."""
-        for folder in reversed(self._folders):
-            folder.discard()
+        self._remove(with_parents=True)
+
+    def _remove(self, *, with_parents: bool) -> None:
+        self._stop_heartbeat()
+        for folder in reversed(self._folders):  # the main field's, with the journal of the publication in it, last
+            folder.remove(with_parents=with_parents)
+
+    def give_up(self) -> None:
+        """Leave the folders, where they are there still, to the next run."""
+        self._stop_heartbeat()
+        for folder in self._folders:
+            folder.give_up()
+
+    def _stop_heartbeat(self) -> None:
+        heartbeat, self._heartbeat = self._heartbeat, None
+        if heartbeat is not None:
+            heartbeat.stop()
