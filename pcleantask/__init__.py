@@ -6,8 +6,13 @@ once, and never casatools: each rank then passes calls between CASA processes.
 
 from __future__ import annotations
 
-import importlib
 import os
+import sys
+
+if sys.argv[:1] == ["-m"] and f"-m{__name__}" in "".join(sys.orig_argv) and sys.path[:1] == [os.getcwd()]:
+    del sys.path[0]  # by `python -m pcleantask`: nothing that lies beside the data is to be imported
+
+import importlib
 from pathlib import Path
 from typing import Any
 

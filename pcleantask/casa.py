@@ -24,6 +24,7 @@ from types import ModuleType
 from typing import Any
 
 from .errors import CasaSetupError, ImagingError
+from .ownprocess import allow_many_files, tune_malloc, without_new_ports
 
 MEASURES_MARK = os.path.join("geodetic", "IERSeop2000")  # the table whose absence makes casatools refuse to import
 NO_DATA = (
@@ -35,10 +36,6 @@ NO_DATA = (
 # casaconfig's settings that say where the data are, and whether casatools may fetch newer ones.
 DATA_SETTINGS = ("measurespath", "datapath", "measures_auto_update", "data_auto_update")
 DATA_VARIABLE = "PCLEANTASK_CASA_DATA"  # a parent's settings, as JSON
-
-# glibc's mallopt parameters and values: large arrays stay in the process instead of going back to the kernel on each
-# free, which saves CASA a fifth of its time in page faults.
-MALLOPT = {-3: 1 << 30, -1: (1 << 31) - 1, -2: 64 << 20}  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD
 
 # FFTW's libraries of threads in the folder of casatools, for single and double precision -> how their functions begin.
 FFTW = {"__casac__/lib/libfftw3f_threads.so*": "fftwf", "__casac__/lib/libfftw3_threads.so*": "fftw"}
@@ -113,16 +110,6 @@ def set_up(*, for_shell: bool = False) -> None:
         _set_up_data()
 
 
-def tune_malloc() -> bool:
-    """Make glibc keep large blocks (see MALLOPT); False where the C library has no mallopt."""
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
-        return False
-    accepted = [mallopt(parameter, value) for parameter, value in MALLOPT.items()]
-    return all(accepted)
-
-
 def plan_transforms(threads: int) -> None:
     """Have CASA's next Fourier transforms planned for so many threads: their last bits depend on the number.
 
@@ -147,7 +134,8 @@ def load() -> ModuleType:
         with _bare_command_line():
             try:
                 _set_up_data()
-                casatools = importlib.import_module("casatools")
+                with without_new_ports():
+                    casatools = importlib.import_module("casatools")
             except CasaSetupError:
                 raise
             except ImportError as error:
@@ -157,6 +145,7 @@ def load() -> ModuleType:
     else:
         casatools = sys.modules["casatools"]
     tune_malloc()
+    allow_many_files()
     if "casatasks" not in sys.modules:
         _own_log()
     return casatools

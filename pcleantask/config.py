@@ -27,6 +27,7 @@ from .sections import (
 from .traits import GRIDDERS
 
 PATHS = ("mask", "startmodel", "vptable", "cfcache")  # in which CASA puts in ~ and $VARIABLES
+FIELD_PATHS = ("mask", "startmodel", "phasecenter")  # what may be a path; a phase centre that of an ephemeris table
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,21 @@ class PcleanConfig:
             changes["emptied"] = _selected(changes["emptied"])
         return dataclasses.replace(config, **changes)
 
+    def with_absolute_paths(self) -> PcleanConfig:
+        """The same for a process, or a tool, that works in another folder; but for image names."""
+        selections, emptied = (
+            tuple(dataclasses.replace(entry, vis=str(Path(entry.vis).absolute())) for entry in entries)
+            for entries in (self.selections, self.emptied or ())
+        )
+        fields = tuple(
+            dataclasses.replace(field, **{name: _absolute(getattr(field, name)) for name in FIELD_PATHS})
+            for field in self.fields
+        )
+        cache = self.gridding.cfcache and str(Path(self.gridding.cfcache).absolute())  # needn't be there yet
+        gridding = dataclasses.replace(self.gridding, vptable=_absolute(self.gridding.vptable), cfcache=cache)
+        found = None if self.emptied is None else emptied
+        return dataclasses.replace(self, selections=selections, emptied=found, fields=fields, gridding=gridding)
+
     @property
     def all_selections(self) -> tuple[Selection, ...]:
         """One for each MeasurementSet, those that leave no row last."""
@@ -157,6 +173,14 @@ class PcleanConfig:
         """True where the last major cycle can't be foreseen, so that the model is predicted after the loop."""
         auto = self.fields[0].usemask == "auto-multithresh"
         return self.run.savemodel != "none" and self.iteration.niter > 0 and (auto or self.iteration.nsigma > 0.0)
+
+
+def _absolute(value: Any) -> Any:
+    """A value that is the path of something, or several of them, absolute; any other as it is."""
+    if isinstance(value, tuple):
+        return tuple(map(_absolute, value))
+    is_path = isinstance(value, str) and value and "[" not in value and Path(value).exists()
+    return str(Path(value).absolute()) if is_path else value
 
 
 def _plain(value: Any) -> Any:

@@ -84,10 +84,6 @@ def test_flux_densities_come_out_in_jansky(value: float | str | dict, expected: 
     assert casa.jansky(value) == pytest.approx(expected, rel=1e-12)
 
 
-def test_malloc_is_tuned_where_the_c_library_can() -> None:
-    assert casa.tune_malloc() == (sys.platform == "linux")
-
-
 FAILING = """
 from pcleantask import casa
 from pcleantask.errors import ImagingError

@@ -59,12 +59,12 @@ class CasaGridder:
 
     def set_weighting(self) -> None:
         """Set the imaging weights; the images must be defined, as their cells are the weights' cells."""
-        with casa.working_on("setting the imaging weights"):
+        with self._store.on_disk("setting the imaging weights"):
             self._tool.setweighting(**self._records.weightpars)
 
     def weight_density(self) -> str:
         """Write the density from which uniform weights come as an image; its path, '' where the weights have none."""
-        with casa.working_on("writing the density of weights"):
+        with self._store.on_disk("writing the density of weights"):
             return str(self._tool.getweightdensity())
 
     def use_weight_density(self, path: str = "") -> None:
@@ -76,7 +76,7 @@ class CasaGridder:
             An image that another gridder's `weight_density` has written, with the constants of its weighting; ''
             reads the image that this gridder's own has written, whatever is in it by now, and finds the constants anew.
         """
-        with casa.working_on("setting the density of weights"):
+        with self._store.on_disk("setting the density of weights"):
             self._tool.setweightdensity(path)
 
     def make_psf(self) -> None:
@@ -134,7 +134,7 @@ class CasaGridder:
 
     def make_image(self, kind: str, path: str) -> None:
         """Write one image of the kind 'psf', 'observed', ... of the first field to `path`."""
-        with casa.working_on(f"making the image {kind!r}"):
+        with self._store.on_disk(f"making the image {kind!r}"):
             self._tool.makeimage(kind, path, "", 0)
 
     def estimate_memory(self) -> float:

@@ -13,6 +13,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,10 +46,17 @@ class ImageStore:
     keeps : bool
         Whether planes are kept in memory, as far as there is room. Else each is read when it is asked for, and what is
         changed is written at once.
+
+    Attributes
+    ----------
+    scratch : Path or None
+        The folder that is CASA's current one while it works on the images: it makes temporary tables there, and takes
+        those that it finds for its own. None: this process's, whatever it is.
     """
 
     def __init__(self, *, keeps: bool = True) -> None:
         self.keeps = keeps
+        self.scratch: Path | None = None
         self._images: dict[str, StoredImage] = {}
 
     def image(self, path: str) -> StoredImage:
@@ -79,10 +87,21 @@ class ImageStore:
         """A block in which CASA works on the images on the disk; for `stage` see `casa.working_on`."""
         self.flush()
         try:
-            with casa.working_on(stage):
+            with casa.turn, _working_in(self.scratch), casa.working_on(stage):
                 yield
         finally:
             self.look()
+
+
+@contextlib.contextmanager
+def _working_in(folder: Path | None) -> Iterator[None]:
+    """A block in which this process's current folder is that one."""
+    former = os.getcwd()
+    os.chdir(folder or former)
+    try:
+        yield
+    finally:
+        os.chdir(former)
 
 
 class StoredImage:

@@ -102,7 +102,7 @@ class Run(abc.ABC):
     saves_model = False
 
     def __init__(self, config: PcleanConfig) -> None:
-        self._config = config
+        self._config = config.with_absolute_paths()  # CASA's tools work in a folder of their own
         self.store = ImageStore(keeps=self._cleans and any(is_in_memory(config, field) for field in config.fields))
         self._records: ToolRecords
 
@@ -115,6 +115,11 @@ class Run(abc.ABC):
     @abc.abstractmethod
     def path(self) -> Path:
         """The folder of the main field's unfinished images."""
+
+    @property
+    def shown_path(self) -> str:
+        """That folder as the user would write it."""
+        return str(self.path)
 
     @abc.abstractmethod
     def open(self) -> None:
@@ -237,9 +242,17 @@ class SerialRun(Run):
     def path(self) -> Path:
         return self.folders.path
 
+    @property
+    def shown_path(self) -> str:
+        return self.folders.shown
+
     def open(self) -> None:
-        self.folders.create(self._check_planned_shape)
+        self._take_folders()
         self.folders.carry_over()
+
+    def _take_folders(self) -> None:
+        self.folders.create(self._check_planned_shape)
+        self.store.scratch = self.folders.scratch
 
     def _check_planned_shape(self, entry: ImageField) -> None:
         """Raise ParameterError where a run before has made images of a shape that is wrong by the parameters alone."""

@@ -160,7 +160,7 @@ class SerialImager(SteppedImager):
         if self.config.gridding.psfphasecenter != "" and GRIDDERS[self.config.fields[0].gridder].joins_pointings:
             self._release_parts()
             with casa.working_on("making the PSF at psfphasecenter"):
-                replace_psf(self.config, self._run.imagenames[0])
+                replace_psf(self.config, self._run.imagenames[0], self._run.store)
             self._make_parts()
 
     @step("make_psf")

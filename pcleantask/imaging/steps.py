@@ -98,9 +98,8 @@ class SteppedImager:
             noted, self.failed = self.failed and not noted_before, True
             if noted or not isinstance(error, ImagingError | OSError) or isinstance(error, ParameterError):
                 raise
-            where = self._run.path
-            is_kept = self._is_set_up and where.exists()
-            message = f"{error}" + (f"\nThe unfinished images are in {str(where)!r}" if is_kept else "")
+            is_kept = self._is_set_up and self._run.path.exists()
+            message = f"{error}" + (f"\nThe unfinished images are in {self._run.shown_path!r}" if is_kept else "")
             if isinstance(error, ImagingError):
                 error.args = (message,)  # the same error, as a worker's has its rank and host
                 raise

@@ -64,7 +64,7 @@ class TeamRun(SerialRun, abc.ABC):
         self.saved_in_cycle = False
         self.is_predicted = config.saves_model_late
         silent = dataclasses.replace(config.run, savemodel="none")
-        self._part_config = dataclasses.replace(config, run=silent)
+        self._part_config = dataclasses.replace(self._config, run=silent)
         self.coordinates: list[ImageCoordinates] = []
         self._npart = 0
         self._hosts: list[str] = []
@@ -103,7 +103,7 @@ class TeamRun(SerialRun, abc.ABC):
         shares = [f"worker {rank} on {host}: {self.share_of(rank)}" for rank, host in enumerate(self._hosts)]
         casa.post(
             f"Imaged by {self._npart} workers ({'; '.join(shares)}). Their logs, {logs[0].name} and so on in "
-            f"{str(self.path)!r}, have gone with that folder; a run that fails leaves them there"
+            f"{self.shown_path!r}, have gone with that folder; a run that fails leaves them there"
         )
 
     def _read_coordinates(self, *, with_model: bool = False) -> None:

@@ -31,6 +31,11 @@ RANKS = (
     "FLUX_TASK_RANK",
 )
 
+RUN_MODULE = (
+    "import sys; sys.path[:] = filter(None, sys.path); import runpy; "
+    "runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)"
+)
+
 # glibc keeps large blocks instead of handing them back to the kernel on each free: a fifth of CASA's time.
 MALLOC = {
     "MALLOC_MMAP_THRESHOLD_": "1073741824",
@@ -80,8 +85,21 @@ def lead_environment(environment: Mapping[str, str], threads: int) -> dict[str, 
 
 
 def importable(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment, with which a child finds the modules that this process finds."""
-    return {**environment, PYTHON_PATH: os.pathsep.join(entry for entry in sys.path if entry)}
+    """The environment, with which a child finds the modules of installed packages that this process finds.
+
+    Those beside the data aren't among them: not in the current folder, nor in that of the script that is run. Where
+    this package itself is there, it is found last.
+    """
+    main = getattr(sys.modules.get("__main__"), "__file__", None)
+    left_out = {"", os.getcwd()} | ({os.path.dirname(os.path.abspath(main))} if main else set())
+    own = str(Path(__file__).parents[2])
+    entries = [entry for entry in sys.path if entry not in left_out]
+    return {**environment, PYTHON_PATH: os.pathsep.join([*entries, *([] if own in entries else [own])])}
+
+
+def python_command(module: str, *words: str) -> list[str]:
+    """The command line that runs a module as `python -m` does, but looks for none in the current folder."""
+    return [sys.executable, "-c", RUN_MODULE, module, *words]
 
 
 def restore_python_path(environment: MutableMapping[str, str]) -> None:

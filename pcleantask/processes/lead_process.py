@@ -6,10 +6,9 @@ import contextlib
 import os
 import socket
 import subprocess
-import sys
 from multiprocessing.connection import Connection
 
-from .environment import lead_environment
+from .environment import lead_environment, python_command
 
 LEAD = "pcleantask.lead"
 
@@ -33,7 +32,7 @@ class Lead:
         watched, self._lifeline = os.pipe()
         try:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", LEAD, str(theirs.fileno()), str(watched), str(size), task, *words],
+                python_command(LEAD, str(theirs.fileno()), str(watched), str(size), task, *words),
                 pass_fds=(theirs.fileno(), watched),
                 env=lead_environment(os.environ, len(cores)),
                 stdin=None if task == "command" else subprocess.DEVNULL,

@@ -53,8 +53,10 @@ def _main_module(arguments: list[str], folder: str, *, for_shell: bool = False) 
     """A new main module, for a program with this command line, which finds modules in the folder first."""
     main = types.ModuleType("__main__")
     sys.modules["__main__"] = main
+    if sys.path[:1] == [os.path.dirname(os.path.realpath(sys.argv[0]))]:  # where the command `pclean` is
+        del sys.path[0]
+    sys.path.insert(0, folder)
     sys.argv[:] = arguments
-    sys.path[0] = folder
     casa.set_up(for_shell=for_shell)
     return main
 

@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,7 @@ from typing import Any, Protocol
 from .. import casa
 from ..cores import MEMORY, fair_share
 from ..errors import ImagingError, WorkerError
-from .environment import importable, worker_environment
+from .environment import importable, python_command, worker_environment
 
 MODULE = "pcleantask.parallel.worker"  # what a worker runs: the name alone, as a worker images
 PATIENCE = 5.0  # seconds that a worker has to end by itself
@@ -75,7 +74,7 @@ class LocalWorker:
             parent_ends.callback(os.close, self._lifeline)
             child_ends.callback(os.close, watched)
             self.process = subprocess.Popen(
-                [sys.executable, "-m", MODULE, str(theirs.fileno()), str(watched)],
+                python_command(MODULE, str(theirs.fileno()), str(watched)),
                 pass_fds=(theirs.fileno(), watched),
                 env=importable(environment),
                 stdin=subprocess.DEVNULL,

@@ -35,7 +35,9 @@ class WorkFolder:
     Attributes
     ----------
     path : Path
-        The folder.
+        The folder, absolute.
+    shown : str
+        The folder as the user would write it.
     imagename : str
         Name of the products in it.
     lock : Path
@@ -45,8 +47,10 @@ class WorkFolder:
     """
 
     def __init__(self, imagename: str) -> None:
-        self._final = Path(imagename)
-        self.path = Path(imagename + WORK_SUFFIX)
+        self._imagename = imagename
+        self.shown = imagename + WORK_SUFFIX
+        self._final = Path(imagename).absolute()
+        self.path = self._final.with_name(self._final.name + WORK_SUFFIX)
         self.imagename = str(self.path / self._final.name)
         self.lock = self.path / "lock.1"
         self.former: Owner | None = None
@@ -72,9 +76,7 @@ class WorkFolder:
         except OutputError:
             raise
         except OSError as error:
-            raise OutputError(
-                f"imagename {str(self._final)!r}: can't make {str(self.path)!r} ({error.strerror})"
-            ) from error
+            raise OutputError(f"imagename {self._imagename!r}: can't make {self.shown!r} ({error.strerror})") from error
         self._owner = owner
 
     def _make(self, owner: Owner) -> bool:
@@ -100,7 +102,7 @@ class WorkFolder:
         if newest is None:
             if self._is_strange():
                 raise OutputError(
-                    f"imagename {str(self._final)!r}: {str(self.path)!r} isn't a folder that pclean has made; move it "
+                    f"imagename {self._imagename!r}: {self.shown!r} isn't a folder that pclean has made; move it "
                     f"away, or choose another name"
                 )
             return False
@@ -109,8 +111,8 @@ class WorkFolder:
             return False
         if not former.is_this_process and former.is_alive(newest):
             raise OutputError(
-                f"imagename {str(self._final)!r}: process {former.pid} on {former.host} is imaging under that name in "
-                f"{str(self.path)!r}, since {former.since}; wait for it, or choose another name"
+                f"imagename {self._imagename!r}: process {former.pid} on {former.host} is imaging under that name in "
+                f"{self.shown!r}, since {former.since}; wait for it, or choose another name"
             )
         own = self.path / f"lock.{_number(newest) + 1}"
         written = self.path / f"lock-{uuid.uuid4().hex}"
@@ -140,8 +142,8 @@ class WorkFolder:
             return None
         except ValueError as error:
             raise OutputError(
-                f"imagename {str(self._final)!r}: {str(lock)!r} can't be read, so that nobody knows whether "
-                f"{str(self.path)!r} is in use; remove that folder if it isn't, or choose another name"
+                f"imagename {self._imagename!r}: {str(lock)!r} can't be read, so that nobody knows whether "
+                f"{self.shown!r} is in use; remove that folder if it isn't, or choose another name"
             ) from error
 
     def main_path(self) -> Path:
@@ -185,8 +187,8 @@ class WorkFolder:
                 shutil.copytree(path, self.path / path.name)
             except OSError as error:
                 raise OutputError(
-                    f"imagename {str(self._final)!r}: can't copy {path.name!r} of the run before to "
-                    f"{str(self.path)!r} ({_reason(error)})"
+                    f"imagename {self._imagename!r}: can't copy {path.name!r} of the run before to "
+                    f"{self.shown!r} ({_reason(error)})"
                 ) from error
 
     def moves(self) -> list[Move]:

@@ -21,6 +21,7 @@ from .lock import Heartbeat, Owner
 from .publication import publish
 from .space import check_space
 
+SCRATCH = "scratch"
 ShapeCheck = Callable[[ImageField], None]
 
 
@@ -55,8 +56,18 @@ class WorkFolders:
 
     @property
     def path(self) -> Path:
-        """The folder of the main field."""
+        """The folder of the main field, absolute."""
         return self._folders[0].path
+
+    @property
+    def shown(self) -> str:
+        """The folder of the main field as the user would write it."""
+        return self._folders[0].shown
+
+    @property
+    def scratch(self) -> Path:
+        """The folder in which CASA works."""
+        return self.path / SCRATCH
 
     def create(self, check_shape: ShapeCheck) -> None:
         """Make the folders, or take over those of a dead run; a publication that it was at is completed.
@@ -81,6 +92,7 @@ class WorkFolders:
         self._take(owner)
         for folder in self._folders:
             folder.clear()
+        self.scratch.mkdir()
         self._heartbeat = Heartbeat([folder.lock for folder in self._folders])
 
     def _take(self, owner: Owner) -> None:
@@ -124,7 +136,7 @@ class WorkFolders:
     def _check_owned(self) -> None:
         if self._heartbeat is not None and not all(folder.is_owned() for folder in self._folders):
             raise OutputError(
-                f"imagename {self._finals[0]!r}: another process has taken {str(self.path)!r} over, as this one gave "
+                f"imagename {self._finals[0]!r}: another process has taken {self.shown!r} over, as this one gave "
                 f"no sign of life"
             )
 

@@ -224,7 +224,7 @@ def test_cores_are_shared_out(size: int) -> None:
 def test_workers_listen_to_no_network(team: LocalTeam) -> None:
     """casatools opens a port at its import, as a process without our care shows."""
     assert [inet_sockets(pid) for pid in pids(team)] == [set(), set()]
-    loading = "from pcleantask import casa; casa.load(); import sys; print(flush=True); sys.stdin.read()"
+    loading = "from pcleantask import casa; casa.set_up(); import casatools, sys; print(flush=True); sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, "-c", loading], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=python_environment()
     ) as plain:

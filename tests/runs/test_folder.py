@@ -46,7 +46,8 @@ def test_work_folder_stands_beside_the_products_and_says_whose_it_is() -> None:
     work = WorkFolder("new/deep/img")
     assert not Path("new").exists()
     work.take(OWNER)
-    assert work.imagename == "new/deep/img.workdirectory/img"
+    assert work.imagename == str(Path("new/deep/img.workdirectory/img").absolute())
+    assert work.shown == "new/deep/img.workdirectory"
     owner = Owner.read(Path("new/deep/img.workdirectory", LOCK))
     assert (owner.run, owner.pid, owner.is_this_process, owner.is_over) == ("this", os.getpid(), True, False)
 

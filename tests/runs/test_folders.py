@@ -28,14 +28,18 @@ def folders_of(**changes: object) -> WorkFolders:
     return WorkFolders(PcleanConfig.from_parameters(**{**parameters, **changes}))
 
 
+def absolute(*names: str) -> tuple[str, ...]:
+    return tuple(str(Path(name).absolute()) for name in names)
+
+
 def accept(_: ImageField) -> None:
     """A run before has left images of the right shape."""
 
 
 def test_folders_stand_beside_the_products_of_each_field() -> None:
     folders = folders_of()
-    assert folders.imagenames == ("img.workdirectory/img", "far.workdirectory/far")
-    assert folders.path == Path("img.workdirectory")
+    assert folders.imagenames == absolute("img.workdirectory/img", "far.workdirectory/far")
+    assert (folders.path, folders.shown) == (Path("img.workdirectory").absolute(), "img.workdirectory")
     folders.create(accept)
     assert sorted(path.name for path in Path().glob("*.workdirectory")) == ["far.workdirectory", "img.workdirectory"]
     folders.discard()
@@ -46,7 +50,7 @@ def test_names_are_counted_when_a_run_begins() -> None:
     folders = folders_of(restart=False)
     make_folders("img.image")
     folders.create(accept)
-    assert folders.imagenames == ("img_2.workdirectory/img_2", "far_2.workdirectory/far_2")
+    assert folders.imagenames == absolute("img_2.workdirectory/img_2", "far_2.workdirectory/far_2")
 
 
 @pytest.mark.parametrize("restart", [True, False])

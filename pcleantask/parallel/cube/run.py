@@ -53,7 +53,7 @@ class CubeRun(TeamRun):
 
     def open(self) -> None:
         """Make the work folders; a former run's products are cut for the parts where they stand."""
-        self.folders.create(self._check_planned_shape)
+        self._take_folders()
 
     def make_parts(self) -> Parts:
         self._records = tool_records(self._config, self.imagenames)

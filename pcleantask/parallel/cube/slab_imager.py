@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from pathlib import Path
 from typing import Any, cast
@@ -27,7 +26,6 @@ from ..partition import Slab
 from .slab_beams import SlabBeams
 from .slab_run import SlabRun, clear
 
-FIELD_PATHS = ("mask", "startmodel", "phasecenter")  # what may be a path; a phase centre that of an ephemeris table
 NO_MASK_SUM = -1.0  # what CASA's records say where the mask is as it was, or isn't there
 
 
@@ -50,7 +48,7 @@ class SlabImager:
         threads: int,
     ) -> None:
         self._former_directory = Path.cwd()
-        self._config = with_absolute_paths(PcleanConfig.from_dict(config))
+        self._config = PcleanConfig.from_dict(config).with_absolute_paths()
         self._engine = ENGINES[self._config.engine]
         self._slab = Slab(*slab)
         sources = [str(Path(source).absolute()) for source in sources]
@@ -246,23 +244,3 @@ class SlabImager:
             restorer.close()
         self._imager.teardown()
         os.chdir(self._former_directory)
-
-
-def with_absolute_paths(config: PcleanConfig) -> PcleanConfig:
-    """The configuration for a process that works in another directory."""
-
-    def absolute(value: Any) -> Any:
-        if isinstance(value, tuple):
-            return tuple(map(absolute, value))
-        is_path = isinstance(value, str) and value and "[" not in value and Path(value).exists()
-        return str(Path(value).absolute()) if is_path else value
-
-    selections = [dataclasses.replace(entry, vis=absolute(entry.vis)) for entry in config.selections]
-    fields = [
-        dataclasses.replace(field, **{name: absolute(getattr(field, name)) for name in FIELD_PATHS})
-        for field in config.fields
-    ]
-    gridding = dataclasses.replace(
-        config.gridding, vptable=absolute(config.gridding.vptable), cfcache=absolute(config.gridding.cfcache)
-    )
-    return dataclasses.replace(config, selections=tuple(selections), fields=tuple(fields), gridding=gridding)
