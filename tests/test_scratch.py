@@ -1,4 +1,4 @@
-"""CASA's temporary tables stand in the work folder: no run reads another's, and nothing is left where the user works."""
+"""CASA's temporary tables stand in the work folder: no run reads another's, and none is left where the user works."""
 
 from __future__ import annotations
 
@@ -20,8 +20,15 @@ ROOT = Path(__file__).resolve().parents[1]
 LIMIT_S = 120.0
 WEIGHED: dict[str, Any] = {
     **CUBE,
-    **{"imsize": 64, "niter": 40, "cycleniter": 20, "nchan": 3, "start": "230.002GHz", "vis": "data.ms"},
-    **{"weighting": "briggs", "robust": 0.5, "perchanweightdensity": True},
+    "vis": "data.ms",
+    "imsize": 64,
+    "nchan": 3,
+    "start": "230.002GHz",
+    "niter": 40,
+    "cycleniter": 20,
+    "weighting": "briggs",
+    "robust": 0.5,
+    "perchanweightdensity": True,
 }
 # Ends as if the system had ended it, where its first minor cycle would begin.
 KILLED = """
