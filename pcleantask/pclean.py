@@ -265,6 +265,9 @@ class _pclean:
                          w term exact, whatever wprojplanes), all deconvolvers, and raises an error for what it doesn't do. 'auto' takes
                          ducc where it can and casa elsewhere, and says which in the log and in the return dictionary ('engine').
                          Example: engine='ducc'
+    resume               True: where a call with the same parameters, on the same data, was ended before its images were whole, by a signal, a
+                         wall-time limit, a full disk or a failure, this one goes on from its last whole cycle, to the same images. Numbers of
+                         workers may differ. False starts anew.
     automaskengine       'numpy': pclean's own implementation, which finds CASA's masks much faster. 'casa': CASA's.
     RETURNS              Iterations, major cycles, stop code and convergence history, as tclean returns them
 
@@ -379,6 +382,7 @@ class _pclean:
         parallel: bool = False,
         nworkers: int = 0,
         engine: str = 'casa',
+        resume: bool = True,
         automaskengine: str = 'numpy',
         **unknown: Any,
     ) -> dict[str, Any]:
@@ -478,6 +482,7 @@ class _pclean:
             'parallel': parallel,
             'nworkers': nworkers,
             'engine': engine,
+            'resume': resume,
             'automaskengine': automaskengine,
         }
         if _task_call.is_rank():
@@ -589,6 +594,7 @@ class _pclean:
             'parallel': {'type': 'cBool'},
             'nworkers': {'type': 'cInt', 'min': 0.0},
             'engine': {'type': 'cStr', 'coerce': _coerce.to_str, 'allowed': ['casa', 'ducc', 'auto']},
+            'resume': {'type': 'cBool'},
             'automaskengine': {'type': 'cStr', 'coerce': _coerce.to_str, 'allowed': ['numpy', 'casa']},
         }
 

@@ -22,6 +22,9 @@ class Progress(Protocol):
         """A major cycle is over: its number, the peak residual after it [Jy/beam], the threshold of the minor cycle
         before it [Jy/beam] and the iterations so far."""
 
+    def note(self, text: str) -> None:
+        """Something that the user should know."""
+
     def stopped(self, code: int, reason: str) -> None:
         """The clean loop has ended."""
 
@@ -36,6 +39,9 @@ class NullProgress:
         pass
 
     def cycle(self, *, number: int, peak_residual: float, cycle_threshold: float | None, iterations: int) -> None:
+        pass
+
+    def note(self, text: str) -> None:
         pass
 
     def stopped(self, code: int, reason: str) -> None:
@@ -63,6 +69,7 @@ class ScreenProgress:
         self._stream = stream or sys.stderr
         self._start = time.monotonic()
         self._first_peak = 0.0
+        self._has_header = False
         self._bar = tqdm(
             total=100,
             file=self._stream,
@@ -75,7 +82,8 @@ class ScreenProgress:
         self._bar.set_description_str(name)
 
     def cycle(self, *, number: int, peak_residual: float, cycle_threshold: float | None, iterations: int) -> None:
-        if number == 0:
+        if not self._has_header:
+            self._has_header = True
             self._first_peak = peak_residual
             self._line(HEADER)
         shown = "-" if cycle_threshold is None else f"{_in_jansky(cycle_threshold)}"
@@ -84,6 +92,9 @@ class ScreenProgress:
         self._bar.set_description_str(f"cleaning, cycle {number + 1}")
         self._bar.n = int(100 * self._done(peak_residual, iterations))
         self._bar.refresh()
+
+    def note(self, text: str) -> None:
+        self._line(text)
 
     def stopped(self, code: int, reason: str) -> None:
         self._line(f"stopped: {reason} (stop code {code})")

@@ -165,6 +165,7 @@ class Run:
     nworkers: int
     engine: str
     automaskengine: str
+    resume: bool
 
 
 SHARED_SECTIONS: dict[str, type] = {

@@ -8,18 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .. import casa
-from .information import MISCINFO
+from .information import MISCINFO, scale_memory
 from .products import is_gridded
 
 BEAMS = "perplanebeams"
 UNITS = "units"  # keyword of an image's table
 PLACES = ("pointingcenter", "telescopeposition")  # entries of the keyword coords
-MEMORY = "memreq"  # entry of miscinfo: the memory that the image needs, proportional to its number of channels
-# Bytes; a step is what CASA counts for 4 pixels, and divides what its kinds of gridders take for so many.
-GB, CHANNEL_STEP = 1 << 30, 17.6
 
 
 @dataclass(frozen=True)
@@ -91,26 +86,11 @@ def _is_masked(path: str) -> bool:
         return bool(image.maskhandler("default")[0])
 
 
-def _scale_memory(information: dict[str, Any], size: int, nchan: int) -> None:
-    """Let an image of `nchan` channels tell of the memory that it needs by what one of `size` channels does.
-
-    CASA rounds the memory of all channels [GB] to float. That of one is a multiple of a step, by which it is known to
-    more digits (SynthesisImagerVi2::nSubCubeFitInMemory, casatools 6.7).
-    """
-    if MEMORY not in information:
-        return
-    channel = information[MEMORY] * GB / size
-    whole = round(channel / CHANNEL_STEP) * CHANNEL_STEP
-    if abs(whole - channel) <= np.finfo(np.float32).eps * channel:
-        channel = whole
-    information[MEMORY] = float(np.float32(channel * nchan / GB))
-
-
 def _keep_first(target: str, pieces: Sequence[Piece], nchan: int) -> None:
     """Let the first piece's image be the whole one, where each has the one plane that all channels share."""
     with casa.opened_image(pieces[0].path) as image:
         information = image.miscinfo()
-        _scale_memory(information, pieces[0].size, nchan)
+        scale_memory(information, pieces[0].size, nchan)
         image.setmiscinfo(information)
     Path(pieces[0].path).rename(target)
     for piece in pieces[1:]:
@@ -136,7 +116,7 @@ def _copy_keywords(target: str, pieces: Sequence[Piece], nchan: int) -> None:
         names = table.keywordnames()
         keywords = {name: table.getkeyword(name) for name in (UNITS, MISCINFO) if name in names}
         info = table.getkeyword("imageinfo")
-    _scale_memory(keywords.get(MISCINFO, {}), pieces[0].size, nchan)
+    scale_memory(keywords.get(MISCINFO, {}), pieces[0].size, nchan)
     if BEAMS in info:
         info[BEAMS] = _whole_beams(pieces, nchan)
     with casa.opened_table(target, writable=True) as table:
@@ -173,7 +153,7 @@ def cut_out(source: str, target: str, channels: range) -> None:
         shape = [int(size) for size in image.shape()]
         piece = image.subimage(outfile=target, region=_box(shape, channels), dropdeg=False, overwrite=False)
         information = piece.miscinfo()
-        _scale_memory(information, shape[3], len(channels))
+        scale_memory(information, shape[3], len(channels))
         piece.setmiscinfo(information)
         if image.maskhandler("default")[0] and not piece.maskhandler("default")[0]:
             piece.calcmask("T")  # CASA leaves out a pixel mask that is True all over

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .. import casa
 
 MISCINFO, IMAGE_INFO = "miscinfo", "imageinfo"  # keywords of an image's table
+MEMORY = "memreq"  # entry of miscinfo: the memory that the image needs, proportional to its number of channels
+# Bytes; a step is what CASA counts for 4 pixels, and divides what its kinds of gridders take for so many.
+GB, CHANNEL_STEP = 1 << 30, 17.6
 BEAM_KEYS = ("restoringbeam", "perplanebeams")  # of the latter
 
 
@@ -47,3 +52,18 @@ def _replace_beams(path: str, beams: dict[str, Any]) -> None:
     info = keywords(path)[IMAGE_INFO]
     with casa.opened_table(path, writable=True) as table:
         table.putkeyword(IMAGE_INFO, {**without_beams(info), **beams})
+
+
+def scale_memory(information: dict[str, Any], size: int, nchan: int) -> None:
+    """Let an image of `nchan` channels tell of the memory that it needs by what one of `size` channels does.
+
+    CASA rounds the memory of all channels [GB] to float. That of one is a multiple of a step, by which it is known to
+    more digits (SynthesisImagerVi2::nSubCubeFitInMemory, casatools 6.7).
+    """
+    if MEMORY not in information:
+        return
+    channel = information[MEMORY] * GB / size
+    whole = round(channel / CHANNEL_STEP) * CHANNEL_STEP
+    if abs(whole - channel) <= np.finfo(np.float32).eps * channel:
+        channel = whole
+    information[MEMORY] = float(np.float32(channel * nchan / GB))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ from .. import casa
 from ..inputs import is_image
 from .information import IMAGE_INFO, MISCINFO, keywords, without_beams
 from .pixels import MASK
+
+TERM = re.compile(r"\.tt\d+")
 
 
 def make_image(
@@ -39,12 +42,13 @@ def make_image(
 
 
 def make_product(imagename: str, suffix: str, *, unit: str = "", fill: float = 0.0) -> str:
-    """Make the image IMAGENAME.suffix in the shape of IMAGENAME.residual, all of its pixels `fill`; its path.
+    """Make the image IMAGENAME.suffix in the shape of its .residual or .psf, all of its pixels `fill`; its path.
 
     What it tells beside is what CASA writes (SIImageStore::initMetaInfo): that of .sumwt without beams or, where no
     object's name is known, that of .psf.
     """
-    path, template = f"{imagename}.{suffix}", f"{imagename}.residual"
+    path, term = f"{imagename}.{suffix}", "".join(TERM.findall(suffix))
+    template = next(filter(is_image, (f"{imagename}.{kind}{term}" for kind in ("residual", "psf"))))
     with casa.opened_image(template) as image:
         coordinates = image.coordsys()
         shape = [int(size) for size in image.shape()]
@@ -54,9 +58,9 @@ def make_product(imagename: str, suffix: str, *, unit: str = "", fill: float = 0
         tool.fromshape(outfile=path, shape=shape, csys=record, linear=False, overwrite=True, log=False)
         if fill:
             tool.set(pixels=str(fill))
-    told = keywords(next(name for name in (f"{imagename}.sumwt", template) if is_image(name)))
+    told = keywords(next(name for name in (f"{imagename}.sumwt{term}", template) if is_image(name)))
     if not told[IMAGE_INFO].get("objectname"):
-        told = keywords(f"{imagename}.psf")
+        told = keywords(f"{imagename}.psf{term}")
     else:
         told[IMAGE_INFO] = without_beams(told[IMAGE_INFO])
     with casa.opened_table(path, writable=True) as table:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from ..errors import StepError
 from ..toolrecords import Record
@@ -117,6 +117,16 @@ class Cleaning:
         self.is_idle = not any(done)
         self._has_cleaned = not self.is_idle
         self._has_masks = not self.is_idle  # as in tclean, no residual follows then, and the masks are made once more
+
+    def facts(self) -> dict[str, Any]:
+        """What it knows after a minor cycle, for `recall`."""
+        return {"iterations": self._iterations, "threshold_reached": self._threshold_reached}
+
+    def recall(self, facts: Mapping[str, Any]) -> None:
+        """Come to where another one has come that had these facts: a major cycle is next."""
+        self._iterations = list(facts["iterations"])
+        self._threshold_reached = bool(facts["threshold_reached"])
+        self._has_looked = self._has_cleaned = True
 
     def revert_masks(self) -> None:
         """Put back the masks of the last minor cycle, where automasking has made newer ones."""

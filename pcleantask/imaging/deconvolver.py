@@ -56,7 +56,7 @@ class Deconvolver:
             checked_record("iterpars", iterpars, "niter")
         self.imagename = imagename
         self.sidelobe_level = 0.0
-        self.leaves_residual = False
+        self.leaves_residual = self._has_looked = False
         self._iterpars = iterpars
         self._store = store or ImageStore(keeps=False)
         self._term = ".tt0" if makes_terms(decpars["deconvolver"]) else ""
@@ -77,8 +77,9 @@ class Deconvolver:
     def init_record(self) -> Record:
         """Peak residual, sidelobe level and mask sum, as `IterationControl.converged` wants them.
 
-        Must be called before each `setup_mask` and `minor_cycle`.
+        Must be called before each `minor_cycle`; CASA's tool wants it before the first mask as well.
         """
+        self._has_looked = True
         with self._store.on_disk("reading the residual"):
             record = self._tool.initminorcycle()
         self.sidelobe_level = float(record["maxpsfsidelobe"])
@@ -86,6 +87,8 @@ class Deconvolver:
 
     def setup_mask(self) -> None:
         """Write .mask as `usemask` says: from the user's masks, the primary beam, or CASA's auto-multithresh."""
+        if not self._has_looked:
+            self.init_record()
         with self._store.on_disk("making the mask"):
             self._tool.setupmask()
 
@@ -160,6 +163,13 @@ class Deconvolver:
             return report.clean_summary(control.summary())
         finally:
             control.close()
+
+    def facts(self, first: int, own: range | None) -> dict[str, Any]:
+        """Nothing: CASA's tool finds in the images what it needs."""
+        return {}
+
+    def recall(self, found: list[dict[str, Any]], first: int) -> None:
+        """Nothing to know."""
 
     def _check_images(self) -> None:
         """Raise MissingInputError where an image is not there that `clean` reads."""

@@ -55,12 +55,14 @@ class IterationControl:
         self.knows_residual = False
         self._told: list[tuple[float, float]] = []
         self._stop_code = 0
+        self._events: list[list[Any]] = []
 
     def converged(self, init_records: Sequence[Record], nmajor_limit: int = -1) -> int:
         """The stop code after these records of all fields' `Deconvolver.init_record`; 0 means go on.
 
         CASA compares a residual with the one that it was told of before, were it the same: that answer is kept.
         """
+        self._note("converged", [dict(record) for record in init_records], nmajor_limit)
         told = [(float(record["peakresidual"]), float(record["peakresidualnomask"])) for record in init_records]
         if self.knows_residual and self._stop_code in BY_COMPARISON and told == self._told:
             return self._stop_code
@@ -76,6 +78,7 @@ class IterationControl:
 
     def start_minor_cycle(self) -> Record:
         """The controls for the next minor cycle: the same for every field and part."""
+        self._note("start_minor_cycle")
         self.controls = {**self._tool.getminorcyclecontrols(), "summaryrows": self._summary_rows}
         self.knows_residual = False
         self._tool.resetminorcycleinfo()
@@ -83,6 +86,7 @@ class IterationControl:
 
     def end_minor_cycle(self, exec_records: Sequence[Record]) -> bool:
         """Take the records of all fields' minor cycles; True if any iteration was done."""
+        self._note("end_minor_cycle", [dict(record) for record in exec_records])
         for number, record in enumerate(exec_records):
             self._tool.mergeexecrecord(record, number)
         done = sum(int(record["iterdone"]) for record in exec_records)
@@ -91,14 +95,33 @@ class IterationControl:
 
     def is_last_major_cycle(self) -> bool:
         """Whether the coming major cycle is foreseen to be the last."""
+        self._note("is_last_major_cycle")
         return int(self._tool.cleanComplete(lastcyclecheck=True)) > 0
 
-    def end_major_cycle(self, *, is_first: bool) -> None:
+    def end_major_cycle(self, is_first: bool) -> None:
         """Count a major cycle; the first residual counts for the summary, not for nmajor."""
+        self._note("end_major_cycle", is_first)
         self.knows_residual = False
         if not is_first:
             self.major_cycles += 1
         self._tool.endmajorcycle()
+
+    def _note(self, method: str, *values: Any) -> None:
+        self._events.append([method, *values])
+
+    def take_events(self) -> list[Any]:
+        """What it was told since the last time that somebody asked for it, for `replay`."""
+        events, self._events = self._events, []
+        return events
+
+    def replay(self, events: Sequence[Any]) -> None:
+        """Come to where another one has come that was told these events, and nothing else.
+
+        casatools' tool can't be loaded with a state; told the same it comes to the same.
+        """
+        for method, *values in events:
+            getattr(self, method)(*values)
+        self._events = []
 
     def report_cycle(self, progress: Progress) -> None:
         """Show how far the run has come."""
@@ -112,6 +135,10 @@ class IterationControl:
     def summary(self) -> Record:
         """The controller's own summary; `report.clean_summary` makes the task's return dictionary of it."""
         return self._tool.getiterationsummary()
+
+    def stop(self) -> None:
+        """Let the next `converged` end the run, as if its user had (stop code 3)."""
+        self._tool.changestopflag(True)
 
     def close(self) -> None:
         """End the controller, so that the next set-up of this process is heeded."""

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from ..sections import ImageField
 from ..toolrecords import Record
 from .automask import AutoMaskConfig, AutoMaskState, BeamInfo, automask_channel
 from .beam import Beam, mask_blocks
+from .field_state import Knowing
 from .mask_planes import MaskChannel, MaskImages, unpacked
 from .robust import Plane, robust_rms
 
@@ -47,8 +48,16 @@ class Masked(Protocol):
         """Write .mask as `usemask` says, where it is not there yet or CASA's automask makes it."""
 
 
-class MaskMaker(Protocol):
-    """Makes and keeps the .mask of one image field."""
+class MaskMaker(Knowing, Protocol):
+    """Makes and keeps the .mask of one image field.
+
+    Attributes
+    ----------
+    can_be_recalled : bool
+        Whether another one, told the facts of this, makes the masks that this one would.
+    """
+
+    can_be_recalled: bool
 
     def update(self, *, iterations: int, threshold_reached: bool) -> None:
         """Write .mask for the next minor cycle, from the residual of the last major cycle.
@@ -71,8 +80,17 @@ class MaskMaker(Protocol):
 class CasaMask:
     """The user's mask, the primary beam's, or none: CASA makes it at the first update, and it stays."""
 
+    can_be_recalled = True
+
     def __init__(self, deconvolver: Masked) -> None:
         self._deconvolver = deconvolver
+
+    def facts(self, first: int, own: range | None) -> dict[str, Any]:
+        """Nothing: it is made of parameters."""
+        return {}
+
+    def recall(self, found: list[dict[str, Any]], first: int) -> None:
+        """Nothing to know."""
 
     def update(self, *, iterations: int, threshold_reached: bool) -> None:
         self._deconvolver.setup_mask()
@@ -84,16 +102,19 @@ class CasaMask:
         pass
 
 
-class CasaAutoMask:
-    """auto-multithresh by CASA's synthesisdeconvolver; the mask of the last minor cycle is the one that stays."""
+class CasaAutoMask(CasaMask):
+    """auto-multithresh by CASA's synthesisdeconvolver; the mask of the last minor cycle is the one that stays.
+
+    CASA's tool knows from its own cycles which channels it masks no more, and the regions that it has found; there is
+    no way to ask it, or to tell it to another.
+    """
+
+    can_be_recalled = False
 
     def __init__(self, deconvolver: Masked) -> None:
-        self._deconvolver = deconvolver
+        super().__init__(deconvolver)
         self._mask = Path(deconvolver.imagename + ".mask")
         self._used = Path(deconvolver.imagename + ".prev.mask")
-
-    def update(self, *, iterations: int, threshold_reached: bool) -> None:
-        self._deconvolver.setup_mask()
 
     def keep(self) -> None:
         if self._mask.is_dir():
@@ -140,6 +161,8 @@ class NumpyAutoMask:
     blocks : list of ChannelBlock
         The channels to mask; found at the first update, unless somebody has set them before.
     """
+
+    can_be_recalled = True
 
     def __init__(
         self, deconvolver: Masked, config: PcleanConfig, field: ImageField, store: ImageStore, *, warns: bool = True
@@ -236,7 +259,7 @@ class NumpyAutoMask:
 
     def _set_up(self) -> None:
         """Read what stays the same: the cell, and the channel blocks with their common beams."""
-        geometry = planes.image_geometry(self._path("residual"))
+        geometry = planes.image_geometry(self._path("psf"))
         nx, ny, _, nchan = geometry.shape
         self._cell = geometry.cell
         self._skip = [False] * nchan
@@ -289,6 +312,25 @@ class NumpyAutoMask:
 
     def keep(self) -> None:
         self._former = {}
+
+    def facts(self, first: int, own: range | None) -> dict[str, Any]:
+        """Which channels (of the whole cube) have their final masks, which the noise limits, and what was found."""
+        channels = range(len(self._skip)) if own is None else own
+        return {
+            "skip": {first + chan: self._skip[chan] for chan in channels},
+            "noise_limited": {first + chan: self._noise_limited[chan] for chan in channels},
+            "found": self._found,
+            "has_run": self._has_run,
+        }
+
+    def recall(self, found: list[dict[str, Any]], first: int) -> None:
+        self._set_up()
+        for facts in found:
+            for known, name in ((self._skip, "skip"), (self._noise_limited, "noise_limited")):
+                known[:] = [facts[name].get(first + chan, value) for chan, value in enumerate(known)]
+            self._found = self._found or facts["found"]
+            self._has_run = self._has_run or facts["has_run"]
+        self.keep()
 
     def revert(self) -> None:
         if self._former is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -264,6 +265,20 @@ class MemoryDeconvolver:
         """Memory that the minor cycle will take [kB], as CASA reckons it: some planes in single precision."""
         nx, ny = imsize
         return float(4 * nx * ny * ALGORITHMS[self._algorithm].planes // 1024)
+
+    def facts(self, first: int, own: range | None) -> dict[str, Any]:
+        """The mask's sum and the noise that it knows, and the last minor cycle's iterations and controls."""
+        rms = {(first + chan, pol): value for (chan, pol), value in self._rms.items() if own is None or chan in own}
+        controls = None if self._controls is None else dataclasses.asdict(self._controls)
+        return {"masksum": self._masksum, "rms": rms, "iterations": self._iterations, "controls": controls}
+
+    def recall(self, found: list[dict[str, Any]], first: int) -> None:
+        self._has_start_model = False  # it is in the model
+        self._masksum = found[0]["masksum"] if len(found) == 1 else NO_MASK
+        self._iterations = max(facts["iterations"] for facts in found)
+        self._controls = Controls(**found[0]["controls"])
+        known = {key: value for facts in found for key, value in facts["rms"].items()}
+        self._rms = {(chan - first, pol): value for (chan, pol), value in known.items()}
 
     def close(self) -> None:
         """Release the planes."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import abc
 import contextlib
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,11 +26,12 @@ from ..sections import ImageField
 from ..toolrecords import Record, ToolRecords, to_casa_selpars, tool_records
 from .cleaners import AnyDeconvolver, is_in_memory, make_deconvolver
 from .cleaning import MinorCycles
+from .field_state import Knowing, load_field, save_field
 from .masking import MaskMaker, make_mask, mask_decpars
 from .normalizer import Normalizer
 
 
-class Cleaner(MinorCycles, Protocol):
+class Cleaner(MinorCycles, Knowing, Protocol):
     """Deconvolves one image field: a `Deconvolver`, or several of them on parts of the field.
 
     Attributes
@@ -122,8 +124,23 @@ class Run(abc.ABC):
         return str(self.path)
 
     @abc.abstractmethod
-    def open(self) -> None:
-        """Make the folders, or raise a ParameterError or OutputError and leave the disk alone."""
+    def open(self, *, is_whole_run: bool = False) -> None:
+        """Make the folders, or raise a ParameterError or OutputError and leave the disk alone.
+
+        `is_whole_run` says that the run may go on where one was ended; else its steps are called by hand.
+        """
+
+    def save(self, parts: Parts, prefix: str) -> dict[str, Any]:
+        """Write models, masks and what the parts know to files `prefix`-FIELD.CHANNEL; what else `load` wants."""
+        for number, name in enumerate(self.imagenames):
+            path = f"{prefix}-{number}.0"
+            save_field(path, self.store, name, parts.deconvolvers[number], parts.masks[number], 0, None)
+        return {}
+
+    def load(self, parts: Parts, files: Callable[[int], list[str]], facts: Mapping[str, Any]) -> None:
+        """Come to where a run has come that wrote those files of each field, and returned these facts."""
+        for number, name in enumerate(self.imagenames):
+            load_field(files(number), self.store, name, parts.deconvolvers[number], parts.masks[number], 0)
 
     def make_parts(self) -> Parts:
         """Make the parts, in tclean's order; may be called again after they are closed."""
@@ -246,12 +263,16 @@ class SerialRun(Run):
     def shown_path(self) -> str:
         return self.folders.shown
 
-    def open(self) -> None:
-        self._take_folders()
+    def open(self, *, is_whole_run: bool = False) -> None:
+        self._take_folders(is_whole_run=is_whole_run)
         self.folders.carry_over()
 
-    def _take_folders(self) -> None:
-        self.folders.create(self._check_planned_shape)
+    def _take_folders(self, *, is_whole_run: bool) -> None:
+        self.folders.create(self._check_planned_shape, is_whole_run=is_whole_run)
+        found = self.folders.checkpoint.found if self.folders.checkpoint else None
+        if found is not None and found.cycle > 0:  # the start model is in the model by then
+            fields = tuple(dataclasses.replace(field, startmodel="") for field in self._config.fields)
+            self._config = dataclasses.replace(self._config, fields=fields)
         self.store.scratch = self.folders.scratch
 
     def _check_planned_shape(self, entry: ImageField) -> None:

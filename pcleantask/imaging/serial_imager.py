@@ -11,11 +11,13 @@ from ..config import PcleanConfig
 from ..errors import ParameterError, StepError
 from ..gridding.ducc.support import with_data_seen
 from ..progress import NullProgress, Progress
+from ..runs.checkpoint import Checkpoint
 from ..toolrecords import Record
 from ..traits import CASA, GRIDDERS
 from .cautions import tell_of_beams, tell_of_blanks
 from .preflight import check_data, check_memory
 from .psfcenter import replace_psf
+from .resumption import Resumption, tell_of
 from .run import Run
 from .serial_runs import serial_run
 from .steps import SteppedImager, step
@@ -135,7 +137,7 @@ class SerialImager(SteppedImager):
     def _set_up(self) -> None:
         check_data(self.config)
         try:
-            self._run.open()
+            self._run.open(is_whole_run=self._is_running)
             self._make_parts()
         except BaseException:
             self._abandon()
@@ -343,17 +345,22 @@ class SerialImager(SteppedImager):
     def _image(self) -> dict[str, Any]:
         run, iteration = self.config.run, self.config.iteration
         self.setup()
+        tell_of(self._checkpoint, self.progress)
         if run.calcpsf:
             self.progress.stage("PSF and primary beam")
             self.make_psf()
             self.make_pb()
         if GRIDDERS[self.config.fields[0].gridder].checks_beam:
             self._need_parts().gridder.check_pb()
-        if run.calcres:
+        resumption = Resumption(self._checkpoint, self._run, self._need_parts(), self._cleaning, self._control)
+        if resumption.recall():
+            self.progress.stage(f"residual of cycle {resumption.cycle}")
+            self.run_major_cycle()
+        elif run.calcres:
             self.progress.stage("first residual")
             self.run_major_cycle(is_first=True)
         if iteration.niter > 0:
-            summary = self._clean()
+            summary = self._clean(resumption)
         else:
             if not run.calcres and run.savemodel != "none":
                 self.predict_model()
@@ -366,13 +373,19 @@ class SerialImager(SteppedImager):
         self.progress.finish()
         return summary
 
-    def _clean(self) -> dict[str, Any]:
+    @property
+    def _checkpoint(self) -> Checkpoint:
+        assert self._run.folders is not None and self._run.folders.checkpoint is not None  # as it is a whole run
+        return self._run.folders.checkpoint
+
+    def _clean(self, resumption: Resumption) -> dict[str, Any]:
         """Major and minor cycles until a stopping criterion is met, or a minor cycle does nothing."""
         control = self._need_control()
         done = self.has_converged()
         control.report_cycle(self.progress)
         while not done:
             if self.run_minor_cycle():
+                resumption.keep()
                 self.run_major_cycle()
             done = self.has_converged()
             control.report_cycle(self.progress)

@@ -176,9 +176,9 @@ class WorkFolder:
         """Whether this process has the folder still: another takes it over where this one gives no sign of life."""
         return self._owner is not None and self._newest_lock() == self.lock
 
-    def clear(self) -> None:
-        """Remove all that is in the folder."""
-        _empty(self.path)
+    def clear(self, but: str = "") -> None:
+        """Remove all that is in the folder, but what has that name."""
+        _empty(self.path, but)
 
     def carry_over(self, *, calcpsf: bool, calcres: bool) -> None:
         """Copy in the products of the run before that this run reads rather than makes."""
@@ -269,10 +269,10 @@ def _number(lock: Path) -> int:
     return int(lock.name.rpartition(".")[2])
 
 
-def _empty(folder: Path) -> None:
-    """Remove all that is in a folder but its locks."""
+def _empty(folder: Path, but: str = "") -> None:
+    """Remove all that is in a folder but its locks, and what has that name."""
     for entry in folder.iterdir():
-        if not LOCK.fullmatch(entry.name):
+        if not LOCK.fullmatch(entry.name) and entry.name != but:
             remove(entry)
 
 

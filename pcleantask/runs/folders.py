@@ -16,7 +16,9 @@ from ..images.history import write_history
 from ..images.planes import is_image
 from ..images.products import check_former, counted_names
 from ..sections import ImageField
+from .checkpoint import FOLDER, Checkpoint
 from .folder import WorkFolder, complete_publications
+from .identity import identity_of
 from .lock import Heartbeat, Owner
 from .publication import publish
 from .space import check_space
@@ -39,10 +41,13 @@ class WorkFolders:
         Each field's image name in its work folder.
     pieces : sequence of sequence of str
         For each field, the names of the pieces of which its images are put together at the end, where that is so.
+    checkpoint : Checkpoint or None
+        What the run leaves for the same call to go on with, and has found of it; None where steps are called by hand.
     """
 
     def __init__(self, config: PcleanConfig) -> None:
         self._config = config
+        self.checkpoint: Checkpoint | None = None
         self.pieces: Sequence[Sequence[str]] = ()
         self._heartbeat: Heartbeat | None = None
         self._find_names()
@@ -69,13 +74,15 @@ class WorkFolders:
         """The folder in which CASA works."""
         return self.path / SCRATCH
 
-    def create(self, check_shape: ShapeCheck) -> None:
+    def create(self, check_shape: ShapeCheck, *, is_whole_run: bool = False) -> None:
         """Make the folders, or take over those of a dead run; a publication that it was at is completed.
 
         Parameters
         ----------
         check_shape : callable
             Raises ParameterError where a field's images of a run before have a shape that is wrong by the parameters.
+        is_whole_run : bool
+            Whether the run can go on where one was ended, and leave what one needs for that.
 
         Raises
         ------
@@ -90,10 +97,21 @@ class WorkFolders:
         self._check_former(check_shape)
         self.check_space()
         self._take(owner)
+        if is_whole_run:
+            self._begin_checkpoint(since)
         for folder in self._folders:
-            folder.clear()
+            folder.clear(but=FOLDER if is_whole_run else "")
         self.scratch.mkdir()
         self._heartbeat = Heartbeat([folder.lock for folder in self._folders])
+
+    def _begin_checkpoint(self, since: str) -> None:
+        """Look whether all folders are a dead run's that was this one, and begin a checkpoint."""
+        formers = {folder.former.run if folder.former else "" for folder in self._folders}
+        self.checkpoint = Checkpoint(self.path)
+        identity = identity_of(self._config.with_absolute_paths(), self._finals)
+        self.checkpoint.begin(
+            identity, since, resumes=self._config.run.resume and len(formers) == 1 and "" not in formers
+        )
 
     def _take(self, owner: Owner) -> None:
         """Take all folders, or none."""

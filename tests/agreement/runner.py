@@ -24,7 +24,10 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a task: 'pclean', one of casatasks', or 'forget' (data/casacore_memory.py), and its parameters."""
+    """One call of a task, and its parameters.
+
+    It is 'pclean', one of casatasks', 'forget' (data/casacore_memory.py), or 'resumed' (killed.py).
+    """
 
     task: str
     params: dict[str, Any]
@@ -129,6 +132,10 @@ def _task(name: str) -> Any:
         from pcleantask.gridding.data.casacore_memory import forget
 
         return forget
+    if name == "resumed":
+        from killed import resumed  # beside this program
+
+        return resumed
     if name == "pclean":
         from pcleantask import pclean
 

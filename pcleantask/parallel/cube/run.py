@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,9 +51,18 @@ class CubeRun(TeamRun):
         self.suffixes: list[list[str]] = []
         self._whole_gridder: WholeCubeGridder | None = None
 
-    def open(self) -> None:
+    def open(self, *, is_whole_run: bool = False) -> None:
         """Make the work folders; a former run's products are cut for the parts where they stand."""
-        self._take_folders()
+        self._take_folders(is_whole_run=is_whole_run)
+
+    def save(self, parts: Parts, prefix: str) -> dict[str, Any]:
+        self.steps("save", prefix)
+        return {"whole": [deconvolver.facts(0, None) for deconvolver in parts.deconvolvers]}
+
+    def load(self, parts: Parts, files: Callable[[int], list[str]], facts: Mapping[str, Any]) -> None:
+        self.steps("load", [files(number) for number in range(len(self.imagenames))])
+        for deconvolver, known in zip(parts.deconvolvers, facts.get("whole", []), strict=False):
+            deconvolver.recall([known], 0)
 
     def make_parts(self) -> Parts:
         self._records = tool_records(self._config, self.imagenames)

@@ -233,6 +233,14 @@ class SlabImager:
             for field, channels in found.items()
         }
 
+    def save(self, prefix: str) -> None:
+        """Write what a checkpoint keeps of the part's own channels; see `Run.save`."""
+        self._run.save(self._run.parts, prefix)
+
+    def load(self, files: list[list[str]]) -> None:
+        """Come to where parts have come that wrote these files of each field."""
+        self._run.load(self._run.parts, files.__getitem__, {})
+
     def products(self) -> list[list[str]]:
         """The suffixes of each field's images."""
         return [[path.name.removeprefix(Path(name).name) for path, _ in products(name)]

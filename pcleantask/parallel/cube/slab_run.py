@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from ...images.products import PRODUCTS, carried_over, products
 from ...images.store import StoredImage
 from ...imaging import psf_beams
 from ...imaging.cleaners import AnyDeconvolver
+from ...imaging.field_state import load_field, save_field
 from ...imaging.run import Parts, Run
 from ...toolrecords import Record, ToolRecords
 from ..partition import Slab
@@ -85,7 +86,23 @@ class SlabRun(Run):
         """The user's masks of each field, cut to the slab."""
         return [field.mask for field in self._config.fields]
 
-    def open(self) -> None:
+    def save(self, parts: Parts, prefix: str) -> dict[str, Any]:
+        for number, name in enumerate(self.imagenames):
+            path, cleaner, mask = (
+                f"{prefix}-{number}.{self._slab.start}",
+                parts.deconvolvers[number],
+                parts.masks[number],
+            )
+            save_field(path, self.store, name, cleaner, mask, self._slab.first, self._slab.own)
+        return {}
+
+    def load(self, parts: Parts, files: Callable[[int], list[str]], facts: Mapping[str, Any]) -> None:
+        for number, name in enumerate(self.imagenames):
+            cleaner, mask = parts.deconvolvers[number], parts.masks[number]
+            load_field(files(number), self.store, name, cleaner, mask, self._slab.first)
+            self.clear_guards(name + ".mask")
+
+    def open(self, *, is_whole_run: bool = False) -> None:
         """Make the folder and work in it, and cut out what the run takes over from a former one.
 
         CASA keeps weights of cubes in the working directory, under a name that parts would share.

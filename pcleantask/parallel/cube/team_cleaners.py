@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ... import casa
 from ...config import PcleanConfig
@@ -121,12 +121,21 @@ class TeamDeconvolver:
     def estimate_memory(self, imsize: tuple[int, int]) -> float:
         return 0.0
 
+    def facts(self, first: int, own: range | None) -> dict[str, Any]:
+        """The sum of the whole mask; the workers save what else is known."""
+        return {"mask_sum": self._mask_sum}
+
+    def recall(self, found: list[dict[str, Any]], first: int) -> None:
+        self._mask_sum = found[0]["mask_sum"]
+
     def close(self) -> None:
         """The gridder closes the parts."""
 
 
 class TeamMask:
     """One field's masks on every worker."""
+
+    can_be_recalled = True
 
     def __init__(self, run: CubeRun, number: int, config: PcleanConfig, deconvolver: TeamDeconvolver) -> None:
         self._run, self._number, self._config = run, number, config
@@ -180,6 +189,13 @@ class TeamMask:
 
     def keep(self) -> None:
         """The workers keep theirs as they clean."""
+
+    def facts(self, first: int, own: range | None) -> dict[str, Any]:
+        """The workers save what is known."""
+        return {}
+
+    def recall(self, found: list[dict[str, Any]], first: int) -> None:
+        """The workers recall it."""
 
     def revert(self) -> None:
         self._run.steps("revert_masks")

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from .... import casa
-from ....images.assemble import MEMORY
 from ....images.coordinates import ImageCoordinates
-from ....images.information import MISCINFO, keywords, put_information
+from ....images.information import MEMORY, MISCINFO, keywords, put_information
 from ....images.pixels import channel_groups, read_channels, write_channels
 from ....images.planes import image_geometry
 from ....toolrecords import Record, ToolRecords

@@ -1,0 +1,92 @@
+"""A run leaves what the same call needs to go on after its last whole minor cycle, and goes on where one was ended."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from .. import casa
+from ..progress import Progress
+from ..runs.checkpoint import Checkpoint
+from .cleaning import Cleaning
+from .iteration import IterationControl
+from .run import Parts, Run
+
+
+class Resumption:
+    """The checkpoint of a run, and what of the run is in it.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        Of the run, begun.
+    run : Run
+    parts : Parts
+    cleaning : Cleaning
+    control : IterationControl or None
+        None where nothing is cleaned.
+
+    Attributes
+    ----------
+    cycle : int
+        Minor cycles that are whole and kept.
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, run: Run, parts: Parts, cleaning: Cleaning, control: IterationControl | None
+    ) -> None:
+        self._checkpoint, self._run, self._parts = checkpoint, run, parts
+        self._cleaning, self._control = cleaning, control
+        self._can_be_recalled = all(mask.can_be_recalled for mask in parts.masks)
+        self.cycle = 0
+
+    def tell(self, progress: Progress) -> None:
+        """Say with which run this one goes on, or why with none."""
+        found, refusal = self._checkpoint.found, self._checkpoint.refusal
+        if found is not None and found.cycle > 0:
+            since = datetime.fromisoformat(found.since).strftime("%Y-%m-%d %H:%M:%S")
+            text = (
+                f"Going on with the run of {since} after cycle {found.cycle}: {found.elapsed:.0f} s of work are saved"
+            )
+        elif refusal:
+            text = f"Starting anew: the run before, that was ended, had another {refusal}"
+        else:
+            return
+        casa.post(text)
+        progress.note(text)
+
+    def keep(self) -> None:
+        """Keep what stands after another minor cycle."""
+        if self._control is None or not self._can_be_recalled:
+            return
+        self.cycle += 1
+        self._checkpoint.keep(
+            self.cycle,
+            {"cleaning": self._cleaning.facts()},
+            self._control.take_events(),
+            lambda prefix: self._run.save(self._parts, prefix),
+        )
+
+    def recall(self) -> bool:
+        """Come to where the run before has ended, if there is one: a major cycle is next."""
+        found = self._checkpoint.found
+        if found is None or self._control is None or found.cycle == 0:
+            return False
+        self.cycle = found.cycle
+        self._control.replay(found.events)
+        self._cleaning.recall(found.facts["cleaning"])
+        self._run.load(self._parts, self._checkpoint.files, found.facts)
+        return True
+
+
+def tell_of(checkpoint: Checkpoint, progress: Progress) -> None:
+    """Say which run is gone on with, or why none is that was ended."""
+    found, refusal = checkpoint.found, checkpoint.refusal
+    if found is not None and found.cycle > 0:
+        since = datetime.fromisoformat(found.since).strftime("%Y-%m-%d %H:%M:%S")
+        text = f"Going on with the run of {since} after minor cycle {found.cycle}: {found.elapsed:.0f} s are saved"
+    elif refusal:
+        text = f"Starting anew, not where a run before was ended, as that differs: {refusal}"
+    else:
+        return
+    casa.post(text)
+    progress.note(text)

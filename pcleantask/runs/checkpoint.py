@@ -1,0 +1,141 @@
+"""What a run that ends early leaves of its work, for the same call to go on with.
+
+After each minor cycle models, masks, and what the loop knows are written anew; the state, a small file that is replaced
+at once, says which of them count. What the iteration control was told is kept of all cycles, to be told again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..records import from_json, to_json
+from .identity import difference
+from .publication import write_safely
+
+FOLDER = "checkpoint"
+IDENTITY, STATE = "identity.json", "state.json"
+
+
+@dataclass(frozen=True)
+class Found:
+    """How far a run has come.
+
+    Attributes
+    ----------
+    cycle : int
+        Minor cycles that are whole.
+    since : str
+        When the run began, ISO 8601.
+    elapsed : float
+        How long it has worked until then [s].
+    facts : dict
+        What the loop knows.
+    events : list
+        What the iteration control was told, in order.
+    """
+
+    cycle: int
+    since: str
+    elapsed: float
+    facts: dict[str, Any]
+    events: list[Any]
+
+
+class Checkpoint:
+    """The checkpoint of a run, in its work folder.
+
+    Parameters
+    ----------
+    work : Path
+        The work folder.
+
+    Attributes
+    ----------
+    found : Found or None
+        Where a run before has ended, if this one goes on there.
+    refusal : str
+        What differs from the run before, where this one can't go on there.
+    """
+
+    def __init__(self, work: Path) -> None:
+        self._folder = work / FOLDER
+        self._started = time.monotonic()
+        self._before = 0.0
+        self._since = ""
+        self._written = 0  # files of events
+        self.found: Found | None = None
+        self.refusal = ""
+
+    @property
+    def path(self) -> Path:
+        """The folder of the checkpoint."""
+        return self._folder
+
+    def begin(self, identity: dict[str, Any], since: str, *, resumes: bool) -> None:
+        """Look for what a run before has left, if that is wanted, and begin."""
+        if resumes:
+            self._look(identity)
+        if self.found is None:
+            for entry in list(self._folder.glob("*")):
+                entry.unlink()
+        self._folder.mkdir(exist_ok=True)
+        self._since = self.found.since if self.found else since
+        self._before = self.found.elapsed if self.found else 0.0
+        self._started = time.monotonic()
+        write_safely(self._folder / IDENTITY, json.dumps(identity).encode())
+
+    def _look(self, identity: dict[str, Any]) -> None:
+        with contextlib.suppress(FileNotFoundError, ValueError, KeyError):  # none was whole yet
+            former = json.loads((self._folder / IDENTITY).read_bytes())
+            state = from_json(json.loads((self._folder / STATE).read_bytes()))
+            self.refusal = difference(former, json.loads(json.dumps(identity)))
+            if self.refusal:
+                return
+            events: list[Any] = []
+            for number in range(state["written"]):
+                events += from_json(json.loads((self._folder / f"events.{number}.json").read_bytes()))
+            self._written = state["written"]
+            self.found = Found(state["cycle"], state["since"], state["elapsed"], state["facts"], events)
+
+    def keep(
+        self, cycle: int, facts: dict[str, Any], events: Sequence[Any], save: Callable[[str], dict[str, Any]]
+    ) -> None:
+        """Make what stands after so many minor cycles what counts.
+
+        Parameters
+        ----------
+        cycle : int
+        facts : dict
+            What the loop knows.
+        events : sequence
+            What the iteration control was told since the last time.
+        save : callable
+            Writes models and masks to files that begin with the path it is given; returns more facts.
+        """
+        more = save(str(self._folder / f"cycle{cycle}"))
+        if events:
+            write_safely(self._folder / f"events.{self._written}.json", json.dumps(to_json(list(events))).encode())
+            self._written += 1
+        elapsed = self._before + time.monotonic() - self._started
+        state = {
+            "cycle": cycle,
+            "since": self._since,
+            "elapsed": elapsed,
+            "written": self._written,
+            "facts": {**facts, **more},
+        }
+        write_safely(self._folder / STATE, json.dumps(to_json(state)).encode())
+        for entry in list(self._folder.glob("cycle*")):
+            if not entry.name.startswith(f"cycle{cycle}-"):
+                entry.unlink()
+
+    def files(self, number: int) -> list[str]:
+        """The files that `save` has written of an image field, of the cycle that was found."""
+        assert self.found is not None
+        return sorted(map(str, self._folder.glob(f"cycle{self.found.cycle}-{number}.*")))
