@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.agreement import matrix
+from pcleantask.processes.environment import MALLOC
 from tests.agreement.cases import CASES, Case
-from tests.agreement.runner import Call, TaskProcess
-from tests.agreement.test_agreement import (
-    candidate,
-    check_errors,
-    check_meaningful,
-    check_same,
-    folders,
-    oracle,
-    prepare,
-)
+from tests.agreement.runner import ONE_THREAD, Call, TaskProcess
+from tests.agreement.test_agreement import check_errors, check_meaningful, check_same, folders, prepare
 
-__all__ = ["candidate", "folders", "oracle"]  # fixtures
+__all__ = ["folders"]  # a fixture
 LIMIT_S = 400.0
 RESUMABLE = [case for case in CASES if not (case.refused or case.fails) and case.calls[-1]["niter"] > 0]
+
+
+@pytest.fixture
+def oracle(session_dir: Path) -> Iterator[TaskProcess]:
+    """A new process for tclean, as runs that are killed have new ones: CASA remembers what it has imaged before."""
+    with TaskProcess(session_dir, environment={**ONE_THREAD, **MALLOC}) as process:
+        yield process
+
+
+@pytest.fixture
+def candidate(session_dir: Path) -> Iterator[TaskProcess]:
+    with TaskProcess(session_dir) as process:
+        yield process
+
+
+def how(workers: int) -> dict[str, object]:
+    return {"parallel": True, "nworkers": workers} if workers else {}
 
 
 @pytest.mark.parametrize(
@@ -30,18 +40,31 @@ RESUMABLE = [case for case in CASES if not (case.refused or case.fails) and case
 )
 def test_killed_run_that_is_called_again_gives_the_images_of_tclean(
     case: Case,
-    oracle: TaskProcess,  # noqa: F811
-    candidate: TaskProcess,  # noqa: F811
-    folders: tuple[Path, Path],  # noqa: F811
+    oracle: TaskProcess,
+    candidate: TaskProcess,
+    folders: tuple[Path, Path],
     dataset: Callable[[str], Path],
+    session_dir: Path,
 ) -> None:
+    """Cubes are killed, and imaged to the end, on numbers of workers that are drawn; the seed is the row's name."""
     here, there = folders
     for folder in folders:
         prepare(case, folder, dataset)
+    draw = random.Random(case.name)
+    is_cube = case.calls[-1].get("specmode") in ("cube", "cubedata", "cubesource")
+    workers = [draw.choice((0, 2, 3)) if is_cube else 0 for _ in range(3)]
+    whens = [f"{draw.choice(('kept', 'cycle'))} {draw.choice((1, 2))}" for _ in range(2)]
+    print(f"killed {whens}, on workers {workers}")  # noqa: T201  shown where the test fails
+    mark = session_dir / "resumed.txt"
+    mark.unlink(missing_ok=True)
     oracle.send([Call("tclean", call) for call in case.calls], here)
-    calls = [{**call, **case.own} for call in case.calls]
-    candidate.send([Call("resumed", {"whens": ["kept 1"], "parameters": [call, call]}) for call in calls], there)
+    calls = [
+        {"whens": whens, "parameters": [{**call, **case.own, **how(number)} for number in workers]}
+        for call in case.calls
+    ]
+    candidate.send([Call("resumed", call) for call in calls], there)
     expected, found = oracle.receive(LIMIT_S), candidate.receive(LIMIT_S)
+    print(mark.read_text(encoding="utf-8") if mark.exists() else "not resumed")  # noqa: T201
     check_meaningful(case, here, expected)
     check_errors(case, "pclean", found)
     check_same(case, here, there, expected, found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from .. import casa
 from ..progress import Progress
@@ -24,20 +25,23 @@ class Resumption:
     cleaning : Cleaning
     control : IterationControl or None
         None where nothing is cleaned.
-
-    Attributes
-    ----------
-    cycle : int
-        Minor cycles that are whole and kept.
+    makes_psf : bool
+        Whether the run makes PSFs; else it takes those that stand under its name.
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, run: Run, parts: Parts, cleaning: Cleaning, control: IterationControl | None
+        self,
+        checkpoint: Checkpoint,
+        run: Run,
+        parts: Parts,
+        cleaning: Cleaning,
+        control: IterationControl | None,
+        *,
+        makes_psf: bool,
     ) -> None:
-        self._checkpoint, self._run, self._parts = checkpoint, run, parts
+        self._checkpoint, self._run, self._parts, self._makes_psf = checkpoint, run, parts, makes_psf
         self._cleaning, self._control = cleaning, control
         self._can_be_recalled = all(mask.can_be_recalled for mask in parts.masks)
-        self.cycle = 0
 
     def tell(self, progress: Progress) -> None:
         """Say with which run this one goes on, or why with none."""
@@ -54,24 +58,29 @@ class Resumption:
         casa.post(text)
         progress.note(text)
 
+    def keep_psf(self, *, is_blank: bool) -> None:
+        """Keep where the PSFs are that the run has made, and what is made with them."""
+        if self._makes_psf:
+            self._run.flush()
+            self._checkpoint.note(is_blank=is_blank, **self._psf())
+
+    def _psf(self) -> dict[str, Any]:
+        return {"psf": self._run.psf_images().facts(self._run.path)} if self._makes_psf else {}
+
     def keep(self) -> None:
         """Keep what stands after another minor cycle."""
-        if self._control is None or not self._can_be_recalled:
-            return
-        self.cycle += 1
-        self._checkpoint.keep(
-            self.cycle,
-            {"cleaning": self._cleaning.facts()},
-            self._control.take_events(),
-            lambda prefix: self._run.save(self._parts, prefix),
-        )
+        if self._control is not None and self._can_be_recalled:
+            events, cleaning = self._control.take_events(), self._cleaning.facts()
+            self._checkpoint.keep(events, self._save, cleaning=cleaning, **self._psf())
+
+    def _save(self, prefix: str) -> dict[str, Any]:
+        return self._run.save(self._parts, prefix)
 
     def recall(self) -> bool:
         """Come to where the run before has ended, if there is one: a major cycle is next."""
         found = self._checkpoint.found
         if found is None or self._control is None or found.cycle == 0:
             return False
-        self.cycle = found.cycle
         self._control.replay(found.events)
         self._cleaning.recall(found.facts["cleaning"])
         self._run.load(self._parts, self._checkpoint.files, found.facts)

@@ -22,6 +22,7 @@ from ..images.planes import image_geometry
 from ..images.products import check_shapes, sumwt_of
 from ..images.store import ImageStore
 from ..runs.folders import WorkFolders
+from ..runs.psf_images import PsfImages
 from ..sections import ImageField
 from ..toolrecords import Record, ToolRecords, to_casa_selpars, tool_records
 from .cleaners import AnyDeconvolver, is_in_memory, make_deconvolver
@@ -129,6 +130,19 @@ class Run(abc.ABC):
 
         `is_whole_run` says that the run may go on where one was ended; else its steps are called by hand.
         """
+
+    @property
+    def has_psf(self) -> bool:
+        """Whether the PSFs are those of a run that this one goes on with."""
+        return self.folders is not None and self.folders.psf is not None
+
+    def flush(self) -> None:
+        """Let the disk have what is made."""
+        self.store.flush()
+
+    def psf_images(self) -> PsfImages:
+        """Where the PSFs and what is made with them are."""
+        return PsfImages(list(self.imagenames), [], [])
 
     def save(self, parts: Parts, prefix: str) -> dict[str, Any]:
         """Write models, masks and what the parts know to files `prefix`-FIELD.CHANNEL; what else `load` wants."""
@@ -273,6 +287,9 @@ class SerialRun(Run):
         if found is not None and found.cycle > 0:  # the start model is in the model by then
             fields = tuple(dataclasses.replace(field, startmodel="") for field in self._config.fields)
             self._config = dataclasses.replace(self._config, fields=fields)
+        if self.folders.psf is not None:
+            self.folders.psf.put_together()
+            self._config = dataclasses.replace(self._config, run=dataclasses.replace(self._config.run, calcpsf=False))
         self.store.scratch = self.folders.scratch
 
     def _check_planned_shape(self, entry: ImageField) -> None:

@@ -345,16 +345,23 @@ class SerialImager(SteppedImager):
     def _image(self) -> dict[str, Any]:
         run, iteration = self.config.run, self.config.iteration
         self.setup()
-        tell_of(self._checkpoint, self.progress)
-        if run.calcpsf:
+        checkpoint = self._checkpoint
+        tell_of(checkpoint, self.progress)
+        if self._run.has_psf and checkpoint.found:
+            self.is_blank = bool(checkpoint.found.facts["is_blank"])
+            self._done |= {"make_psf", "make_pb"}
+        elif run.calcpsf:
             self.progress.stage("PSF and primary beam")
             self.make_psf()
             self.make_pb()
         if GRIDDERS[self.config.fields[0].gridder].checks_beam:
             self._need_parts().gridder.check_pb()
-        resumption = Resumption(self._checkpoint, self._run, self._need_parts(), self._cleaning, self._control)
+        resumption = Resumption(
+            checkpoint, self._run, self._need_parts(), self._cleaning, self._control, makes_psf=run.calcpsf
+        )
+        resumption.keep_psf(is_blank=self.is_blank)
         if resumption.recall():
-            self.progress.stage(f"residual of cycle {resumption.cycle}")
+            self.progress.stage("residual")
             self.run_major_cycle()
         elif run.calcres:
             self.progress.stage("first residual")

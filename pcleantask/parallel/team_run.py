@@ -63,11 +63,14 @@ class TeamRun(SerialRun, abc.ABC):
         self.saves_model = config.run.savemodel != "none"
         self.saved_in_cycle = False
         self.is_predicted = config.saves_model_late
-        silent = dataclasses.replace(config.run, savemodel="none")
-        self._part_config = dataclasses.replace(self._config, run=silent)
         self.coordinates: list[ImageCoordinates] = []
         self._npart = 0
         self._hosts: list[str] = []
+
+    @property
+    def _part_config(self) -> PcleanConfig:
+        """The configuration of the parts, which save no models."""
+        return dataclasses.replace(self._config, run=dataclasses.replace(self._config.run, savemodel="none"))
 
     def _start_team(self, size: int) -> int:
         """Start the team, if it isn't there yet; its size."""

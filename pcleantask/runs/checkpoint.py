@@ -66,28 +66,20 @@ class Checkpoint:
     def __init__(self, work: Path) -> None:
         self._folder = work / FOLDER
         self._started = time.monotonic()
-        self._before = 0.0
-        self._since = ""
-        self._written = 0  # files of events
+        self._state: dict[str, Any] = {}
         self.found: Found | None = None
         self.refusal = ""
 
-    @property
-    def path(self) -> Path:
-        """The folder of the checkpoint."""
-        return self._folder
-
     def begin(self, identity: dict[str, Any], since: str, *, resumes: bool) -> None:
         """Look for what a run before has left, if that is wanted, and begin."""
+        self._state = {"cycle": 0, "since": since, "elapsed": 0.0, "written": 0, "facts": {}}
         if resumes:
             self._look(identity)
         if self.found is None:
             for entry in list(self._folder.glob("*")):
                 entry.unlink()
         self._folder.mkdir(exist_ok=True)
-        self._since = self.found.since if self.found else since
-        self._before = self.found.elapsed if self.found else 0.0
-        self._started = time.monotonic()
+        self._started = time.monotonic() - self._state["elapsed"]
         write_safely(self._folder / IDENTITY, json.dumps(identity).encode())
 
     def _look(self, identity: dict[str, Any]) -> None:
@@ -99,41 +91,39 @@ class Checkpoint:
                 return
             events: list[Any] = []
             for number in range(state["written"]):
-                events += from_json(json.loads((self._folder / f"events.{number}.json").read_bytes()))
-            self._written = state["written"]
+                events += from_json(json.loads(self._events(number).read_bytes()))
             self.found = Found(state["cycle"], state["since"], state["elapsed"], state["facts"], events)
+            self._state = state
 
-    def keep(
-        self, cycle: int, facts: dict[str, Any], events: Sequence[Any], save: Callable[[str], dict[str, Any]]
-    ) -> None:
-        """Make what stands after so many minor cycles what counts.
+    def keep(self, events: Sequence[Any], save: Callable[[str], dict[str, Any]], **facts: Any) -> None:
+        """Make what stands after another minor cycle what counts.
 
         Parameters
         ----------
-        cycle : int
-        facts : dict
-            What the loop knows.
         events : sequence
             What the iteration control was told since the last time.
         save : callable
             Writes models and masks to files that begin with the path it is given; returns more facts.
+        **facts : object
+            What the loop knows.
         """
+        cycle, written = self._state["cycle"] + 1, self._state["written"]
         more = save(str(self._folder / f"cycle{cycle}"))
-        if events:
-            write_safely(self._folder / f"events.{self._written}.json", json.dumps(to_json(list(events))).encode())
-            self._written += 1
-        elapsed = self._before + time.monotonic() - self._started
-        state = {
-            "cycle": cycle,
-            "since": self._since,
-            "elapsed": elapsed,
-            "written": self._written,
-            "facts": {**facts, **more},
-        }
-        write_safely(self._folder / STATE, json.dumps(to_json(state)).encode())
+        write_safely(self._events(written), json.dumps(to_json(list(events))).encode())
+        self._state |= {"cycle": cycle, "written": written + 1}
+        self.note(**facts, **more)
         for entry in list(self._folder.glob("cycle*")):
             if not entry.name.startswith(f"cycle{cycle}-"):
                 entry.unlink()
+
+    def note(self, **facts: Any) -> None:
+        """Add to what is known."""
+        self._state["facts"] |= facts
+        self._state["elapsed"] = time.monotonic() - self._started
+        write_safely(self._folder / STATE, json.dumps(to_json(self._state)).encode())
+
+    def _events(self, number: int) -> Path:
+        return self._folder / f"events.{number}.json"
 
     def files(self, number: int) -> list[str]:
         """The files that `save` has written of an image field, of the cycle that was found."""

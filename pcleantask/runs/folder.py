@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ..errors import OutputError
@@ -176,8 +176,8 @@ class WorkFolder:
         """Whether this process has the folder still: another takes it over where this one gives no sign of life."""
         return self._owner is not None and self._newest_lock() == self.lock
 
-    def clear(self, but: str = "") -> None:
-        """Remove all that is in the folder, but what has that name."""
+    def clear(self, but: Collection[Path] = ()) -> None:
+        """Remove all that is in the folder, but these entries."""
         _empty(self.path, but)
 
     def carry_over(self, *, calcpsf: bool, calcres: bool) -> None:
@@ -269,10 +269,10 @@ def _number(lock: Path) -> int:
     return int(lock.name.rpartition(".")[2])
 
 
-def _empty(folder: Path, but: str = "") -> None:
-    """Remove all that is in a folder but its locks, and what has that name."""
+def _empty(folder: Path, but: Collection[Path] = ()) -> None:
+    """Remove all that is in a folder but its locks and some other entries."""
     for entry in folder.iterdir():
-        if not LOCK.fullmatch(entry.name) and entry.name != but:
+        if not LOCK.fullmatch(entry.name) and entry not in but:
             remove(entry)
 
 

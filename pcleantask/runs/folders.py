@@ -20,6 +20,7 @@ from .checkpoint import FOLDER, Checkpoint
 from .folder import WorkFolder, complete_publications
 from .identity import identity_of
 from .lock import Heartbeat, Owner
+from .psf_images import PsfImages
 from .publication import publish
 from .space import check_space
 
@@ -43,11 +44,14 @@ class WorkFolders:
         For each field, the names of the pieces of which its images are put together at the end, where that is so.
     checkpoint : Checkpoint or None
         What the run leaves for the same call to go on with, and has found of it; None where steps are called by hand.
+    psf : PsfImages or None
+        PSFs, primary beams and weights of the run that this one goes on with, where they are whole.
     """
 
     def __init__(self, config: PcleanConfig) -> None:
         self._config = config
         self.checkpoint: Checkpoint | None = None
+        self.psf: PsfImages | None = None
         self.pieces: Sequence[Sequence[str]] = ()
         self._heartbeat: Heartbeat | None = None
         self._find_names()
@@ -99,8 +103,9 @@ class WorkFolders:
         self._take(owner)
         if is_whole_run:
             self._begin_checkpoint(since)
+        kept = self.psf.entries() if self.psf else set()
         for folder in self._folders:
-            folder.clear(but=FOLDER if is_whole_run else "")
+            folder.clear(but={*kept, self.path / FOLDER} if is_whole_run else ())
         self.scratch.mkdir()
         self._heartbeat = Heartbeat([folder.lock for folder in self._folders])
 
@@ -112,6 +117,9 @@ class WorkFolders:
         self.checkpoint.begin(
             identity, since, resumes=self._config.run.resume and len(formers) == 1 and "" not in formers
         )
+        found = self.checkpoint.found
+        psf = PsfImages.found(found.facts["psf"], self.path) if found and "psf" in found.facts else None
+        self.psf = psf.set_aside() if psf else None
 
     def _take(self, owner: Owner) -> None:
         """Take all folders, or none."""

@@ -1,4 +1,4 @@
-"""A call of pclean in a process that is killed on the way: `python killed.py WHEN` with the pickled parameters as input.
+"""A call of pclean in a process that is killed on the way: `python killed.py WHEN SIGNAL`, pickled parameters as input.
 
 WHEN is 'kept N': as soon as the Nth minor cycle is kept; 'cycle N': as it is over, before it is kept; 'after S': S
 seconds after the call. What is returned, if it comes so far, is pickled to the standard output.
@@ -6,17 +6,23 @@ seconds after the call. What is returned, if it comes so far, is pickled to the 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from pcleantask.progress import Progress
+    from pcleantask.runs.checkpoint import Checkpoint
 
 LIMIT_S = 300.0
+MARK = Path("../resumed.txt")  # beside the folder of the call
 
 
 def killed(when: str, parameters: dict[str, Any], status: signal.Signals = signal.SIGKILL) -> Any:
@@ -24,12 +30,14 @@ def killed(when: str, parameters: dict[str, Any], status: signal.Signals = signa
     run = subprocess.run(
         [sys.executable, __file__, when, str(int(status))],
         input=pickle.dumps(parameters),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        capture_output=True,
         timeout=LIMIT_S,
         check=False,
     )
-    return pickle.loads(run.stdout) if run.returncode == 0 else None
+    if run.returncode != -status:
+        assert run.returncode == 0, f"it wasn't killed, it failed: {run.stderr.decode()[-3000:]}"
+        return pickle.loads(run.stdout)
+    return None
 
 
 def resumed(whens: list[str], parameters: list[dict[str, Any]]) -> Any:
@@ -43,7 +51,24 @@ def resumed(whens: list[str], parameters: list[dict[str, Any]]) -> Any:
         value = killed(when, given)
         if value is not None:
             return value
-    return pclean(**parameters[-1])
+    with MARK.open("a", encoding="utf-8") as file, watched(file):
+        return pclean(**parameters[-1])
+
+
+@contextlib.contextmanager
+def watched(file: TextIO) -> Iterator[None]:
+    """A block in which runs write to a file after which cycle they go on, and whether they have taken over the PSF."""
+    from pcleantask.imaging import serial_imager
+
+    def told(checkpoint: Checkpoint, progress: Progress) -> None:
+        found = checkpoint.found
+        file.write(f"{found.cycle if found else 'anew'} {checkpoint.refusal}\n")
+
+    former, serial_imager.tell_of = serial_imager.tell_of, told
+    try:
+        yield
+    finally:
+        serial_imager.tell_of = former
 
 
 def end(status: int) -> None:
@@ -60,12 +85,12 @@ def main() -> None:
     keep: Callable[..., None] = Checkpoint.keep
     kept = 0
 
-    def keep_and_end(self: Checkpoint, *values: Any) -> None:
+    def keep_and_end(self: Checkpoint, *values: Any, **facts: Any) -> None:
         nonlocal kept
         kept += 1
         if kind == "cycle" and kept == int(number):
             end(status)
-        keep(self, *values)
+        keep(self, *values, **facts)
         if kind == "kept" and kept == int(number):
             end(status)
 

@@ -23,9 +23,10 @@ from ...gridding.data import casacore_memory
 from ...images import planes
 from ...images.assemble import Piece
 from ...images.coordinates import ImageCoordinates
-from ...images.products import check_shapes
+from ...images.products import check_shapes, products
 from ...imaging.psf_beams import largest_beam
 from ...imaging.run import Parts
+from ...runs.psf_images import PsfImages
 from ...sections import ImageField
 from ...toolrecords import Record, tool_records
 from ...traits import ENGINES
@@ -71,7 +72,12 @@ class CubeRun(TeamRun):
         self.slabs, reason = self._cut()
         self._use_workers(len(self.slabs))
         if not reason:
-            self._open_parts([field.imagename for field in self._config.fields], grid=True)
+            if self.has_psf:
+                self.folders.carry_over()
+            sources = self.imagenames if self.has_psf else [field.imagename for field in self._config.fields]
+            self._open_parts(list(sources), grid=True)
+            for path, _ in [entry for name in self.imagenames for entry in products(name)]:
+                shutil.rmtree(path)  # the parts have them
             return self._with_cleaners(Parts(TeamCubeGridder(self)))
         gridder = self._grid_whole(reason)
         try:
@@ -88,7 +94,7 @@ class CubeRun(TeamRun):
             whole = self.coordinate_records
             self.call("open_part", [
                 ("cube", str(self.log_of(rank)), config.to_dict(), dataclasses.astuple(slab), whole, sources,
-                 str(self.path / f"part{rank}"), grid, usable_threads())
+                 str(self.path / f"part{rank}"), grid, self.has_psf or self._config.run.restart, usable_threads())
                 for rank, slab in enumerate(self.slabs)
             ])  # fmt: skip
         self.names = self.steps("names")
@@ -102,6 +108,16 @@ class CubeRun(TeamRun):
                 parts.deconvolvers.append(deconvolver)
                 parts.masks.append(TeamMask(self, number, self._config, deconvolver))
         return parts
+
+    def flush(self) -> None:
+        super().flush()
+        self.steps("flush")
+
+    def psf_images(self) -> PsfImages:
+        if self._whole_gridder is not None:
+            return super().psf_images()
+        pieces = [self.pieces_of(number, "") for number in range(len(self.imagenames))]
+        return PsfImages(list(self.imagenames), pieces, self.coordinate_records, self.slabs[-1].nchan)
 
     def _known_channel_counts(self) -> list[int]:
         """The numbers of channels that the parameters give; the others are the data's."""

@@ -45,6 +45,7 @@ class SlabImager:
         sources: list[str],
         folder: str,
         grids: bool,
+        takes_over: bool,
         threads: int,
     ) -> None:
         self._former_directory = Path.cwd()
@@ -54,7 +55,7 @@ class SlabImager:
         sources = [str(Path(source).absolute()) for source in sources]
         place = Path(folder).absolute()
         whole = [ImageCoordinates(record, self._slab.nchan) for record in coordinates]
-        self._run = SlabRun(self._config, self._slab, whole, sources, place, grids=grids)
+        self._run = SlabRun(self._config, self._slab, whole, sources, place, grids=grids, takes_over=takes_over)
         self._imager = SerialImager(self._config, init_iter_control=False, run=self._run)
         self._sums: list[float | None] = [None] * len(sources)
         self._restorers: dict[int, AnyDeconvolver] = {}
@@ -232,6 +233,10 @@ class SlabImager:
             field: {chan + self._slab.first: pols for chan, pols in channels.items() if chan in self._slab.own}
             for field, channels in found.items()
         }
+
+    def flush(self) -> None:
+        """Let the disk have what is made."""
+        self._run.flush()
 
     def save(self, prefix: str) -> None:
         """Write what a checkpoint keeps of the part's own channels; see `Run.save`."""

@@ -54,6 +54,8 @@ class SlabRun(Run):
     grids : bool
         Whether the part grids its channels. Else the whole cube's images stand under the names `sources`, and
         `take_over` copies from them.
+    takes_over : bool
+        Whether a part that grids takes over what of the whole products it doesn't make.
     """
 
     def __init__(
@@ -65,9 +67,10 @@ class SlabRun(Run):
         folder: Path,
         *,
         grids: bool,
+        takes_over: bool,
     ) -> None:
         super().__init__(config)
-        self._grids = grids
+        self._grids, self._takes_over = grids, takes_over
         self._slab, self._coordinates, self._sources = slab, coordinates, sources
         self._folder = folder
         self._imagenames = tuple(str(folder / f"{number}-{Path(source).name}") for number, source in enumerate(sources))
@@ -112,7 +115,7 @@ class SlabRun(Run):
         run = self._config.run
         if not self._grids:
             self.take_over()
-        elif run.restart:
+        elif self._takes_over:
             for source, name in zip(self._sources, self.imagenames, strict=True):
                 for path in carried_over(source, calcpsf=run.calcpsf, calcres=run.calcres):
                     target = name + path.name.removeprefix(Path(source).name)
