@@ -68,3 +68,29 @@ def test_killed_run_that_is_called_again_gives_the_images_of_tclean(
     check_meaningful(case, here, expected)
     check_errors(case, "pclean", found)
     check_same(case, here, there, expected, found)
+
+
+BY_DUCC = ("cube-hogbom", "auto-cube-slow-noise-numpy", "mfs-hogbom", "mfs-mtmfs", "cube-nsigma-full", "outliers")
+
+
+@pytest.mark.parametrize("name", BY_DUCC)
+def test_ducc_goes_on_to_its_own_images(
+    name: str,
+    oracle: TaskProcess,
+    candidate: TaskProcess,
+    folders: tuple[Path, Path],  # noqa: F811
+    dataset: Callable[[str], Path],
+    session_dir: Path,
+) -> None:
+    case = next(case for case in RESUMABLE if case.name == name)
+    here, there = folders
+    for folder in folders:
+        prepare(case, folder, dataset)
+    mark = session_dir / "resumed.txt"
+    mark.unlink(missing_ok=True)
+    call = {**case.calls[-1], **case.own, "engine": "ducc"}
+    expected = oracle.run([Call("pclean", call)], here, LIMIT_S)
+    found = candidate.run([Call("resumed", {"whens": ["kept 1", "kept 1"], "parameters": [call] * 3})], there, LIMIT_S)
+    check_errors(case, "pclean", [*expected, *found])
+    assert mark.read_text(encoding="utf-8") == "2 \n"
+    check_same(case, here, there, expected, found)

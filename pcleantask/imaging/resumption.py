@@ -70,8 +70,9 @@ class Resumption:
     def keep(self) -> None:
         """Keep what stands after another minor cycle."""
         if self._control is not None and self._can_be_recalled:
-            events, cleaning = self._control.take_events(), self._cleaning.facts()
-            self._checkpoint.keep(events, self._save, cleaning=cleaning, **self._psf())
+            sidelobes = [deconvolver.sidelobe_level for deconvolver in self._parts.deconvolvers]
+            facts = {"cleaning": self._cleaning.facts(), "sidelobes": sidelobes, **self._psf()}
+            self._checkpoint.keep(self._control.take_events(), self._save, **facts)
 
     def _save(self, prefix: str) -> dict[str, Any]:
         return self._run.save(self._parts, prefix)
@@ -83,6 +84,8 @@ class Resumption:
             return False
         self._control.replay(found.events)
         self._cleaning.recall(found.facts["cleaning"])
+        for deconvolver, level in zip(self._parts.deconvolvers, found.facts["sidelobes"], strict=True):
+            deconvolver.sidelobe_level = level  # on which masks rest
         self._run.load(self._parts, self._checkpoint.files, found.facts)
         return True
 
