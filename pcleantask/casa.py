@@ -24,7 +24,7 @@ from types import ModuleType
 from typing import Any
 
 from .errors import CasaSetupError, ImagingError
-from .ownprocess import allow_many_files, tune_malloc, without_new_ports
+from .ownprocess import allow_many_files, interrupts_held, tune_malloc, without_new_ports
 
 MEASURES_MARK = os.path.join("geodetic", "IERSeop2000")  # the table whose absence makes casatools refuse to import
 NO_DATA = (
@@ -134,7 +134,7 @@ def load() -> ModuleType:
         with _bare_command_line():
             try:
                 _set_up_data()
-                with without_new_ports():
+                with interrupts_held(), without_new_ports():
                     casatools = importlib.import_module("casatools")
             except CasaSetupError:
                 raise

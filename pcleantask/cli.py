@@ -25,17 +25,20 @@ from .private.task_call import errors_told_by_caller
 from .processes import mpi_team
 from .processes.environment import launched_rank, launched_ranks
 from .processes.script_run import run_module, run_script
+from .processes.signals import INTERRUPTED, TERMINATED, ended_by_interrupt
 from .standin import replace_tclean
 from .version import __version__
 
-FAILED, USAGE, BLANK, INTERRUPTED = 1, 2, 3, 130  # exit statuses
+FAILED, USAGE, BLANK = 1, 2, 3  # exit statuses, besides those of processes.signals
 STATUSES = (
     f"Exit status: 0 images are made; {BLANK} nothing was gridded, so that images are blank, or can't be made; {USAGE} "
     f"parameters, or the data they name, can't be imaged with; {FAILED} the run has failed; {INTERRUPTED} it was "
-    "interrupted. What is wrong is told on standard error and in the CASA log."
+    f"interrupted, {TERMINATED} ended by SIGTERM. What is wrong is told on standard error and in the CASA log. After a "
+    "run that was ended, however, the same command goes on with it."
 )
 IMAGE = "image"
 RUN = "run"  # the command whose words are a script's
+STATUS, FINISH = "status", "finish"  # commands about a run that is going on, or was ended
 REPLACE, NWORKERS, MODULE = "--replace-tclean", "--nworkers", "-m"
 NEGATIVE = re.compile(r"-[\d.]")  # argparse takes -1e-3 and -15km/s for options, unless a space comes first
 
@@ -50,8 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[:1] == [RUN] and script:
         return _run(parser.parse_args([RUN, *own, script[0]]), script)
     try:
+        if words[:1] in ([STATUS], [FINISH]):
+            return _ask(parser.parse_args(words))
         parameters, options = _parameters(words, parser)
-        return _image(parameters, as_json=options.json)
+        with ended_by_interrupt(_tell_of_interrupt):
+            return _image(parameters, as_json=options.json)
     except ParameterError as error:
         print(f"pclean: {error}", file=sys.stderr)
         return USAGE
@@ -59,8 +65,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"pclean: {error}", file=sys.stderr)
         return BLANK if isinstance(error, BlankImageError) else FAILED
     except KeyboardInterrupt:
-        print("pclean: interrupted", file=sys.stderr)
+        _tell_of_interrupt()
         return INTERRUPTED
+
+
+def _tell_of_interrupt() -> None:
+    print("pclean: interrupted; the same command goes on from the last whole minor cycle", file=sys.stderr)
 
 
 def image_parameters(words: Sequence[str]) -> dict[str, Any]:
@@ -197,8 +207,41 @@ def _parser() -> argparse.ArgumentParser:
         help="every pclean call in the script is parallel, on N workers, whatever its parallel says; 0 is one per core "
         "(default: what each call says; in an MPI job all ranks, here N of them)",
     )
+    _add_run_commands(commands)
     run.add_argument("script", metavar="SCRIPT", help="the path of the script; what follows it is the script's own")
     return parser
+
+
+def _add_run_commands(commands: Any) -> None:
+    """The commands about a run that is going on, or was ended."""
+    status = commands.add_parser(
+        STATUS,
+        help="what a run is at, and what the same call would go on with",
+        description="What the run under a name is at, where and since when; or was at when it was ended, and what the "
+        "same call would go on with.",
+    )
+    status.add_argument("--json", action="store_true", help="print it as JSON")
+    finish = commands.add_parser(
+        FINISH,
+        help="let the running cycle of a run be its last",
+        description="Let the running cycle be the last of the run under a name: it restores its images and gives them "
+        "their names as ever, with stop code 3. From any host that sees the folder.",
+    )
+    for command in (status, finish):
+        command.add_argument("imagename", metavar="IMAGENAME", help="the imagename of the run")
+
+
+def _ask(options: argparse.Namespace) -> int:
+    """Tell of a run, or ask it to finish; the exit status."""
+    from .runs.status import ask_to_finish, in_words, status
+
+    name = rules.image_name(options.imagename)
+    if options.command == FINISH:
+        ask_to_finish(name)
+        return 0
+    told = status(name)
+    print(json.dumps(told) if options.json else in_words(told))
+    return 0
 
 
 def _worker_count(word: str) -> int:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import signal
 import socket
 import stat
+import threading
 from collections.abc import Iterator
+from types import FrameType
 
 try:
     import resource
@@ -52,6 +55,22 @@ def without_new_ports() -> Iterator[None]:
         os.dup2(silent.fileno(), descriptor, inheritable=False)
         silent.close()
         other_end.detach()  # stays open
+
+
+@contextlib.contextmanager
+def interrupts_held() -> Iterator[None]:
+    """A block that Ctrl-C doesn't end, but what comes after it: casatools' import would swallow it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[tuple[int, FrameType | None]] = []
+    former = signal.signal(signal.SIGINT, lambda *values: came.append(values))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)
+    if came and callable(former):
+        former(*came[0])
 
 
 def _ports() -> set[int]:

@@ -78,7 +78,7 @@ def test_ducc_goes_on_to_its_own_images(
     name: str,
     oracle: TaskProcess,
     candidate: TaskProcess,
-    folders: tuple[Path, Path],  # noqa: F811
+    folders: tuple[Path, Path],
     dataset: Callable[[str], Path],
     session_dir: Path,
 ) -> None:

@@ -10,8 +10,10 @@ from .. import casa, report
 from ..config import PcleanConfig
 from ..errors import ParameterError, StepError
 from ..gridding.ducc.support import with_data_seen
+from ..processes.signals import ended_by_sigterm
 from ..progress import NullProgress, Progress
 from ..runs.checkpoint import Checkpoint
+from ..runs.status import RecordedProgress
 from ..toolrecords import Record
 from ..traits import CASA, GRIDDERS
 from .cautions import tell_of_beams, tell_of_blanks
@@ -94,7 +96,7 @@ class SerialImager(SteppedImager):
     ) -> None:
         config = with_data_seen(config) if run is None else config
         super().__init__(config, run or serial_run(config), has_control=init_iter_control)
-        self.progress = progress or NullProgress()
+        self.progress: Progress = RecordedProgress(progress or NullProgress(), lambda: self._run.path)
         self.exec_records: list[Record] = []
         self.stop_code = 0
         self.is_blank = False
@@ -338,7 +340,7 @@ class SerialImager(SteppedImager):
         """
         if self.config.iteration.niter > 0 and not self._has_control:
             raise StepError("the imager can't run its loop with init_iter_control=False: call its steps")
-        with self._running(), self._noting_failure():
+        with self._running(), self._noting_failure(), ended_by_sigterm(self._end_by_sigterm):
             summary = self._image()
         return summary if self.config.run.engine == CASA else {**summary, "engine": self.config.engine}
 
@@ -380,6 +382,12 @@ class SerialImager(SteppedImager):
         self.progress.finish()
         return summary
 
+    def _end_by_sigterm(self) -> None:
+        """Say how far the run has come, and leave its folder to the next; in a thread, while CASA computes."""
+        if self._run.folders is not None:
+            self.progress.note(f"Ended by SIGTERM {self._run.folders.reached}")
+            self._run.folders.give_up()
+
     @property
     def _checkpoint(self) -> Checkpoint:
         assert self._run.folders is not None and self._run.folders.checkpoint is not None  # as it is a whole run
@@ -387,13 +395,15 @@ class SerialImager(SteppedImager):
 
     def _clean(self, resumption: Resumption) -> dict[str, Any]:
         """Major and minor cycles until a stopping criterion is met, or a minor cycle does nothing."""
-        control = self._need_control()
+        control, checkpoint = self._need_control(), self._checkpoint
         done = self.has_converged()
         control.report_cycle(self.progress)
         while not done:
             if self.run_minor_cycle():
                 resumption.keep()
                 self.run_major_cycle()
+            if checkpoint.is_to_finish():
+                control.stop()
             done = self.has_converged()
             control.report_cycle(self.progress)
         summary = report.clean_summary(control.summary())

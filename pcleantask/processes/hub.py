@@ -15,11 +15,13 @@ import contextlib
 import functools
 import os
 import pickle
+import signal
 import socket
 import sys
+import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -29,10 +31,11 @@ from .environment import shares
 from .lead_process import Lead
 from .mpi import World
 from .packing import pack_error, unpack_error
+from .signals import INTERRUPTED, TERMINATED
 from .team import PATIENCE, LocalWorker, how_ended
 
 KILLED = 128  # plus the signal: the exit status of a process that was killed, as shells give it
-INTERRUPTED = 130
+TERMINATION_S = 8.0  # that a job has to end after SIGTERM
 SHORTEST_S, LONGEST_S = 0.001, 0.02  # between two looks for messages
 
 
@@ -53,6 +56,7 @@ class Hub:
         self._number: int | None = None  # of the call that the worker is at
         self._outcome: tuple[str, Any] | None = None
         self._last_event = time.monotonic()
+        self._terminated_at: float | None = None  # when this rank was told by SIGTERM to end
 
     def join(self, task: str, said: Mapping[str, str], request: Any) -> tuple[str, Any]:
         """Take part in a job, until it is done.
@@ -74,15 +78,42 @@ class Hub:
         self._outcome = None
         self._world.send(0, ("join", task, dict(said), request, self._host, sorted(cores_of_this_process())))
         try:
-            while self._outcome is None:
-                self._turn()
-            self._world.flush()
+            with self._hearing_sigterm():
+                while self._outcome is None:
+                    self._turn()
+                    self._check_end()
+                self._world.flush()
+            if self._terminated_at is not None:
+                sys.exit(TERMINATED)
         except BaseException as error:
             if not isinstance(error, KeyboardInterrupt):
                 traceback.print_exc()
             self._world.abort(INTERRUPTED)
             raise
         return self._outcome
+
+    @contextlib.contextmanager
+    def _hearing_sigterm(self) -> Iterator[None]:
+        """A block in which SIGTERM, which launchers send to all ranks, ends the job in order: the lead first."""
+        is_ours = threading.current_thread() is threading.main_thread() and (
+            signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        )
+        if is_ours:
+            signal.signal(signal.SIGTERM, lambda *_: self._on_sigterm())
+        try:
+            yield
+        finally:
+            if is_ours:
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def _on_sigterm(self) -> None:
+        if self._terminated_at is None:
+            self._terminated_at = time.monotonic()
+
+    def _check_end(self) -> None:
+        """End the job where it was to end and doesn't."""
+        if self._terminated_at is not None and time.monotonic() - self._terminated_at > TERMINATION_S:
+            self._world.abort(TERMINATED)
 
     def leave(self) -> None:
         """Say that this rank joins no more, and end its worker."""
@@ -184,6 +215,11 @@ class HeadHub(Hub):
         while len(self._left) < self._world.size and not self._world.is_over():
             self._turn()
         self._world.flush()
+
+    def _on_sigterm(self) -> None:
+        super()._on_sigterm()
+        if self._lead is not None:
+            self._lead.process.terminate()
 
     def end(self) -> None:
         super().end()

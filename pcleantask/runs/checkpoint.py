@@ -20,6 +20,7 @@ from .publication import write_safely
 
 FOLDER = "checkpoint"
 IDENTITY, STATE = "identity.json", "state.json"
+FINISH = "finish"  # a file that is there when the running cycle is to be the last
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,15 @@ class Checkpoint:
         self._state["facts"] |= facts
         self._state["elapsed"] = time.monotonic() - self._started
         write_safely(self._folder / STATE, json.dumps(to_json(self._state)).encode())
+
+    @property
+    def cycle(self) -> int:
+        """Minor cycles that are whole and kept."""
+        return int(self._state["cycle"])
+
+    def is_to_finish(self) -> bool:
+        """Whether somebody has asked that the running cycle be the last."""
+        return (self._folder / FINISH).exists()
 
     def _events(self, number: int) -> Path:
         return self._folder / f"events.{number}.json"

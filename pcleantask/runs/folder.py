@@ -148,17 +148,18 @@ class WorkFolder:
 
     def main_path(self) -> Path:
         """The work folder of the main field of the run that has, or had, this one; this one where there is none."""
-        owner = self._found_owner()
+        owner = self.owner()
         return self.path if owner is None else Path(os.path.normpath(self.path / owner.main))
 
     def is_in_use(self) -> bool:
         """Whether a living process is at work in the folder."""
-        owner, lock = self._found_owner(), self._newest_lock()
-        return owner is not None and lock is not None and not owner.is_this_process and owner.is_alive(lock)
+        owner = self.owner()
+        return owner is not None and not owner.is_this_process and owner.is_alive(self.lock)
 
-    def _found_owner(self) -> Owner | None:
-        """What the lock says; None where there is none that can be read."""
+    def owner(self) -> Owner | None:
+        """Whose the folder is, or was; None where it is nobody's. `lock` is their lock then."""
         lock = self._newest_lock()
+        self.lock = lock or self.lock
         with contextlib.suppress(FileNotFoundError, ValueError):
             return None if lock is None else Owner.read(lock)
         return None

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import os
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from ..sections import ImageField
 from .checkpoint import FOLDER, Checkpoint
 from .folder import WorkFolder, complete_publications
 from .identity import identity_of
-from .lock import Heartbeat, Owner
+from .lock import Heartbeat, Owner, new_owner
 from .psf_images import PsfImages
 from .publication import publish
 from .space import check_space
@@ -93,8 +91,7 @@ class WorkFolders:
         ParameterError, OutputError
             Before anything is written, or as a folder can't be made.
         """
-        since = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-        owner = Owner.this_process(uuid.uuid4().hex, since)
+        owner = new_owner()
         for entry in self._config.fields:
             complete_publications(entry.imagename, owner)
         self._find_names()
@@ -102,12 +99,19 @@ class WorkFolders:
         self.check_space()
         self._take(owner)
         if is_whole_run:
-            self._begin_checkpoint(since)
+            self._begin_checkpoint(owner.since)
         kept = self.psf.entries() if self.psf else set()
         for folder in self._folders:
             folder.clear(but={*kept, self.path / FOLDER} if is_whole_run else ())
         self.scratch.mkdir()
         self._heartbeat = Heartbeat([folder.lock for folder in self._folders])
+
+    @property
+    def reached(self) -> str:
+        """How far the run has come, and what its user can do, in words."""
+        cycle = self.checkpoint.cycle if self.checkpoint else 0
+        came = f"after minor cycle {cycle}" if cycle else "before its first minor cycle was over"
+        return f"{came}; the same call goes on from there"
 
     def _begin_checkpoint(self, since: str) -> None:
         """Look whether all folders are a dead run's that was this one, and begin a checkpoint."""

@@ -11,8 +11,10 @@ import socket
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 LOCK = re.compile(r"lock\.(\d+)")  # a folder that is taken over from a dead process gets a lock with the next number
@@ -97,6 +99,11 @@ class Owner:
         if self.is_here:
             return _start_of(self.pid) == self.started
         return _beats(lock)
+
+
+def new_owner() -> Owner:
+    """This process, for a run that begins now."""
+    return Owner.this_process(uuid.uuid4().hex, datetime.now().astimezone().isoformat(timespec="seconds"))
 
 
 def _place() -> str:
