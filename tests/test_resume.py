@@ -70,6 +70,27 @@ def test_killed_run_that_is_called_again_gives_the_images_of_tclean(
     check_same(case, here, there, expected, found)
 
 
+@pytest.mark.parametrize("name", ["cube-hogbom", "outliers", "restart-cube-from-dirty"])
+def test_run_killed_as_its_images_take_their_names_returns_what_it_had_to(
+    name: str,
+    oracle: TaskProcess,
+    candidate: TaskProcess,
+    folders: tuple[Path, Path],
+    dataset: Callable[[str], Path],
+) -> None:
+    """Called again it does nothing else; it would clean on from its own images."""
+    case = next(case for case in RESUMABLE if case.name == name)
+    here, there = folders
+    for folder in folders:
+        prepare(case, folder, dataset)
+    oracle.send([Call("tclean", call) for call in case.calls], here)
+    calls = [{"whens": ["move 3"], "parameters": [{**call, **case.own}] * 2} for call in case.calls]
+    candidate.send([Call("resumed", call) for call in calls], there)
+    expected, found = oracle.receive(LIMIT_S), candidate.receive(LIMIT_S)
+    check_errors(case, "pclean", found)
+    check_same(case, here, there, expected, found)
+
+
 BY_DUCC = ("cube-hogbom", "auto-cube-slow-noise-numpy", "mfs-hogbom", "mfs-mtmfs", "cube-nsigma-full", "outliers")
 
 

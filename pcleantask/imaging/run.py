@@ -132,6 +132,11 @@ class Run(abc.ABC):
         """
 
     @property
+    def result(self) -> dict[str, Any] | None:
+        """What the run returns, where all is done already: it was ended as its products took their names."""
+        return self.folders.result if self.folders is not None else None
+
+    @property
     def has_psf(self) -> bool:
         """Whether the PSFs are those of a run that this one goes on with."""
         return self.folders is not None and self.folders.psf is not None
@@ -278,11 +283,14 @@ class SerialRun(Run):
         return self.folders.shown
 
     def open(self, *, is_whole_run: bool = False) -> None:
-        self._take_folders(is_whole_run=is_whole_run)
-        self.folders.carry_over()
+        if self._take_folders(is_whole_run=is_whole_run):
+            self.folders.carry_over()
 
-    def _take_folders(self, *, is_whole_run: bool) -> None:
+    def _take_folders(self, *, is_whole_run: bool) -> bool:
+        """Make the folders; False where all is done already."""
         self.folders.create(self._check_planned_shape, is_whole_run=is_whole_run)
+        if self.result is not None:
+            return False
         found = self.folders.checkpoint.found if self.folders.checkpoint else None
         if found is not None and found.cycle > 0:  # the start model is in the model by then
             fields = tuple(dataclasses.replace(field, startmodel="") for field in self._config.fields)
@@ -291,6 +299,7 @@ class SerialRun(Run):
             self.folders.psf.put_together()
             self._config = dataclasses.replace(self._config, run=dataclasses.replace(self._config.run, calcpsf=False))
         self.store.scratch = self.folders.scratch
+        return True
 
     def _check_planned_shape(self, entry: ImageField) -> None:
         """Raise ParameterError where a run before has made images of a shape that is wrong by the parameters alone."""

@@ -133,14 +133,16 @@ class SerialImager(SteppedImager):
         self._done = {name for name, is_to_do in former.items() if not is_to_do}
         with self._noting_failure():
             self._set_up()
-            self._is_set_up = True
-            check_memory(self.config, self._need_parts())
+            if self._run.result is None:
+                self._is_set_up = True
+                check_memory(self.config, self._need_parts())
 
     def _set_up(self) -> None:
         check_data(self.config)
         try:
             self._run.open(is_whole_run=self._is_running)
-            self._make_parts()
+            if self._run.result is None:
+                self._make_parts()
         except BaseException:
             self._abandon()
             raise
@@ -347,6 +349,9 @@ class SerialImager(SteppedImager):
     def _image(self) -> dict[str, Any]:
         run, iteration = self.config.run, self.config.iteration
         self.setup()
+        if self._run.result is not None:
+            self.progress.note("The run before was ended as its images took their names; they have them now")
+            return self._run.result
         checkpoint = self._checkpoint
         tell_of(checkpoint, self.progress)
         if self._run.has_psf and checkpoint.found:
@@ -380,6 +385,7 @@ class SerialImager(SteppedImager):
             if self.config.deconvolution.pbcor:
                 self.pbcor()
         self.progress.finish()
+        checkpoint.keep_result(summary)
         return summary
 
     def _end_by_sigterm(self) -> None:

@@ -20,6 +20,7 @@ from .publication import write_safely
 
 FOLDER = "checkpoint"
 IDENTITY, STATE = "identity.json", "state.json"
+RESULT = "result.json"
 FINISH = "finish"  # a file that is there when the running cycle is to be the last
 
 
@@ -46,6 +47,14 @@ class Found:
     elapsed: float
     facts: dict[str, Any]
     events: list[Any]
+
+
+def finished(work: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Which run, by its identity, has made all of its products in a work folder, and what it returns."""
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        identity, result = (json.loads((work / FOLDER / name).read_bytes()) for name in (IDENTITY, RESULT))
+        return identity, from_json(result)
+    return None
 
 
 class Checkpoint:
@@ -131,6 +140,10 @@ class Checkpoint:
     def is_to_finish(self) -> bool:
         """Whether somebody has asked that the running cycle be the last."""
         return (self._folder / FINISH).exists()
+
+    def keep_result(self, result: dict[str, Any]) -> None:
+        """Keep what the run returns, as it begins to give its products their names."""
+        write_safely(self._folder / RESULT, json.dumps(to_json(result)).encode())
 
     def _events(self, number: int) -> Path:
         return self._folder / f"events.{number}.json"

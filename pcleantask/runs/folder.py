@@ -10,9 +10,11 @@ import shutil
 import uuid
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 from ..errors import OutputError
 from ..images.products import carried_over, products
+from .checkpoint import finished
 from .lock import LOCK, Owner
 from .publication import JOURNAL, KEPT, Move, complete, remove, write_safely
 
@@ -232,8 +234,13 @@ class WorkFolder:
                             yield entry
 
 
-def complete_publications(imagename: str, owner: Owner) -> None:
-    """Complete what a run that was killed as it gave the products of `imagename`, or of `imagename`_N, their names.
+def complete_publications(imagename: str, owner: Owner) -> list[Any]:
+    """Complete what a run has begun that was killed as it gave the products of `imagename`, or `imagename`_N, names.
+
+    Returns
+    -------
+    list
+        Of each such run what `checkpoint.finished` finds.
 
     Raises
     ------
@@ -243,17 +250,21 @@ def complete_publications(imagename: str, owner: Owner) -> None:
     final = Path(imagename)
     named = re.compile(re.escape(final.name) + r"(_\d+)?" + re.escape(WORK_SUFFIX))
     entries = list(final.parent.iterdir()) if final.parent.is_dir() else []
-    for entry in entries:
-        if named.fullmatch(entry.name):
-            _complete(WorkFolder(str(entry).removesuffix(WORK_SUFFIX)), owner)
+    found = [
+        _complete(WorkFolder(str(entry).removesuffix(WORK_SUFFIX)), owner)
+        for entry in entries
+        if named.fullmatch(entry.name)
+    ]
+    return [run for run in found if run is not None]
 
 
-def _complete(folder: WorkFolder, owner: Owner) -> None:
+def _complete(folder: WorkFolder, owner: Owner) -> Any:
     """Complete the publication of the dead run that a folder is of, if it was at one, and remove its folders."""
     main = WorkFolder(str(folder.main_path()).removesuffix(WORK_SUFFIX))
     if not (main.path / JOURNAL).is_file() or main.is_in_use():
-        return
+        return None
     main.take(owner)
+    run = finished(main.path)
     try:
         for path in complete(main.path):
             other = WorkFolder(str(path).removesuffix(WORK_SUFFIX))
@@ -264,6 +275,7 @@ def _complete(folder: WorkFolder, owner: Owner) -> None:
         main.give_up()
         raise
     main.remove()
+    return run
 
 
 def _number(lock: Path) -> int:

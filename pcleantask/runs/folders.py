@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from ..images.products import check_former, counted_names
 from ..sections import ImageField
 from .checkpoint import FOLDER, Checkpoint
 from .folder import WorkFolder, complete_publications
-from .identity import identity_of
+from .identity import FORMER, difference, identity_of
 from .lock import Heartbeat, Owner, new_owner
 from .psf_images import PsfImages
 from .publication import publish
@@ -44,12 +45,15 @@ class WorkFolders:
         What the run leaves for the same call to go on with, and has found of it; None where steps are called by hand.
     psf : PsfImages or None
         PSFs, primary beams and weights of the run that this one goes on with, where they are whole.
+    result : dict or None
+        What the run returns, where it was ended as all products were whole; they stand under their names then.
     """
 
     def __init__(self, config: PcleanConfig) -> None:
         self._config = config
         self.checkpoint: Checkpoint | None = None
         self.psf: PsfImages | None = None
+        self.result: dict[str, Any] | None = None
         self.pieces: Sequence[Sequence[str]] = ()
         self._heartbeat: Heartbeat | None = None
         self._find_names()
@@ -92,8 +96,11 @@ class WorkFolders:
             Before anything is written, or as a folder can't be made.
         """
         owner = new_owner()
-        for entry in self._config.fields:
-            complete_publications(entry.imagename, owner)
+        ended = [run for entry in self._config.fields for run in complete_publications(entry.imagename, owner)]
+        if is_whole_run and self._config.run.resume:
+            self.result = self._result_among(ended)
+            if self.result is not None:
+                return
         self._find_names()
         self._check_former(check_shape)
         self.check_space()
@@ -105,6 +112,13 @@ class WorkFolders:
             folder.clear(but={*kept, self.path / FOLDER} if is_whole_run else ())
         self.scratch.mkdir()
         self._heartbeat = Heartbeat([folder.lock for folder in self._folders])
+
+    def _result_among(self, ended: list[tuple[dict[str, Any], dict[str, Any]]]) -> dict[str, Any] | None:
+        """What this run returns, if it is one of those that were ended with all products whole."""
+        if not ended:
+            return None
+        own = json.loads(json.dumps(identity_of(self._config.with_absolute_paths(), ())))
+        return next((result for identity, result in ended if not difference(identity, own, but=FORMER)), None)
 
     @property
     def reached(self) -> str:

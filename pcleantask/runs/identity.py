@@ -17,6 +17,7 @@ LOCK_FILE = "table.lock"  # written by who only reads, too
 # Files of a MeasurementSet that a run writes itself, as it saves its model, or that any task writes.
 WRITTEN = ("table.dat", "table.info", "SOURCE", "HISTORY")
 MODEL = "MODEL_DATA"
+FORMER = "former image"  # the kind of entries that the run's own products change
 
 Stamps = dict[str, list[int]]  # file -> size [bytes], time of change [ns]
 
@@ -39,13 +40,15 @@ def identity_of(config: PcleanConfig, finals: Iterable[str]) -> dict[str, Any]:
         "parameter": dict(_flat(told)),
         "data set": {entry.vis: _stamps_of_data(Path(entry.vis)) for entry in config.all_selections},
         "input": {path: stamps(Path(path)) for path in sorted(_inputs(config))},
-        "former image": {str(path): stamps(path) for path in former},
+        FORMER: {str(path): stamps(path) for path in former},
     }
 
 
-def difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """What differs between two identities, in words; '' where nothing does."""
+def difference(one: Mapping[str, Any], other: Mapping[str, Any], *, but: str = "") -> str:
+    """What differs between two identities, but for one kind of entries, in words; '' where nothing does."""
     for kind, entries in other.items():
+        if kind == but:
+            continue
         before = one.get(kind, {})
         for name in [*entries, *before]:
             if entries.get(name) != before.get(name):

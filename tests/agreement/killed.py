@@ -1,7 +1,8 @@
 """A call of pclean in a process that is killed on the way: `python killed.py WHEN SIGNAL`, pickled parameters as input.
 
-WHEN is 'kept N': as soon as the Nth minor cycle is kept; 'cycle N': as it is over, before it is kept; 'after S': S
-seconds after the call. What is returned, if it comes so far, is pickled to the standard output.
+WHEN is 'kept N': as soon as the Nth minor cycle is kept; 'cycle N': as it is over, before it is kept; 'move N': before
+the Nth product takes its final name; 'after S': S seconds after the call. What is returned, if it comes so far, is
+pickled to the standard output.
 """
 
 from __future__ import annotations
@@ -79,6 +80,7 @@ def main() -> None:
     sys.path[0] = str(Path(__file__).resolve().parents[2])
     from pcleantask import casa, pclean
     from pcleantask.runs.checkpoint import Checkpoint
+    from pcleantask.runs.publication import Move
 
     kind, number = sys.argv[1].split()
     status = int(sys.argv[2])
@@ -94,6 +96,16 @@ def main() -> None:
         if kind == "kept" and kept == int(number):
             end(status)
 
+    do, moved = Move.do, 0
+
+    def end_before_move(self: Move) -> None:
+        nonlocal moved
+        moved += 1
+        if kind == "move" and moved == int(number):
+            end(status)
+        do(self)
+
+    Move.do = end_before_move  # type: ignore[method-assign]
     Checkpoint.keep = keep_and_end  # type: ignore[method-assign]
     parameters = pickle.load(sys.stdin.buffer)
     casa.load()
