@@ -42,7 +42,7 @@ def test_own_sub_parameters_stand_under_their_parents() -> None:
     found = names_shown({"usemask": "auto-multithresh", "parallel": True})
     assert found[found.index("usemask") + 1] == "pbmask"
     assert found.index("usemask") < found.index("automaskengine") < found.index("fastnoise")
-    assert found[found.index("parallel") :] == ["parallel", "nworkers", "engine"]
+    assert found[found.index("parallel") :] == ["parallel", "nworkers", "engine", "resume"]
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ GROUPS = [
     "Data selection", "Image definition", "Spectral axis", "Gridding", "Deconvolution", "Restoration", "Weighting",
     "Iteration control", "Masking", "Run and state", "pclean's own",
 ]  # fmt: skip
-OWN = {"nworkers": 0, "engine": "casa", "automaskengine": "numpy"}
+OWN = {"nworkers": 0, "engine": "casa", "resume": True, "automaskengine": "numpy"}
 COPIED_RUN = 12  # as many equal words in a row are no accident
 
 # Parameters that a tclean newer than the definition's (6.7.0) has and pclean has not, each with the reason.

@@ -8,7 +8,7 @@ from pcleantask.parameters import defaults, definitions
 from tests.agreement.cases import CASES
 from tests.agreement.cases.installed import has_gridder
 
-OWN = {"automaskengine", "engine", "nworkers"}
+OWN = {"automaskengine", "engine", "nworkers", "resume"}
 # Parameters of tclean without a row, and why.
 WITHOUT_ROW = {
     "interactive": "True is refused by name: pclean has no viewer (tests/test_messages.py)",
