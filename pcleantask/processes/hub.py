@@ -83,13 +83,13 @@ class Hub:
                     self._turn()
                     self._check_end()
                 self._world.flush()
-            if self._terminated_at is not None:
-                sys.exit(TERMINATED)
         except BaseException as error:
             if not isinstance(error, KeyboardInterrupt):
                 traceback.print_exc()
             self._world.abort(INTERRUPTED)
             raise
+        if self._terminated_at is not None:
+            sys.exit(TERMINATED)
         return self._outcome
 
     @contextlib.contextmanager

@@ -19,7 +19,9 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from tests.agreement.compare import products
 from tests.agreement.packages import install
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -27,6 +29,7 @@ LIMIT_S = 60.0
 END_S = 10.0  # after a failure, what is left must be gone by then
 MARK = "PCLEANTASK_TEST_JOB"  # by this variable a job's processes are known, wherever they have gone
 AS_ROOT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+MPIS = ("mpich", "openmpi")
 OPTIONS = {"mpich": [], "openmpi": ["--oversubscribe"]}
 
 
@@ -174,3 +177,24 @@ def run(command: list[str], folder: Path, *, stdin: str = "", env: dict[str, str
     """Run a job to its end."""
     with Job(command, folder, stdin=stdin, env=env) as job:
         return job.result()
+
+
+def options(parameters: dict[str, Any]) -> list[str]:
+    """Parameters as words of the command line."""
+    return [word for name, value in parameters.items() for word in (f"--{name}", f"{value}")]
+
+
+def image(mpi: Mpi, nranks: int, parameters: dict[str, Any]) -> list[str]:
+    return [*mpi.launch(nranks), mpi.python, "-m", "pcleantask", "image", *options(parameters)]
+
+
+def script_job(mpi: Mpi, nranks: int, folder: Path, text: str, *words: str, once: bool) -> list[str]:
+    """The command that runs a script: once for all ranks, or on each of them."""
+    (folder / "script.py").write_text(text, encoding="utf-8")
+    return [*mpi.launch(nranks), mpi.python, *(["-m", "pcleantask", "run"] if once else []), "script.py", *words]
+
+
+def images_of(folder: Path, name: str) -> dict[str, Path]:
+    found = products(folder, name)
+    found.pop(".json", None)
+    return found

@@ -21,22 +21,16 @@ import pytest
 
 from pcleantask import casa
 from tests.agreement.cases import CUBE, MFS
-from tests.agreement.compare import compare_products, differences, peak, products
+from tests.agreement.compare import compare_products, differences, peak
 from tests.agreement.packages import install
 from tests.agreement.runner import Call, TaskProcess
 from tests.parallel.team_cases import WHOLE
-from tests.processes.mpi_jobs import END_S, Job, Mpi, Result, find_mpi, run
+from tests.processes.mpi_jobs import END_S, MPIS, Job, Mpi, Result, find_mpi, image, images_of, options, run, script_job
 
 SMALL_CUBE = {**CUBE, "niter": 60, "cycleniter": 20}
 SMALL_MFS = {**MFS, "niter": 20, "cycleniter": 20}
 LONG_CUBE = {**SMALL_CUBE, "niter": 100_000, "cycleniter": 2, "nmajor": 500}
-MPIS = ("mpich", "openmpi")
 OTHER_FRAME = {**SMALL_CUBE, **WHOLE, "outframe": "BARY", "interpolation": "linear"}  # the lead grids it
-
-
-@pytest.fixture(scope="session", params=MPIS)
-def mpi(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Mpi:
-    return find_mpi(request.param, tmp_path_factory.mktemp("mpi"))
 
 
 @pytest.fixture(scope="session")
@@ -58,38 +52,9 @@ def serial(tmp_path_factory: pytest.TempPathFactory, dataset: Callable[[str], Pa
     return folder
 
 
-@pytest.fixture
-def folder(tmp_path: Path, dataset: Callable[[str], Path]) -> Path:
-    """A folder with the data in it."""
-    for name in ("line", "continuum"):
-        (tmp_path / f"{name}.ms").symlink_to(dataset(name))
-    return tmp_path
-
-
 def plain(value: Any) -> Any:
     """A return dictionary as it is in JSON."""
     return json.loads(json.dumps(value, default=lambda entry: entry.tolist()))
-
-
-def options(parameters: dict[str, Any]) -> list[str]:
-    """Parameters as words of the command line."""
-    return [word for name, value in parameters.items() for word in (f"--{name}", f"{value}")]
-
-
-def image(mpi: Mpi, nranks: int, parameters: dict[str, Any]) -> list[str]:
-    return [*mpi.launch(nranks), mpi.python, "-m", "pcleantask", "image", *options(parameters)]
-
-
-def script_job(mpi: Mpi, nranks: int, folder: Path, text: str, *words: str, once: bool) -> list[str]:
-    """The command that runs a script: once for all ranks, or on each of them."""
-    (folder / "script.py").write_text(text, encoding="utf-8")
-    return [*mpi.launch(nranks), mpi.python, *(["-m", "pcleantask", "run"] if once else []), "script.py", *words]
-
-
-def images_of(folder: Path, name: str) -> dict[str, Path]:
-    found = products(folder, name)
-    found.pop(".json", None)
-    return found
 
 
 def check_clean_end(result: Result, folder: Path) -> None:
