@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..cores import usable_threads
 from ..records import from_json, to_json
 
 Pixels = NDArray[np.float32]
 
+PLANES_A_THREAD = 8  # that are in memory at once
+NOWHERE = np.zeros(0, np.uint32)
 SAME, SPARSE, BITS, WHOLE = range(4)  # how a plane is kept: one value; pixels that aren't 0; 0 or 1; as it is
 
 
@@ -75,16 +80,15 @@ def save_planes(path: str, planes: Iterable[tuple[PlaneKey, Pixels]], facts: Map
     suffixes: list[str] = []
     table: list[list[int]] = []
     values, places, bits = _Column(np.float32), _Column(np.uint32), _Column(np.uint8)
-    for key, plane in planes:
+    for key, shape, kind, found, where in _all_kept(iter(planes)):
         if key.suffix not in suffixes:
             suffixes.append(key.suffix)
-        kind, found, where = _kept(plane)
         if kind == BITS:
             span = bits.add(found)
         else:
             span = values.add(found)
             places.add(where)  # as many, so that one span is that of both
-        table.append([suffixes.index(key.suffix), key.chan, key.pol, kind, *plane.shape, *span])
+        table.append([suffixes.index(key.suffix), key.chan, key.pol, kind, *shape, *span])
     said = json.dumps({"suffixes": suffixes, "facts": to_json(facts)}).encode()
     with open(path, "wb") as file:  # noqa: PTH123
         np.savez(
@@ -99,17 +103,27 @@ def save_planes(path: str, planes: Iterable[tuple[PlaneKey, Pixels]], facts: Map
         os.fsync(file.fileno())
 
 
+def _all_kept(
+    planes: Iterator[tuple[PlaneKey, Pixels]],
+) -> Iterator[tuple[PlaneKey, tuple[int, ...], int, NDArray[Any], NDArray[np.uint32]]]:
+    """What is kept of all planes; threads look at some of them at once."""
+    with ThreadPoolExecutor(usable_threads()) as pool:
+        while batch := list(itertools.islice(planes, usable_threads() * PLANES_A_THREAD)):
+            for (key, plane), kept in zip(batch, pool.map(_kept, [plane for _, plane in batch]), strict=True):
+                yield key, plane.shape, *kept
+
+
 def _kept(plane: Pixels) -> tuple[int, NDArray[Any], NDArray[np.uint32]]:
     """How a plane is kept, what of it, and where in the plane that is; -0 is not 0 here."""
     if plane.strides == (0, 0):
         return SAME, plane[:1, 0], np.zeros(1, np.uint32)
     flat = np.ascontiguousarray(plane).ravel()
-    where = np.flatnonzero(flat.view(np.uint32)).astype(np.uint32)
-    if 2 * where.size < flat.size // 16:
-        return SPARSE, flat[where], where
-    if (flat[where] == 1).all():
-        return BITS, np.packbits(flat > 0), np.zeros(0, np.uint32)
-    if 2 * where.size < flat.size:
+    is_there = flat.view(np.uint32) != 0
+    count = np.count_nonzero(is_there)
+    if 2 * count >= flat.size // 16 and np.array_equal(flat == 1, is_there):
+        return BITS, np.packbits(is_there), NOWHERE
+    if 2 * count < flat.size:
+        where = np.flatnonzero(is_there).astype(np.uint32)
         return SPARSE, flat[where], where
     return WHOLE, flat, np.zeros(flat.size, np.uint32)
 
