@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import random
+import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pcleantask import PcleanConfig
 from pcleantask.processes.environment import MALLOC
-from tests.agreement.cases import CASES, Case
+from pcleantask.runs.checkpoint import Checkpoint
+from pcleantask.runs.folders import WorkFolders
+from tests.agreement.cases import CASES, CUBE, Case
+from tests.agreement.compare import compare_products, differences, listing, products
+from tests.agreement.killed import killed
 from tests.agreement.runner import ONE_THREAD, Call, TaskProcess
 from tests.agreement.test_agreement import check_errors, check_meaningful, check_same, folders, prepare
 
@@ -115,3 +124,107 @@ def test_ducc_goes_on_to_its_own_images(
     check_errors(case, "pclean", [*expected, *found])
     assert mark.read_text(encoding="utf-8") == "2 \n"
     check_same(case, here, there, expected, found)
+
+
+SMALL: dict[str, Any] = {
+    **CUBE, "vis": "line.ms", "imagename": "img", "imsize": 64, "nchan": 3, "niter": 30, "cycleniter": 10
+}  # fmt: skip
+NOT_GONE_ON_WITH: dict[str, tuple[dict[str, Any], Callable[[], object], str]] = {
+    "a parameter": ({"gain": 0.15}, lambda: None, r"parameter iteration.gain is 0.15, was 0.2"),
+    "resume": ({"resume": False}, lambda: None, r"^$"),
+    "data": ({}, lambda: os.utime("line.ms/table.f1"), r"data set .*line.ms"),
+    "a mask": (
+        {},
+        lambda: Path("box.crtf").write_text("#CRTFv0\nbox[[9pix,9pix],[50pix,50pix]]\n"),
+        r"input .*box.crtf",
+    ),
+    "a former image": ({}, lambda: os.utime("img.model/table.f0"), r"former image .*img.model"),
+}
+
+
+@pytest.mark.parametrize("what", NOT_GONE_ON_WITH)
+def test_another_call_starts_anew_and_says_why(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: Callable[[str], Path]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(dataset("line"), "line.ms")
+    Path("box.crtf").write_text("#CRTFv0\nbox[[10pix,10pix],[50pix,50pix]]\n", encoding="utf-8")
+    call = {**SMALL, "usemask": "user", "mask": "box.crtf"} if what != "a former image" else SMALL
+    if what == "a former image":
+        with TaskProcess(tmp_path) as process:
+            assert not process.run([Call("pclean", {**call, "niter": 10})], tmp_path)[0].error
+    assert killed("kept 1", call) is None
+    changes, change, said = NOT_GONE_ON_WITH[what]
+    change()
+    checkpoint = started_with({**call, **changes})
+    assert checkpoint.found is None
+    assert re.search(said, checkpoint.refusal), checkpoint.refusal
+
+
+def test_who_computes_makes_no_other_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: Callable[[str], Path]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("line.ms").symlink_to(dataset("line"))
+    assert killed("kept 1", SMALL) is None
+    checkpoint = started_with({**SMALL, "parallel": True, "nworkers": 3})
+    assert (checkpoint.found is not None and checkpoint.found.cycle, checkpoint.refusal) == (1, "")
+
+
+def started_with(call: dict[str, Any]) -> Checkpoint:
+    """The checkpoint with which a call begins."""
+    folders = WorkFolders(PcleanConfig.from_parameters(**call))
+    folders.create(lambda _: None, is_whole_run=True)
+    assert folders.checkpoint is not None
+    folders.discard()
+    return folders.checkpoint
+
+
+MOMENTS = 60
+SHORT_MOMENTS = 6
+KINDS: dict[str, dict[str, Any]] = {
+    "cube": {},
+    "cube, two workers": {"parallel": True, "nworkers": 2},
+    "cube, three workers": {"parallel": True, "nworkers": 3},
+    "automask": {"usemask": "auto-multithresh", "sidelobethreshold": 0.6, "noisethreshold": 3.5, "nsigma": 2.0},
+    "automask of CASA": {"usemask": "auto-multithresh", "automaskengine": "casa", "sidelobethreshold": 0.6},
+    "ducc": {"engine": "ducc"},
+    "ducc, automask": {"engine": "ducc", "usemask": "auto-multithresh", "sidelobethreshold": 0.6},
+    "multiscale": {"deconvolver": "multiscale", "scales": [0, 3]},
+    "mfs": {"specmode": "mfs", "start": "", "width": ""},
+    "mtmfs": {"specmode": "mfs", "start": "", "width": "", "deconvolver": "mtmfs", "nterms": 2},
+    "mfs, two workers": {"specmode": "mfs", "start": "", "width": "", "parallel": True, "nworkers": 2},
+}
+
+
+@pytest.mark.parametrize(
+    "seed", [pytest.param(seed, marks=[pytest.mark.long] if seed >= SHORT_MOMENTS else []) for seed in range(MOMENTS)]
+)
+def test_run_that_is_killed_at_any_moment_goes_on_to_the_same_images(
+    seed: int,
+    oracle: TaskProcess,
+    candidate: TaskProcess,
+    folders: tuple[Path, Path],
+    dataset: Callable[[str], Path],
+    session_dir: Path,
+) -> None:
+    """One kill or two, at moments up to the end of the run; the seed draws kind and moments."""
+    here, there = folders
+    for folder in folders:
+        shutil.copytree(dataset("noisy"), folder / "noisy.ms")
+    draw = random.Random(seed)
+    name = draw.choice(sorted(KINDS))
+    call = {**SMALL, "niter": 300, "vis": "noisy.ms", "cycleniter": 30, **KINDS[name]}
+    mark = session_dir / "resumed.txt"
+    mark.unlink(missing_ok=True)
+    expected = oracle.run([Call("pclean", call)], here, LIMIT_S)
+    assert not expected[0].error, expected[0].error
+    whens = [f"after {draw.uniform(0.05, 1.1 * expected[0].seconds + 0.5):.2f}" for _ in range(draw.choice((1, 2)))]
+    print(f"seed {seed}: {name}, killed {whens}")  # noqa: T201  shown where the test fails
+    found = candidate.run([Call("resumed", {"whens": whens, "parameters": [call] * 3})], there, LIMIT_S)
+    print(mark.read_text(encoding="utf-8") if mark.exists() else "it was at its end")  # noqa: T201
+    assert not found[0].error, found[0].error
+    problems = list(differences([expected[0].value], [found[0].value], "returned"))
+    problems += differences(listing(here), listing(there), "files left")
+    problems += compare_products(products(here, "img"), products(there, "img"))
+    assert not problems, "\n".join(problems)

@@ -33,6 +33,7 @@ def identity_of(config: PcleanConfig, finals: Iterable[str]) -> dict[str, Any]:
         Names of the products, without suffixes: a run may read those of one before.
     """
     told = config.to_dict()
+    told.pop("emptied")  # follows from the data
     told["run"] = {name: value for name, value in told["run"].items() if name not in WHO_COMPUTES}
     former = [path for name in finals for path, _ in products(name)]
     return {
