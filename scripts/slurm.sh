@@ -17,6 +17,12 @@
 #
 # Disk: the data, the images and the working directory must be on a disk that all nodes see under the same path
 # (Lustre, GPFS, BeeGFS, NFS): planes pass from worker to worker through files there, and not through the network.
+#
+# Time: a minute before the end SIGTERM comes, pclean leaves what it has, and the job is sent again: it goes on after its
+# last whole cycle. So it does where a node is lost, or the job preempted (--requeue). The limit may be short.
+#SBATCH --signal=TERM@60
+#SBATCH --requeue
+#SBATCH --open-mode=append
 set -euo pipefail
 cd "$SLURM_SUBMIT_DIR"
 source "$HOME/pclean-env/bin/activate"  # the environment that pcleantask is installed in
@@ -24,8 +30,13 @@ source "$HOME/pclean-env/bin/activate"  # the environment that pcleantask is ins
 # With srun, mpi4py must load the MPI that the cluster's Slurm knows: load its module, and name the plugin that it needs
 # (pmix for Open MPI, pmi2 for MPICH and Intel MPI). Otherwise: mpirun of that MPI in srun's place.
 module load openmpi
+status=0
 srun --mpi=pmix pclean image --vis x.ms --imagename x --specmode cube --imsize 2048 --cell 0.1arcsec \
-    --weighting briggs --niter 100000 --threshold 5mJy --usemask auto-multithresh
+    --weighting briggs --niter 100000 --threshold 5mJy --usemask auto-multithresh || status=$?
+if [ "$status" -eq 143 ]; then  # ended by SIGTERM
+    scontrol requeue "$SLURM_JOB_ID"
+fi
+exit "$status"
 
 # A whole script, with other CASA tasks in it; each pclean call in it uses all ranks:
 #     srun --mpi=pmix pclean run reduction.py --band 6
