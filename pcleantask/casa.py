@@ -177,7 +177,11 @@ def _opened(name: str, path: str, **options: Any) -> Iterator[Any]:
     """A new casatools tool of that name with what is at `path` open, closed at the end."""
     with turn:
         instance = getattr(load(), name)()
-        instance.open(path, **options)
+        try:
+            instance.open(path, **options)
+        except RuntimeError as error:
+            instance.done()
+            raise ImagingError(f"{path!r} can't be opened ({first_line(error)})") from error
         try:
             yield instance
         finally:

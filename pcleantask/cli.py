@@ -9,15 +9,15 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from . import rules
 from .casanames import CasaNames
-from .errors import BlankImageError, MissingInputError, ParameterError, PcleanError
+from .errors import BlankImageError, ParameterError, PcleanError
 from .images.products import counted_names, products, sumwt_of
+from .inputs import read_text
 from .lastfile import read_last
 from .parallel.asked import parallel_by_default
 from .parameters import Parameter, definitions, groups
@@ -290,17 +290,22 @@ def _read_files(arguments: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
         if not word.startswith("@"):
             words.append(word)
             continue
-        try:
-            text = Path(word[1:]).read_text(encoding="utf-8")
-        except OSError as error:
-            raise MissingInputError(f"{word}: can't read {word[1:]!r} ({error.strerror})") from error
+        text = read_text("the file of options", word[1:])
         if text.lstrip().startswith("{"):
             saved |= _read_json(text, word[1:])
         elif any(line.lstrip().startswith("--") for line in text.splitlines()):
-            words += shlex.split(text, comments=True)
+            words += _words_of(text, word[1:])
         else:
             saved |= read_last(text, word[1:])
     return words, saved
+
+
+def _words_of(text: str, where: str) -> list[str]:
+    """The words of a file of options."""
+    try:
+        return shlex.split(text, comments=True)
+    except ValueError as error:
+        raise ParameterError(f"{where}: the options can't be read ({error})") from error
 
 
 def _read_json(text: str, where: str) -> dict[str, Any]:

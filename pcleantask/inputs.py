@@ -16,6 +16,7 @@ RECORD = b"\xbe\xbe\xbe\xbe"  # how a file begins that CASA's regionmanager has 
 CRTF = b"#CRTF"  # how a region file in text begins
 VIRTUAL = "imageconcat.json"  # what is in the folder of an image that is several in a row
 SHAPES = ("circle", "box", "centerbox", "rotbox", "poly", "annulus", "ellipse")
+DEVICES = "/dev/"  # where a shell has what it hands to a command, as in @<(echo --niter 5)
 A_MASK = "give an image, a region file, or a region such as 'circle[[50pix,50pix],10pix]'"
 SHAPE = re.compile(r"\s*(?:-\s*)?([a-z]*)\s*(?=\[)", re.IGNORECASE)  # CASA reads +circle and ann as no region
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
@@ -25,6 +26,26 @@ BARE_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 def expanded(path: str) -> str:
     """The path with a leading ~ and $VARIABLES put in, as casacore's Path does; region text stays as it is."""
     return path if "[" in path else os.path.expandvars(os.path.expanduser(path))
+
+
+def read_text(name: str, path: str) -> str:
+    """The text of the file that the parameter `name` gives.
+
+    Raises
+    ------
+    MissingInputError
+        It can't be read, or is no file of text in UTF-8; what never ends, such as a pipe, isn't waited for.
+    """
+    try:
+        if Path(path).exists() and not Path(path).is_file() and not path.startswith(DEVICES):
+            raise MissingInputError(f"{name} {path!r} is no file; give the path of a text file")
+        return Path(path).read_text(encoding="utf-8")
+    except MissingInputError:
+        raise
+    except OSError as error:
+        raise MissingInputError(f"{name} {path!r} can't be read ({error.strerror}); give a text file") from error
+    except ValueError as error:
+        raise MissingInputError(f"{name} {path!r} is no text in UTF-8 ({error}); give a text file") from error
 
 
 def is_image(path: str) -> bool:
@@ -63,7 +84,7 @@ def check_mask(mask: str) -> None:
     if _exists(path):
         if path.is_dir():
             check_image("mask", mask)
-        elif not _begins_as_regions(path):
+        elif not path.is_file() or not _begins_as_regions(path):
             raise MissingInputError(
                 f"mask {mask!r} is no region file: it begins neither with #CRTFv0 nor as those of CASA's regionmanager "
                 f"do; {A_MASK}"

@@ -24,6 +24,20 @@ PARTS = {
 }
 
 
+def check_readable(paths: Sequence[str]) -> None:
+    """Raise MissingInputError for a MeasurementSet that CASA can't open, or whose data it can't find in its files."""
+    for path in paths:
+        try:
+            with casa.opened_table(path) as table:
+                table.getdminfo()
+            with casa.opened_ms(path) as ms:
+                ms.nrow()
+        except RuntimeError as error:
+            raise MissingInputError(
+                f"vis {path!r} is damaged: {casa.first_line(error)}; take a copy of it that is whole"
+            ) from error
+
+
 def with_rows(selections: Sequence[Selection]) -> tuple[tuple[Selection, ...], tuple[Selection, ...]]:
     """The selections that leave rows, and those that leave none, of which the log warns.
 

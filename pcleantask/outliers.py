@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from .errors import MissingInputError, ParameterError
+from .errors import ParameterError
+from .inputs import read_text
+
+SHOWN = 60  # letters of a value that a message tells
+# What values raise that aren't one: literal_eval gives up on thousands of signs or brackets, and 1e999 is infinite.
+UNREADABLE = (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, RecursionError)
 
 
 def _integer(text: str) -> int:
@@ -79,12 +83,7 @@ def ignored_names(path: str) -> list[str]:
 
 def _lines(path: str) -> Iterator[tuple[str, str, str]]:
     """Where it stands, name and text of each parameter in the file."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise MissingInputError(
-            f"outlierfile {path!r} can't be read ({error.strerror}); give the path of a text file"
-        ) from error
+    text = read_text("outlierfile", path)
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -98,5 +97,6 @@ def _lines(path: str) -> Iterator[tuple[str, str, str]]:
 def _value(name: str, text: str, where: str) -> Any:
     try:
         return PARSERS[name](text)
-    except (ValueError, SyntaxError, TypeError) as error:
-        raise ParameterError(f"{where}: {text!r} is no value for {name}") from error
+    except UNREADABLE as error:
+        shown = text if len(text) < SHOWN else f"{text[:SHOWN]}..."
+        raise ParameterError(f"{where}: {shown!r} is no value for {name}") from error

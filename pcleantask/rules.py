@@ -139,6 +139,8 @@ def _check_restoring_beam(beam: str | list[str]) -> None:
         raise ParameterError(
             f"restoringbeam {beam!r} is no beam; give '', 'common', '1.5arcsec' or ['2arcsec', '1arcsec', '30deg']"
         )
+    if any(map(_is_no_length, entries[:2])):
+        raise ParameterError(f"restoringbeam {beam!r} must have axes above zero; give such as '1.5arcsec'")
 
 
 def check_field(field: ImageField, values: Mapping[str, Any]) -> None:
@@ -172,13 +174,14 @@ def check_field(field: ImageField, values: Mapping[str, Any]) -> None:
     if values["specmode"] == "mvc":
         _check_mvc_field(field)
     check_masks(field)
-    models = [field.startmodel] if isinstance(field.startmodel, str) else list(field.startmodel)
+    models = _names("startmodel", field.startmodel)
     terms = [
         field.nterms if field.multiterm else 1,
         values["nterms"] if makes_terms(values["deconvolver"]) else 1,
     ]
     inputs.check_start_model(models, max(terms))  # an outlier of fewer terms has the main field's start models
     check_output(field.imagename)
+    check_outside_tables(field.imagename)
 
 
 def check_distinct(fields: Sequence[ImageField]) -> None:
@@ -317,6 +320,16 @@ def image_name(value: Any) -> str:
     return inputs.expanded(name)
 
 
+def check_outside_tables(imagename: str) -> None:
+    """Raise ParameterError where the products would stand inside a MeasurementSet, or another table."""
+    for folder in Path(imagename).absolute().parents:
+        if (folder / "table.dat").exists():
+            raise ParameterError(
+                f"imagename {imagename!r} stands inside {str(folder)!r}, which is a table of CASA's; choose a place "
+                f"outside of it"
+            )
+
+
 def check_measurement_set(path: str) -> None:
     """Raise MissingInputError unless `path` is a MeasurementSet."""
     folder = Path(path)
@@ -332,6 +345,14 @@ def check_measurement_set(path: str) -> None:
         raise MissingInputError(
             f"vis {path!r} is a table, but not a MeasurementSet; give the folder that importasdm or split wrote"
         )
+
+
+def _names(name: str, value: Any) -> list[str]:
+    """A value that is a path, or several of them, as a list."""
+    found = [value] if isinstance(value, str) else value
+    if not isinstance(found, list | tuple) or not all(isinstance(entry, str) for entry in found):
+        raise ParameterTypeError(f"{name} must be the path of an image, or a list of them, got {value!r}")
+    return list(found)
 
 
 def check_masks(field: ImageField) -> None:

@@ -105,13 +105,21 @@ class WorkFolders:
         self._check_former(check_shape)
         self.check_space()
         self._take(owner)
+        try:
+            self._prepare(owner.since, is_whole_run=is_whole_run)
+        except BaseException:
+            self._give_back(self._folders)
+            raise
+        self._heartbeat = Heartbeat([folder.lock for folder in self._folders])
+
+    def _prepare(self, since: str, *, is_whole_run: bool) -> None:
+        """Make the folders ready, but for what this run goes on with."""
         if is_whole_run:
-            self._begin_checkpoint(owner.since)
+            self._begin_checkpoint(since)
         kept = self.psf.entries() if self.psf else set()
         for folder in self._folders:
             folder.clear(but={*kept, self.path / FOLDER} if is_whole_run else ())
         self.scratch.mkdir()
-        self._heartbeat = Heartbeat([folder.lock for folder in self._folders])
 
     def _result_among(self, ended: list[tuple[dict[str, Any], dict[str, Any]]]) -> dict[str, Any] | None:
         """What this run returns, if it is one of those that were ended with all products whole."""
@@ -147,9 +155,14 @@ class WorkFolders:
                 folder.take(dataclasses.replace(owner, main=os.path.relpath(self.path, folder.path)))
                 taken.append(folder)
         except BaseException:
-            for folder in reversed(taken):
-                folder.give_up() if folder.former else folder.remove(with_parents=True)
+            self._give_back(taken)
             raise
+
+    @staticmethod
+    def _give_back(folders: Sequence[WorkFolder]) -> None:
+        """Leave the disk as it was: folders of runs before stay."""
+        for folder in reversed(folders):
+            folder.give_up() if folder.former else folder.remove(with_parents=True)
 
     def carry_over(self) -> None:
         """Copy in what this run reads of a run before rather than makes."""
@@ -194,8 +207,11 @@ class WorkFolders:
         self._remove(with_parents=False)
 
     def discard(self) -> None:
-        """Leave the disk as it was before."""
-        self._remove(with_parents=True)
+        """Leave the disk as it was before; what this run goes on with stays for the next."""
+        if self.checkpoint is not None and self.checkpoint.found is not None:
+            self.give_up()
+        else:
+            self._remove(with_parents=True)
 
     def _remove(self, *, with_parents: bool) -> None:
         self._stop_heartbeat()

@@ -24,9 +24,12 @@ def with_data_seen(config: PcleanConfig) -> PcleanConfig:
     ------
     SelectionError
         Nothing is selected, or CASA can't make a selection.
+    MissingInputError
+        A MeasurementSet is damaged.
     """
     if config.emptied is not None:
         return config
+    measurementsets.check_readable([selection.vis for selection in config.selections])
     kept, emptied = measurementsets.with_rows(config.selections)
     config = dataclasses.replace(config, selections=kept, emptied=emptied)
     if config.run.engine != AUTO or config.beyond_ducc:
