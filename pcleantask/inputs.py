@@ -36,16 +36,18 @@ def read_text(name: str, path: str) -> str:
     MissingInputError
         It can't be read, or is no file of text in UTF-8; what never ends, such as a pipe, isn't waited for.
     """
+    place, way_out = Path(path), "give the path of a text file"
+    is_pipe = place.exists() and not (place.is_file() or place.is_dir() or path.startswith(DEVICES))
     try:
-        if Path(path).exists() and not Path(path).is_file() and not path.startswith(DEVICES):
-            raise MissingInputError(f"{name} {path!r} is no file; give the path of a text file")
-        return Path(path).read_text(encoding="utf-8")
+        if is_pipe:
+            raise MissingInputError(f"{name} {path!r} can't be read (it is no file); {way_out}")
+        return place.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise MissingInputError(f"{name} {path!r} can't be read (no text in UTF-8: {error}); {way_out}") from error
     except MissingInputError:
         raise
     except OSError as error:
-        raise MissingInputError(f"{name} {path!r} can't be read ({error.strerror}); give a text file") from error
-    except ValueError as error:
-        raise MissingInputError(f"{name} {path!r} is no text in UTF-8 ({error}); give a text file") from error
+        raise MissingInputError(f"{name} {path!r} can't be read ({error.strerror}); {way_out}") from error
 
 
 def is_image(path: str) -> bool:

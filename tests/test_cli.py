@@ -242,7 +242,7 @@ def test_command_runs_a_saved_file_and_images_only_a_psf_where_told(folder: Path
         (["--niter", "many"], cli.USAGE, "niter must be an integer, got 'many'"),
         (["--specmode", "cubes"], cli.USAGE, "did you mean 'cube'?"),
         (["--restart", "perhaps"], cli.USAGE, "restart must be True or False, got 'perhaps'"),
-        (["@absent.txt"], cli.USAGE, "@absent.txt: can't read 'absent.txt'"),
+        (["@absent.txt"], cli.USAGE, "the file of options 'absent.txt' can't be read (No such file or directory)"),
     ],
 )
 def test_wrong_input_is_told_in_one_line_with_status_2(

@@ -94,9 +94,9 @@ def test_nobody_waits_for_a_pipe(parameter: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"\xbe\xbe\x00\xff", "is no text in UTF-8"),
+        (b"\xbe\xbe\x00\xff", "no text in UTF-8"),
         (b'--vis "line.ms --imagename x', "No closing quotation"),
-        (None, "is no file"),
+        (None, "it is no file"),
     ],
     ids=["binary", "open quote", "pipe"],
 )

@@ -24,6 +24,18 @@ from tests.agreement.test_agreement import check_errors, check_meaningful, check
 
 __all__ = ["folders"]  # a fixture
 LIMIT_S = 400.0
+SHORT = {  # one of each kind; the others need --all
+    *(
+        "mfs-hogbom",
+        "mfs-mtmfs",
+        "cube-hogbom",
+        "cube-mosaic",
+        "auto-cube-slow-noise-numpy",
+        "outliers",
+        "two-ms-lists",
+    ),
+    "restart-cube-from-dirty",
+}
 RESUMABLE = [case for case in CASES if not (case.refused or case.fails) and case.calls[-1]["niter"] > 0]
 
 
@@ -45,7 +57,8 @@ def how(workers: int) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    "case", [pytest.param(case, id=case.name, marks=[pytest.mark.long] if case.long else []) for case in RESUMABLE]
+    "case",
+    [pytest.param(case, id=case.name, marks=[] if case.name in SHORT else [pytest.mark.long]) for case in RESUMABLE],
 )
 def test_killed_run_that_is_called_again_gives_the_images_of_tclean(
     case: Case,
@@ -103,7 +116,7 @@ def test_run_killed_as_its_images_take_their_names_returns_what_it_had_to(
 BY_DUCC = ("cube-hogbom", "auto-cube-slow-noise-numpy", "mfs-hogbom", "mfs-mtmfs", "cube-nsigma-full", "outliers")
 
 
-@pytest.mark.parametrize("name", BY_DUCC)
+@pytest.mark.parametrize("name", [*BY_DUCC[:2], *(pytest.param(name, marks=pytest.mark.long) for name in BY_DUCC[2:])])
 def test_ducc_goes_on_to_its_own_images(
     name: str,
     oracle: TaskProcess,
@@ -181,7 +194,7 @@ def started_with(call: dict[str, Any]) -> Checkpoint:
 
 
 MOMENTS = 60
-SHORT_MOMENTS = 6
+SHORT_MOMENTS = 3
 KINDS: dict[str, dict[str, Any]] = {
     "cube": {},
     "cube, two workers": {"parallel": True, "nworkers": 2},

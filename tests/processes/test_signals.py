@@ -18,7 +18,7 @@ import pytest
 from tests.agreement.cases import CUBE
 from tests.agreement.compare import compare_products, differences
 from tests.agreement.runner import Call, TaskProcess
-from tests.processes.mpi_jobs import END_S, Job, Mpi, Result, image, images_of, options, run, script_job
+from tests.processes.mpi_jobs import END_S, MPIS, Job, Mpi, Result, image, images_of, options, run, script_job
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 120.0
@@ -100,7 +100,15 @@ def test_script_that_is_ended_goes_on(folder: Path, whole: tuple[Path, dict[str,
     check_rest(words, folder, whole, here())
 
 
-@pytest.mark.parametrize("all_of_them", [False, True], ids=["mpiexec", "all processes"])
+@pytest.mark.parametrize(
+    ("mpi", "all_of_them"),
+    [
+        pytest.param(mpi, all_of_them, marks=[] if (mpi, all_of_them) == ("mpich", False) else [pytest.mark.long])
+        for mpi in MPIS
+        for all_of_them in (False, True)
+    ],
+    indirect=["mpi"],
+)
 def test_job_that_is_ended_goes_on(
     mpi: Mpi, folder: Path, whole: tuple[Path, dict[str, Any]], all_of_them: bool
 ) -> None:
@@ -110,6 +118,7 @@ def test_job_that_is_ended_goes_on(
     check_rest([*image(mpi, 3, LONG_CUBE), "--json"], folder, whole, {})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("once", [True, False], ids=["pclean run", "on each rank"])
 def test_script_of_a_job_that_is_ended_goes_on(
     mpi: Mpi, folder: Path, whole: tuple[Path, dict[str, Any]], once: bool
