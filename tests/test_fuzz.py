@@ -87,10 +87,20 @@ def drawn(seed: int) -> dict[str, Any]:
 
 
 def _value(draw: random.Random, name: str) -> Any:
+    """Mostly one of the parameter's own types, within its choices or not."""
     parameter = definitions()[name]
-    kinds: list[tuple[Any, ...]] = [TEXTS, NUMBERS, OTHERS, *([parameter.choices] * 3 if parameter.choices else [])]
-    value = draw.choice(draw.choice(kinds))
-    return [value] * draw.choice((1, 2, 3)) if draw.random() < 0.2 else value
+    types = " ".join(parameter.types)
+    own: list[tuple[Any, ...]] = [parameter.choices] * 4 if parameter.choices else []
+    own += [TEXTS] if any(kind in types for kind in ("string", "path", "any", "variant")) else []
+    own += [tuple(filter(_is_whole, NUMBERS))] if "int" in types else []
+    own += [NUMBERS] if "double" in types else []
+    own += [(True, False)] if "bool" in types else []
+    value = draw.choice(draw.choice(own if own and draw.random() < 0.85 else [TEXTS, NUMBERS, OTHERS]))
+    return [value] * draw.choice((1, 2, 3)) if "Vec" in types or draw.random() < 0.1 else value
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int)
 
 
 @pytest.fixture
