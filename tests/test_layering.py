@@ -16,7 +16,8 @@ PACKAGE = "pcleantask"
 # The levels, from the lowest: a module may import what stands below it, and within its level what is of its own folder.
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("errors", "version", "progress", "cores", "ownprocess", "records"),
-    ("parameters", "outliers", "lastfile", "inputs"),
+    ("inputs",),
+    ("parameters", "outliers", "lastfile"),
     ("traits",),
     ("sections",),
     ("rules", "cautions", "subparameters", "engines"),

@@ -12,6 +12,10 @@ from ..images.coordinates import ImageCoordinates
 class Gridder(Protocol):
     """Makes images, not yet normalized, from visibilities less models; one object serves all image fields."""
 
+    @property
+    def nchan(self) -> int:
+        """How many channels a cube has, which the parameters may leave to the data."""
+
     def set_weighting(self) -> None:
         """Set the imaging weights; called once, before anything is gridded."""
 

@@ -57,6 +57,10 @@ class CasaGridder:
             self.close()
             raise
 
+    @property
+    def nchan(self) -> int:
+        return int(self._tool.updatenchan())
+
     def set_weighting(self) -> None:
         """Set the imaging weights; the images must be defined, as their cells are the weights' cells."""
         with self._store.on_disk("setting the imaging weights"):

@@ -52,6 +52,10 @@ class MvcGridder:
         self._cube_normalizers, self._term_normalizers = cube_normalizers, term_normalizers
         self._has_residual = False
 
+    @property
+    def nchan(self) -> int:
+        return self._cube.nchan
+
     def set_weighting(self) -> None:
         self._cube.set_weighting()
 

@@ -301,6 +301,12 @@ class SerialRun(Run):
         self.store.scratch = self.folders.scratch
         return True
 
+    def make_parts(self) -> Parts:
+        parts = super().make_parts()
+        if any(field.is_cube and field.nchan < 0 for field in self._config.fields):
+            self.folders.nchans = [parts.gridder.nchan] * len(self._config.fields)
+        return parts
+
     def _check_planned_shape(self, entry: ImageField) -> None:
         """Raise ParameterError where a run before has made images of a shape that is wrong by the parameters alone."""
         check_shapes(entry.imagename, self._config.image_shape(entry))

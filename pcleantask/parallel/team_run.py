@@ -28,6 +28,10 @@ class TeamGridder:
     def __init__(self, run: TeamRun) -> None:
         self._run = run
 
+    @property
+    def nchan(self) -> int:
+        return self._run.coordinates[0].nchan
+
     def major_cycle(self, *, last: bool) -> None:
         self._run.steps("major_cycle", last)
         self._run.saved_in_cycle = last

@@ -41,6 +41,8 @@ class WorkFolders:
         Each field's image name in its work folder.
     pieces : sequence of sequence of str
         For each field, the names of the pieces of which its images are put together at the end, where that is so.
+    nchans : sequence of int or None
+        For each field, its number of channels, where the data tell it and have been asked.
     checkpoint : Checkpoint or None
         What the run leaves for the same call to go on with, and has found of it; None where steps are called by hand.
     psf : PsfImages or None
@@ -55,6 +57,7 @@ class WorkFolders:
         self.psf: PsfImages | None = None
         self.result: dict[str, Any] | None = None
         self.pieces: Sequence[Sequence[str]] = ()
+        self.nchans: Sequence[int | None] = ()
         self._heartbeat: Heartbeat | None = None
         self._find_names()
 
@@ -188,7 +191,7 @@ class WorkFolders:
     def check_space(self) -> None:
         """Raise OutputError where the disk has no room for the images to come, or another run has taken the folders."""
         self._check_owned()
-        check_space(self._config, self.imagenames, self.pieces)
+        check_space(self._config, self.imagenames, self.pieces, self.nchans)
 
     def _check_owned(self) -> None:
         if self._heartbeat is not None and not all(folder.is_owned() for folder in self._folders):

@@ -21,7 +21,12 @@ TABLES = 200 << 10  # what an image takes beside its pixels, and temporary copie
 UNITS = ((1 << 30, "GB"), (1 << 20, "MB"))
 
 
-def check_space(config: PcleanConfig, imagenames: Sequence[str], pieces: Sequence[Sequence[str]] = ()) -> None:
+def check_space(
+    config: PcleanConfig,
+    imagenames: Sequence[str],
+    pieces: Sequence[Sequence[str]] = (),
+    nchans: Sequence[int | None] = (),
+) -> None:
     """Raise OutputError where a disk has less room than the images that aren't there yet will surely take.
 
     Parameters
@@ -31,15 +36,18 @@ def check_space(config: PcleanConfig, imagenames: Sequence[str], pieces: Sequenc
         Where each field's images are made, without suffixes; the folders need not be there yet.
     pieces : sequence of sequence of str
         For each field, the names of the pieces of which its images are put together at the end, where that is so.
+    nchans : sequence of int or None
+        For each field, its number of channels, where that is known by now and the parameters leave it to the data.
     """
     needs: dict[int, int] = {}
     places: dict[int, Path] = {}
     parted = pieces or [()] * len(imagenames)
-    for field, name, names in zip(config.fields, imagenames, parted, strict=True):
+    counts = nchans or [None] * len(imagenames)
+    for field, name, names, nchan in zip(config.fields, imagenames, parted, counts, strict=True):
         place = next(parent for parent in Path(name).absolute().parents if parent.is_dir())
         disk = place.stat().st_dev
         places.setdefault(disk, place)
-        needs[disk] = needs.get(disk, 0) + bytes_to_come(config, field, name, names)
+        needs[disk] = needs.get(disk, 0) + bytes_to_come(config, field, name, names, nchan)
     for disk, need in needs.items():
         usage = shutil.disk_usage(places[disk])
         if usage.total and need > usage.free:  # some network disks don't know their size and say 0
@@ -49,7 +57,13 @@ def check_space(config: PcleanConfig, imagenames: Sequence[str], pieces: Sequenc
             )
 
 
-def bytes_to_come(config: PcleanConfig, field: ImageField, imagename: str, pieces: Sequence[str] = ()) -> int:
+def bytes_to_come(
+    config: PcleanConfig,
+    field: ImageField,
+    imagename: str,
+    pieces: Sequence[str] = (),
+    nchan: int | None = None,
+) -> int:
     """The least that the images of one field which aren't on disk yet will take [bytes].
 
     Pieces count as the image; but as many images as there are pieces are put together at once, before the pieces go.
@@ -62,10 +76,13 @@ def bytes_to_come(config: PcleanConfig, field: ImageField, imagename: str, piece
     shape = config.image_shape(field)
     cubes = {suffix: size for suffix, size in there.items() if field.specmode == "mvc" and suffix in CUBES}
     rest = {suffix: size for suffix, size in there.items() if suffix not in cubes}
-    groups = [(planned(config, field), rest, shape[3]), (planned_cubes(config, field), cubes, max(field.nchan, 1))]
+    groups = [
+        (planned(config, field), rest, shape[3] or nchan),
+        (planned_cubes(config, field), cubes, max(field.nchan, 1)),
+    ]
     total = 0
-    for images, found, nchan in groups:
-        pixels = 4 * prod(size or 1 for size in (*shape[:3], nchan))
+    for images, found, count in groups:
+        pixels = 4 * prod(size or 1 for size in (*shape[:3], count))
         to_come = [suffix for suffix in images if suffix not in found]
         total += (len(to_come) + min(len(pieces), len(images))) * (max([pixels, *found.values()]) + TABLES)
     return total

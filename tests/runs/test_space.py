@@ -13,6 +13,8 @@ import pytest
 from pcleantask import PcleanConfig, SerialImager
 from pcleantask.errors import OutputError
 from pcleantask.images.products import products
+from pcleantask.parallel.plan import Plan
+from pcleantask.parallel.team_runs import make_run
 from pcleantask.runs import space
 from tests.agreement.cases import CUBE, MFS, MVC
 
@@ -70,6 +72,18 @@ def test_channels_that_only_the_data_tell_are_counted_once_an_image_is_there() -
     planes = 12 * 4 * 480 * 480
     assert one_channel < planes
     assert left > 4 * planes  # residual, mask, model, image
+
+
+@pytest.mark.parametrize("workers", [{}, {"parallel": True, "nworkers": 2}], ids=["serial", "two workers"])
+def test_channels_that_only_the_data_tell_are_counted_before_images_are_made(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, workers: dict[str, Any]
+) -> None:
+    """12 channels of 480 x 480 pixels, six images: 66 MB, and two more that are put together; one channel would fit."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(total=10**9, free=30 * 10**6))
+    config = config_of({**KINDS["cube"], "nchan": -1, "start": "", "width": "", **workers})
+    with pytest.raises(OutputError, match=r"the images need [68]\d\.\d MB more"):
+        SerialImager(config, run=make_run(config, Plan.of(config))).run()
+    assert not list(folder.glob("img.workdirectory/**/*.psf"))
 
 
 def test_disk_that_others_fill_in_mid_run_is_an_output_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,6 +119,10 @@ class DuccGridder:
         name, coordinates = self._records.imagenames[number], self._coordinates[number]
         return FieldImages.of(self._config, self._config.fields[number], name, coordinates, self._store)
 
+    @property
+    def nchan(self) -> int:
+        return max(image.nchan for image in self._coordinates)
+
     def set_weighting(self) -> None:
         """One density, where the weights come from one, is that on the grid of the largest field."""
         density = self._largest.visibilities.density()

@@ -69,6 +69,7 @@ class CubeRun(TeamRun):
         self._records = tool_records(self._config, self.imagenames)
         self._start_team(min([self._plan.workers, *self._known_channel_counts()]))
         self._read_coordinates()
+        self.folders.nchans = [image.nchan for image in self.coordinates]
         self.slabs, reason = self._cut()
         self._use_workers(len(self.slabs))
         if not reason:

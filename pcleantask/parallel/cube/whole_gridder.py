@@ -35,6 +35,10 @@ class WholeCubeGridder:
         self._run, self._gridder = run, gridder
         self.made: list[str] = []
 
+    @property
+    def nchan(self) -> int:
+        return self._gridder.nchan
+
     def set_weighting(self) -> None:
         self._gridder.set_weighting()
 
@@ -87,6 +91,8 @@ class WholeCubeGridder:
 
 class NoGridder:
     """The Gridder of a part whose images another process makes."""
+
+    nchan = 0
 
     def set_weighting(self) -> None: ...
 
