@@ -62,8 +62,8 @@ class CubeRun(TeamRun):
 
     def load(self, parts: Parts, files: Callable[[int], list[str]], facts: Mapping[str, Any]) -> None:
         self.steps("load", [files(number) for number in range(len(self.imagenames))])
-        for deconvolver, known in zip(parts.deconvolvers, facts.get("whole", []), strict=False):
-            deconvolver.recall([known], 0)
+        for number, deconvolver in enumerate(parts.deconvolvers):
+            deconvolver.recall(facts.get("whole", [])[number : number + 1], 0)  # none where one process was at work
 
     def make_parts(self) -> Parts:
         self._records = tool_records(self._config, self.imagenames)

@@ -16,7 +16,7 @@ from ...imaging.cleaners import is_in_memory
 from ...imaging.deconvolver import Deconvolver
 from ...imaging.psf_beams import area, plane_beams
 from ...toolrecords import Record
-from .merge import merged_exec_record, merged_init_record
+from .merge import UNCHANGED, merged_exec_record, merged_init_record
 
 if TYPE_CHECKING:
     from .run import CubeRun
@@ -30,7 +30,7 @@ class TeamDeconvolver:
 
     def __init__(self, run: CubeRun, number: int, config: PcleanConfig) -> None:
         self._run, self._number, self._config = run, number, config
-        self._mask_sum = -1.0
+        self._mask_sum = UNCHANGED
         self.leaves_residual = is_in_memory(config, config.fields[number])
         self.sidelobe_level = 0.0
         self.mask_is_empty = True
@@ -126,7 +126,9 @@ class TeamDeconvolver:
         return {"mask_sum": self._mask_sum}
 
     def recall(self, found: list[dict[str, Any]], first: int) -> None:
-        self._mask_sum = found[0]["mask_sum"]
+        """Nothing may be known of the sum, but of an empty mask there would be no cycle to go on after."""
+        self._mask_sum = next((facts["mask_sum"] for facts in found), UNCHANGED)
+        self.mask_is_empty = False
 
     def close(self) -> None:
         """The gridder closes the parts."""
