@@ -67,8 +67,14 @@ def test_positional_arguments_are_tcleans_with_own_parameters_last(monkeypatch: 
     monkeypatch.setattr(task_pclean, "pclean", lambda **given: got.update(pclean=given))
     casatasks.tclean(*values)
     tclean(*values)
-    assert got["pclean"] == {**got["tclean"], "nworkers": 0, "engine": "casa", "automaskengine": "numpy"}
-    assert list(got["pclean"]) == [*names, "nworkers", "engine", "automaskengine"]
+    assert got["pclean"] == {
+        **got["tclean"],
+        "nworkers": 0,
+        "engine": "casa",
+        "resume": True,
+        "automaskengine": "numpy",
+    }
+    assert list(got["pclean"]) == [*names, "nworkers", "engine", "resume", "automaskengine"]
     assert len(names) > 90
     assert all(got["pclean"][name] != parameters.defaults()[name] for name in names)
 

@@ -273,7 +273,8 @@ def test_every_parameter_is_tried_with_a_value_that_is_not_its_default() -> None
     tried = {name for case in (CASES | LATE).values() for name, value in case.items()}
     changed = {name for name in NON_DEFAULT if NON_DEFAULT[name] != defaults()[name]}
     elsewhere = {"reffreq", "nterms", "mosweight", "usemask", "outlierfile", "intent"}
-    untried = {"vis", "imagename", "selectdata", "interactive", "parallel", "nworkers", "engine", "automaskengine"}
+    own = {"nworkers", "engine", "resume", "automaskengine"}
+    untried = {"vis", "imagename", "selectdata", "interactive", "parallel", *own}
     assert changed == set(NON_DEFAULT)
     assert elsewhere <= tried
     assert changed | elsewhere | untried == set(defaults())

@@ -61,6 +61,7 @@ class SlabImager:
         self._restorers: dict[int, AnyDeconvolver] = {}
         self._guards: dict[int, np.ndarray] = {}  # channel -> planes [pol, y, x] of the model
         self._threads = threads
+        self._recalled: set[int] = set()  # fields that have gone on with what others have kept
         self._beams = SlabBeams(self._config, self._slab, self._run.imagenames)
         self._imager.setup()
 
@@ -150,12 +151,14 @@ class SlabImager:
         self, number: int, iterations: int, threshold_reached: bool, sidelobe_level: float, full: list[int]
     ) -> None:
         """Write .mask of field `number` by its automask; guards stay unmasked."""
+        self._look_first(number)
         self._run.parts.deconvolvers[number].sidelobe_level = sidelobe_level
         self._automask(number).update(iterations=iterations, threshold_reached=threshold_reached, full_blocks=full)
         clear(self._mask_image(number), self._slab.guards)
 
     def update_mask(self, number: int, iterations: int, threshold_reached: bool, whole_is_empty: bool) -> None:
         """Write .mask of field `number`; guards stay unmasked, and a part of a mask that is empty here stays empty."""
+        self._look_first(number)
         image = self._mask_image(number)
         was_empty = self._sums[number] == 0 and not whole_is_empty
         self._run.parts.masks[number].update(iterations=iterations, threshold_reached=threshold_reached)
@@ -245,6 +248,13 @@ class SlabImager:
     def load(self, files: list[list[str]]) -> None:
         """Come to where parts have come that wrote these files of each field."""
         self._run.load(self._run.parts, files.__getitem__, {})
+        self._recalled = set(range(len(files)))
+
+    def _look_first(self, number: int) -> None:
+        """Let CASA's tool look at a field before its first mask, where it has not: the mask's sum is told only once."""
+        if number in self._recalled and not self._run.parts.deconvolvers[number].leaves_residual:
+            self.init_record(number)
+        self._recalled.discard(number)
 
     def products(self) -> list[list[str]]:
         """The suffixes of each field's images."""
