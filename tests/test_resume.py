@@ -142,6 +142,21 @@ def test_ducc_goes_on_to_its_own_images(
 SMALL: dict[str, Any] = {
     **CUBE, "vis": "line.ms", "imagename": "img", "imsize": 64, "nchan": 3, "niter": 30, "cycleniter": 10
 }  # fmt: skip
+MOMENTS = 60
+SHORT_MOMENTS = 3
+KINDS: dict[str, dict[str, Any]] = {
+    "cube": {},
+    "cube, two workers": {"parallel": True, "nworkers": 2},
+    "cube, three workers": {"parallel": True, "nworkers": 3},
+    "automask": {"usemask": "auto-multithresh", "sidelobethreshold": 0.6, "noisethreshold": 3.5, "nsigma": 2.0},
+    "automask of CASA": {"usemask": "auto-multithresh", "automaskengine": "casa", "sidelobethreshold": 0.6},
+    "ducc": {"engine": "ducc"},
+    "ducc, automask": {"engine": "ducc", "usemask": "auto-multithresh", "sidelobethreshold": 0.6},
+    "multiscale": {"deconvolver": "multiscale", "scales": [0, 3]},
+    "mfs": {"specmode": "mfs", "start": "", "width": ""},
+    "mtmfs": {"specmode": "mfs", "start": "", "width": "", "deconvolver": "mtmfs", "nterms": 2},
+    "mfs, two workers": {"specmode": "mfs", "start": "", "width": "", "parallel": True, "nworkers": 2},
+}
 NOT_GONE_ON_WITH: dict[str, tuple[dict[str, Any], Callable[[], object], str]] = {
     "a parameter": ({"gain": 0.15}, lambda: None, r"parameter iteration.gain is 0.15, was 0.2"),
     "resume": ({"resume": False}, lambda: None, r"^$"),
@@ -186,28 +201,32 @@ def test_who_computes_makes_no_other_call(
 
 def started_with(call: dict[str, Any]) -> Checkpoint:
     """The checkpoint with which a call begins."""
+    checkpoint = folders_of(call).checkpoint
+    assert checkpoint is not None
+    return checkpoint
+
+
+def folders_of(call: dict[str, Any]) -> WorkFolders:
+    """The folders of a call as it begins; they are given up."""
     folders = WorkFolders(PcleanConfig.from_parameters(**call))
     folders.create(lambda _: None, is_whole_run=True)
-    assert folders.checkpoint is not None
     folders.discard()
-    return folders.checkpoint
+    return folders
 
 
-MOMENTS = 60
-SHORT_MOMENTS = 3
-KINDS: dict[str, dict[str, Any]] = {
-    "cube": {},
-    "cube, two workers": {"parallel": True, "nworkers": 2},
-    "cube, three workers": {"parallel": True, "nworkers": 3},
-    "automask": {"usemask": "auto-multithresh", "sidelobethreshold": 0.6, "noisethreshold": 3.5, "nsigma": 2.0},
-    "automask of CASA": {"usemask": "auto-multithresh", "automaskengine": "casa", "sidelobethreshold": 0.6},
-    "ducc": {"engine": "ducc"},
-    "ducc, automask": {"engine": "ducc", "usemask": "auto-multithresh", "sidelobethreshold": 0.6},
-    "multiscale": {"deconvolver": "multiscale", "scales": [0, 3]},
-    "mfs": {"specmode": "mfs", "start": "", "width": ""},
-    "mtmfs": {"specmode": "mfs", "start": "", "width": "", "deconvolver": "mtmfs", "nterms": 2},
-    "mfs, two workers": {"specmode": "mfs", "start": "", "width": "", "parallel": True, "nworkers": 2},
-}
+@pytest.mark.parametrize("name", ["cube", "cube, two workers", "ducc", "mfs", "mtmfs", "mfs, two workers"])
+def test_psf_is_not_made_again_wherever_a_cycle_was_cut(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: Callable[[str], Path]
+) -> None:
+    """CASA writes the sums of weights anew in each major cycle; the run is killed after one that followed a keep."""
+    monkeypatch.chdir(tmp_path)
+    Path("line.ms").symlink_to(dataset("line"))
+    call = {**SMALL, "cycleniter": 3, **KINDS[name]}
+    assert killed("cycle 2", call) is None
+    folders = folders_of(call)
+    assert folders.checkpoint is not None and folders.checkpoint.found is not None
+    assert folders.checkpoint.found.cycle == 1
+    assert folders.psf is not None
 
 
 @pytest.mark.parametrize(

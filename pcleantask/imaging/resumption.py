@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 from typing import Any
 
 from .. import casa
 from ..progress import Progress
 from ..runs.checkpoint import Checkpoint
+from ..runs.publication import remove
 from .cleaning import Cleaning
 from .iteration import IterationControl
 from .run import Parts, Run
+
+COPIES = "sums-"  # how folders of copies in the checkpoint begin
 
 
 class Resumption:
@@ -41,6 +45,7 @@ class Resumption:
     ) -> None:
         self._checkpoint, self._run, self._parts, self._makes_psf = checkpoint, run, parts, makes_psf
         self._cleaning, self._control = cleaning, control
+        self._copies = checkpoint.path
         self._can_be_recalled = all(mask.can_be_recalled for mask in parts.masks)
 
     def tell(self, progress: Progress) -> None:
@@ -62,10 +67,15 @@ class Resumption:
         """Keep where the PSFs are that the run has made, and what is made with them."""
         if self._makes_psf:
             self._run.flush()
+            former = list(self._checkpoint.path.glob(f"{COPIES}*"))
+            self._copies = self._checkpoint.path / f"{COPIES}{uuid.uuid4().hex}"
+            self._run.psf_images().copy_sums(self._copies)
             self._checkpoint.note(is_blank=is_blank, **self._psf())
+            for entry in former:
+                remove(entry)
 
     def _psf(self) -> dict[str, Any]:
-        return {"psf": self._run.psf_images().facts(self._run.path)} if self._makes_psf else {}
+        return {"psf": self._run.psf_images().facts(self._run.path, self._copies)} if self._makes_psf else {}
 
     def keep(self) -> None:
         """Keep what stands after another minor cycle."""

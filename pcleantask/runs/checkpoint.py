@@ -16,7 +16,7 @@ from typing import Any
 
 from ..records import from_json, to_json
 from .identity import difference
-from .publication import write_safely
+from .publication import remove, write_safely
 
 FOLDER = "checkpoint"
 IDENTITY, STATE = "identity.json", "state.json"
@@ -87,7 +87,7 @@ class Checkpoint:
             self._look(identity)
         if self.found is None:
             for entry in list(self._folder.glob("*")):
-                entry.unlink()
+                remove(entry)
         self._folder.mkdir(exist_ok=True)
         self._started = time.monotonic() - self._state["elapsed"]
         write_safely(self._folder / IDENTITY, json.dumps(identity).encode())
@@ -131,6 +131,11 @@ class Checkpoint:
         self._state["facts"] |= facts
         self._state["elapsed"] = time.monotonic() - self._started
         write_safely(self._folder / STATE, json.dumps(to_json(self._state)).encode())
+
+    @property
+    def path(self) -> Path:
+        """The folder of the checkpoint."""
+        return self._folder
 
     @property
     def cycle(self) -> int:

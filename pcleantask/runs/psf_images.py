@@ -12,8 +12,12 @@ from typing import Any
 from ..images.assemble import Piece, assemble
 from ..images.products import PRODUCTS, products
 from .identity import Stamps, stamps
+from .publication import remove
 
 STAGE = "psf"  # the value in PRODUCTS of what these are
+SUMS = (
+    "sumwt"  # the kind that CASA writes anew, the same, at each major cycle: it may be cut short when a run is killed
+)
 SET_ASIDE = "former"  # how folders of pieces are called whose name the new run needs
 
 
@@ -43,8 +47,17 @@ class PsfImages:
             for piece in [piece.path for piece in self.pieces[number]] if self.pieces else [name]:
                 yield from (path for path, kind in products(piece) if PRODUCTS[kind] == STAGE)
 
-    def facts(self, folder: Path) -> dict[str, Any]:
-        """What `found` reads; paths are as seen from the folder."""
+    def _sums(self) -> list[Path]:
+        return [path for path in self._images() if f".{SUMS}" in path.name]
+
+    def copy_sums(self, target: Path) -> None:
+        """Copy the sums of weights, which take hardly any room, to a new folder."""
+        target.mkdir()
+        for number, path in enumerate(self._sums()):
+            shutil.copytree(path, target / str(number))
+
+    def facts(self, folder: Path, copies: Path) -> dict[str, Any]:
+        """What `found` reads; paths are as seen from the folder. `copies` is where `copy_sums` has put them."""
         pieces = [
             [(os.path.relpath(one.path, folder), one.channels.start, one.channels.stop, one.start, one.size)
              for one in field]
@@ -56,21 +69,29 @@ class PsfImages:
             "coordinates": self.coordinates,
             "nchan": self.nchan,
             "stamps": self._stamps(folder),
+            "sums": [os.path.relpath(path, folder) for path in self._sums()],
+            "copies": os.path.relpath(copies, folder),
         }
 
     def _stamps(self, folder: Path) -> dict[str, Stamps]:
-        return {os.path.relpath(path, folder): stamps(path) for path in self._images()}
+        sums = self._sums()
+        return {os.path.relpath(path, folder): stamps(path) for path in self._images() if path not in sums}
 
     @classmethod
     def found(cls, facts: dict[str, Any], folder: Path) -> PsfImages | None:
-        """Those that a run before has told of, if they are as it has left them."""
+        """Those that a run before has told of, if they are as it has left them; sums of weights are put back."""
         names = [os.path.normpath(folder / name) for name in facts["names"]]
         pieces = [
             [Piece(str(folder / name), range(first, stop), start, size) for name, first, stop, start, size in field]
             for field in facts["pieces"]
         ]
         images = cls(names, pieces, facts["coordinates"], facts["nchan"])
-        return images if facts["stamps"] and images._stamps(folder) == facts["stamps"] else None
+        if not facts["stamps"] or images._stamps(folder) != facts["stamps"]:
+            return None
+        for number, name in enumerate(facts["sums"]):
+            remove(folder / name)
+            shutil.copytree(folder / facts["copies"] / str(number), folder / name)
+        return images
 
     def entries(self) -> set[Path]:
         """What in the work folders they are, or are in."""
