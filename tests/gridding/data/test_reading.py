@@ -58,5 +58,5 @@ def test_rows_without_any_data_are_a_named_error(dataset: Callable[[str], Path],
         whole = table.getcoldesc("DATA")
         table.renamecol("DATA", "CORRECTED_DATA")
         table.addcols({"DATA": whole | {"dataManagerGroup": "EMPTY", "comment": ""}})
-    with pytest.raises(ImagingError, match=r"reading DATA of 'partly\.ms'"):
+    with pytest.raises(ImagingError, match=r"reading DATA of '.*partly\.ms'"):
         run_ducc({**MFS, "vis": "partly.ms", "datacolumn": "data"})

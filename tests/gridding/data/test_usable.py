@@ -94,7 +94,7 @@ def test_what_cannot_be_imaged_counts_as_flagged_with_a_warning(
     before = logged()
     run_ducc({**parameters, "vis": "spoilt.ms"})
     (warning,) = [line for line in warnings(before) if "count as flagged" in line]
-    assert "'spoilt.ms': " in warning
+    assert "spoilt.ms': " in warning
     run_ducc(parameters, "flagged")
     for suffix in ("sumwt", "psf", "residual"):
         found = pixels(f"ducc/{NAME}.{suffix}")
