@@ -213,7 +213,7 @@ class WorkFolder:
         owned, self._owner = self.is_owned(), None
         if owned:
             gone = self._passing_name()
-            self.path.rename(gone)
+            os.rename(self.path, gone)
             _delete(gone)
         for parent in self._new_parents if with_parents else []:
             if parent.is_dir() and not any(parent.iterdir()):

@@ -34,15 +34,15 @@ class Move:
         if os.path.lexists(self.target):
             self.kept.parent.mkdir(exist_ok=True)
             remove(self.kept)  # there where somebody has put a new one in place of what was moved away
-            self.target.rename(self.kept)
-        self.source.rename(self.target)
+            os.rename(self.target, self.kept)
+        os.rename(self.source, self.target)
 
     def take_back(self) -> None:
         """Undo what is done of it."""
         if not os.path.lexists(self.source) and os.path.lexists(self.target):
-            self.target.rename(self.source)
+            os.rename(self.target, self.source)
         if os.path.lexists(self.kept) and not os.path.lexists(self.target):
-            self.kept.rename(self.target)
+            os.rename(self.kept, self.target)
 
 
 def publish(folder: Path, moves: Sequence[Move], folders: Sequence[Path]) -> None:
@@ -91,7 +91,7 @@ def write_safely(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    new.replace(path)
+    os.replace(new, path)
 
 
 def remove(path: Path) -> None:
