@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -48,7 +49,12 @@ def make_product(imagename: str, suffix: str, *, unit: str = "", fill: float = 0
     object's name is known, that of .psf.
     """
     path, term = f"{imagename}.{suffix}", "".join(TERM.findall(suffix))
-    template = next(filter(is_image, (f"{imagename}.{kind}{term}" for kind in ("residual", "psf"))))
+    terms = [term, ".tt0"]  # the mask of Taylor terms is that of the first
+    template, term = next(
+        (f"{imagename}.{kind}{own}", own)
+        for own, kind in itertools.product(terms, ("residual", "psf"))
+        if is_image(f"{imagename}.{kind}{own}")
+    )
     with casa.opened_image(template) as image:
         coordinates = image.coordsys()
         shape = [int(size) for size in image.shape()]
