@@ -87,17 +87,18 @@ class ImageStore:
         """A block in which CASA works on the images on the disk; for `stage` see `casa.working_on`."""
         self.flush()
         try:
-            with casa.turn, _working_in(self.scratch), casa.working_on(stage):
+            place = _working_in(self.scratch) if self.scratch else contextlib.nullcontext()
+            with casa.turn, place, casa.working_on(stage):
                 yield
         finally:
             self.look()
 
 
 @contextlib.contextmanager
-def _working_in(folder: Path | None) -> Iterator[None]:
+def _working_in(folder: Path) -> Iterator[None]:
     """A block in which this process's current folder is that one."""
     former = os.getcwd()
-    os.chdir(folder or former)
+    os.chdir(folder)
     try:
         yield
     finally:

@@ -48,21 +48,6 @@ class Resumption:
         self._copies = checkpoint.path
         self._can_be_recalled = all(mask.can_be_recalled for mask in parts.masks)
 
-    def tell(self, progress: Progress) -> None:
-        """Say with which run this one goes on, or why with none."""
-        found, refusal = self._checkpoint.found, self._checkpoint.refusal
-        if found is not None and found.cycle > 0:
-            since = datetime.fromisoformat(found.since).strftime("%Y-%m-%d %H:%M:%S")
-            text = (
-                f"Going on with the run of {since} after cycle {found.cycle}: {found.elapsed:.0f} s of work are saved"
-            )
-        elif refusal:
-            text = f"Starting anew: the run before, that was ended, had another {refusal}"
-        else:
-            return
-        casa.post(text)
-        progress.note(text)
-
     def keep_psf(self, *, is_blank: bool) -> None:
         """Keep where the PSFs are that the run has made, and what is made with them."""
         if self._makes_psf:

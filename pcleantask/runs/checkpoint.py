@@ -96,7 +96,7 @@ class Checkpoint:
         with contextlib.suppress(FileNotFoundError, ValueError, KeyError):  # none was whole yet
             former = json.loads((self._folder / IDENTITY).read_bytes())
             state = from_json(json.loads((self._folder / STATE).read_bytes()))
-            self.refusal = difference(former, json.loads(json.dumps(identity)))
+            self.refusal = difference(former, identity)
             if self.refusal:
                 return
             events: list[Any] = []

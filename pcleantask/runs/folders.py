@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -128,7 +127,7 @@ class WorkFolders:
         """What this run returns, if it is one of those that were ended with all products whole."""
         if not ended:
             return None
-        own = json.loads(json.dumps(identity_of(self._config.with_absolute_paths(), ())))
+        own = identity_of(self._config.with_absolute_paths(), ())
         return next((result for identity, result in ended if not difference(identity, own, but=FORMER)), None)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -36,13 +37,14 @@ def identity_of(config: PcleanConfig, finals: Iterable[str]) -> dict[str, Any]:
     told.pop("emptied")  # follows from the data
     told["run"] = {name: value for name, value in told["run"].items() if name not in WHO_COMPUTES}
     former = [path for name in finals for path, _ in products(name)]
-    return {
+    found = {
         "version": {"pcleantask": __version__, "casatools": casa.load().version_string()},
         "parameter": dict(_flat(told)),
         "data set": {entry.vis: _stamps_of_data(Path(entry.vis)) for entry in config.all_selections},
         "input": {path: stamps(Path(path)) for path in sorted(_inputs(config))},
         FORMER: {str(path): stamps(path) for path in former},
     }
+    return dict(json.loads(json.dumps(found)))  # as it comes back from the disk
 
 
 def difference(one: Mapping[str, Any], other: Mapping[str, Any], *, but: str = "") -> str:
