@@ -52,6 +52,38 @@ def candidate(session_dir: Path) -> Iterator[TaskProcess]:
         yield process
 
 
+@pytest.fixture
+def same_as_tclean(
+    oracle: TaskProcess,
+    candidate: TaskProcess,
+    folders: tuple[Path, Path],
+    dataset: Callable[[str], Path],
+    session_dir: Path,
+) -> Callable[[Case, list[str], list[int]], None]:
+    """same_as_tclean(case, whens, workers): a case that is killed so, on so many workers, gives tclean's images."""
+    here, there = folders
+
+    def check(case: Case, whens: list[str], workers: list[int]) -> None:
+        print(f"killed {whens}, on workers {workers}")  # noqa: T201  shown where the test fails
+        mark = session_dir / "resumed.txt"
+        mark.unlink(missing_ok=True)
+        for folder in folders:
+            prepare(case, folder, dataset)
+        oracle.send([Call("tclean", call) for call in case.calls], here)
+        calls = [
+            {"whens": whens, "parameters": [{**call, **case.own, **how(number)} for number in workers]}
+            for call in case.calls
+        ]
+        candidate.send([Call("resumed", call) for call in calls], there)
+        expected, found = oracle.receive(LIMIT_S), candidate.receive(LIMIT_S)
+        print(mark.read_text(encoding="utf-8") if mark.exists() else "not resumed")  # noqa: T201
+        check_meaningful(case, here, expected)
+        check_errors(case, "pclean", found)
+        check_same(case, here, there, expected, found)
+
+    return check
+
+
 def how(workers: int) -> dict[str, object]:
     return {"parallel": True, "nworkers": workers} if workers else {}
 
@@ -61,56 +93,22 @@ def how(workers: int) -> dict[str, object]:
     [pytest.param(case, id=case.name, marks=[] if case.name in SHORT else [pytest.mark.long]) for case in RESUMABLE],
 )
 def test_killed_run_that_is_called_again_gives_the_images_of_tclean(
-    case: Case,
-    oracle: TaskProcess,
-    candidate: TaskProcess,
-    folders: tuple[Path, Path],
-    dataset: Callable[[str], Path],
-    session_dir: Path,
+    case: Case, same_as_tclean: Callable[[Case, list[str], list[int]], None]
 ) -> None:
     """Cubes are killed, and imaged to the end, on numbers of workers that are drawn; the seed is the row's name."""
-    here, there = folders
-    for folder in folders:
-        prepare(case, folder, dataset)
     draw = random.Random(case.name)
     is_cube = case.calls[-1].get("specmode") in ("cube", "cubedata", "cubesource")
     workers = [draw.choice((0, 2, 3)) if is_cube else 0 for _ in range(3)]
     whens = [f"{draw.choice(('kept', 'cycle'))} {draw.choice((1, 2))}" for _ in range(2)]
-    print(f"killed {whens}, on workers {workers}")  # noqa: T201  shown where the test fails
-    mark = session_dir / "resumed.txt"
-    mark.unlink(missing_ok=True)
-    oracle.send([Call("tclean", call) for call in case.calls], here)
-    calls = [
-        {"whens": whens, "parameters": [{**call, **case.own, **how(number)} for number in workers]}
-        for call in case.calls
-    ]
-    candidate.send([Call("resumed", call) for call in calls], there)
-    expected, found = oracle.receive(LIMIT_S), candidate.receive(LIMIT_S)
-    print(mark.read_text(encoding="utf-8") if mark.exists() else "not resumed")  # noqa: T201
-    check_meaningful(case, here, expected)
-    check_errors(case, "pclean", found)
-    check_same(case, here, there, expected, found)
+    same_as_tclean(case, whens, workers)
 
 
 @pytest.mark.parametrize("name", ["cube-hogbom", "outliers", "restart-cube-from-dirty"])
 def test_run_killed_as_its_images_take_their_names_returns_what_it_had_to(
-    name: str,
-    oracle: TaskProcess,
-    candidate: TaskProcess,
-    folders: tuple[Path, Path],
-    dataset: Callable[[str], Path],
+    name: str, same_as_tclean: Callable[[Case, list[str], list[int]], None]
 ) -> None:
     """Called again it does nothing else; it would clean on from its own images."""
-    case = next(case for case in RESUMABLE if case.name == name)
-    here, there = folders
-    for folder in folders:
-        prepare(case, folder, dataset)
-    oracle.send([Call("tclean", call) for call in case.calls], here)
-    calls = [{"whens": ["move 3"], "parameters": [{**call, **case.own}] * 2} for call in case.calls]
-    candidate.send([Call("resumed", call) for call in calls], there)
-    expected, found = oracle.receive(LIMIT_S), candidate.receive(LIMIT_S)
-    check_errors(case, "pclean", found)
-    check_same(case, here, there, expected, found)
+    same_as_tclean(next(case for case in RESUMABLE if case.name == name), ["move 3"], [0, 0])
 
 
 BY_DUCC = ("cube-hogbom", "auto-cube-slow-noise-numpy", "mfs-hogbom", "mfs-mtmfs", "cube-nsigma-full", "outliers")
