@@ -21,7 +21,7 @@ from .processes.environment import launched_ranks
 from .version import __version__
 
 if launched_ranks(os.environ):
-    importlib.import_module(".processes.hub", __name__).this_rank()
+    importlib.import_module(".processes.job", __name__).this_rank()
 
 # Public names whose modules load numpy and scipy: imported when first asked for.
 LAZY = {

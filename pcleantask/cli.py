@@ -118,7 +118,7 @@ def _run(options: argparse.Namespace, script: Sequence[str]) -> int:
 
 def _on_all_ranks(words: list[str]) -> int:
     """Take part, as a rank of an MPI job, in what its lead runs; the lead's exit status."""
-    from .processes.hub import run_command
+    from .processes.job import run_command
 
     try:
         return run_command(words)

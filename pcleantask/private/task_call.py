@@ -51,9 +51,9 @@ def is_rank() -> bool:
 
 def call_together(document: Mapping[str, Any]) -> dict[str, Any]:
     """Call the task together with the job's other ranks; the same result, or the same error, on all of them."""
-    from ..processes import hub
+    from ..processes import job
 
-    return hub.call_together(document)
+    return job.call_together(document)
 
 
 @contextlib.contextmanager

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
+import socket
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
 from ..errors import WorkerError
-from .team import call_name
+from .silence import Pulse, Silence, announce, look_s
+from .team import call_name, tell
 
 
 class HubLink:
@@ -29,22 +32,34 @@ class HubLink:
     def __init__(self, connection: Connection, size: int) -> None:
         self.connection, self.size = connection, size
         self._number = 0
+        self._hub = os.getppid()
 
-    def exchange(self, requests: Sequence[tuple[int, bytes]]) -> Iterator[tuple[int, str, str, Any]]:
+    def exchange(self, step: str, requests: Sequence[tuple[int, bytes]]) -> Iterator[tuple[int, str, str, Any]]:
         """Send requests, a (rank, packed call) each, and yield the answers as they come: (rank, host, kind, what).
+
+        `step` says in words what is called.
 
         What comes of kind 'answer' is what the worker has packed; of kind 'dead', how it ended and its last words.
         """
         self._number += 1
-        self.connection.send(("call", self._number, list(requests)))
+        self.connection.send(("call", self._number, step, list(requests)))
         for _ in requests:
             yield self._answer()
 
     def _answer(self) -> tuple[int, str, str, Any]:
         """The next answer; those to calls that were given up are left out."""
+        pulse = Pulse(self._hub)
+        silence = Silence(f"rank 0 (process {self._hub} on {socket.gethostname()})")
         while True:
+            while not self.connection.poll(look_s()):
+                tell(silence.look(has_sign=pulse.beats(), step="passing on calls"))
+                if silence.is_too_long:
+                    announce(f"the job is ended, as rank 0 can take no part in it any more: {silence.cause}")
+                    os.kill(self._hub, signal.SIGKILL)  # this process ends with it, and the launcher ends the others
             number, *answer = self.connection.recv()
-            if number == self._number:
+            if answer[2:3] == ["told"]:
+                tell(answer[3])
+            elif number == self._number:
                 return tuple(answer)
 
     def renew(self, *, gently: bool) -> None:
@@ -78,7 +93,7 @@ class MpiTeam:
         requests = [(rank, pickle.dumps((method, values))) for rank, values in zip(chosen, arguments, strict=True)]
         results, called = {}, call_name(method, arguments)
         try:
-            for rank, host, kind, what in self._link.exchange(requests):
+            for rank, host, kind, what in self._link.exchange(called, requests):
                 results[rank] = _result(rank, host, called, kind, what)
         except BaseException:
             self.kill()

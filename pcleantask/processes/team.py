@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
@@ -18,6 +19,7 @@ from .. import casa
 from ..cores import MEMORY, fair_share
 from ..errors import ImagingError, WorkerError
 from .environment import importable, python_command, worker_environment
+from .silence import Pulse, Silence, announce, limit_s, look_s
 
 MODULE = "pcleantask.parallel.worker"  # what a worker runs: the name alone, as a worker images
 PATIENCE = 5.0  # seconds that a worker has to end by itself
@@ -82,6 +84,7 @@ class LocalWorker:
                 stderr=self.words,
             )
             self.connection = Connection(ours.detach())
+            self.pulse = Pulse(self.process.pid)
             parent_ends.pop_all()  # `end` closes them
 
     def last_words(self) -> str:
@@ -117,6 +120,7 @@ class LocalTeam:
     """
 
     def __init__(self, size: int) -> None:
+        limit_s()  # raises where it is wrong, before any worker is there
         threads, memory = fair_share(size)
         self._workers: list[LocalWorker] = []
         try:
@@ -154,10 +158,12 @@ class LocalTeam:
     def _collect(self, workers: list[LocalWorker], method: str) -> list[Any]:
         results: dict[int, Any] = {}
         waiting = {worker.connection: worker for worker in workers}
-        while waiting:
-            for connection in wait(list(waiting)):
-                worker = waiting.pop(connection)  # type: ignore[call-overload]
-                results[worker.rank] = _received(worker, method)
+        with _CallWatch(workers, method) as watch:
+            while waiting:
+                for connection in wait(list(waiting)):
+                    worker = waiting.pop(connection)  # type: ignore[call-overload]
+                    results[worker.rank] = _received(worker, method, watch)
+                    watch.note_answer(worker)
         return [results[worker.rank] for worker in workers]
 
     def close(self) -> None:
@@ -176,6 +182,47 @@ class LocalTeam:
             worker.connection.close()  # they end all at once
         while self._workers:
             self._workers.pop().end(patience=max(0.1, deadline - time.monotonic()))
+
+
+class _CallWatch:
+    """Tells, in a thread, which of the workers at a call give no sign of life, and ends those that don't for too long.
+
+    Who waits for an answer is in the midst of receiving it where a worker is stopped as it sends.
+    """
+
+    def __init__(self, workers: Sequence[LocalWorker], step: str) -> None:
+        host = socket.gethostname()
+        self._step = step
+        self._waited_for = {
+            worker: Silence(f"worker {worker.rank} (process {worker.process.pid} on {host})") for worker in workers
+        }
+        self._causes: dict[LocalWorker, str] = {}
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> _CallWatch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def note_answer(self, worker: LocalWorker) -> None:
+        """The worker is waited for no longer."""
+        del self._waited_for[worker]
+
+    def cause(self, worker: LocalWorker) -> str:
+        """Why the worker was ended; '' where it wasn't."""
+        return self._causes.get(worker, "")
+
+    def _watch(self) -> None:
+        while not self._end.wait(look_s()):
+            for worker, silence in list(self._waited_for.items()):
+                tell(silence.look(has_sign=worker.pulse.beats(), step=self._step))
+                if silence.is_too_long:
+                    self._causes[worker] = silence.cause
+                    worker.process.kill()
 
 
 _ahead: list[LocalTeam] = []
@@ -213,20 +260,27 @@ def call_all(team: Team, method: str, *values: Any) -> list[Any]:
     return team.call_each(method, [values] * team.size)
 
 
+def tell(text: str) -> None:
+    """Say on the screen and in the log who is silent; '' says nothing."""
+    if text:
+        announce(text)
+        with casa.off_screen():
+            casa.post(text, "WARN")
+
+
 def call_name(method: str, arguments: Sequence[tuple[Any, ...]]) -> str:
     """What a user is told that was called: the step, where the method does a step of a part."""
     return str(arguments[0][0]) if method == "part" and arguments else method
 
 
-def _received(worker: LocalWorker, method: str) -> Any:
+def _received(worker: LocalWorker, method: str, watch: _CallWatch) -> Any:
     """The result that a worker has sent, or the error it reports or is."""
     try:
         kind, value = worker.connection.recv()
     except (EOFError, OSError) as error:  # the worker has ended, maybe in the middle of an answer
         status = worker.process.wait()
-        raise WorkerError(
-            worker.rank, socket.gethostname(), method, f"the process died ({how_ended(status)})", worker.last_words()
-        ) from error
+        cause = watch.cause(worker) or f"the process died ({how_ended(status)})"
+        raise WorkerError(worker.rank, socket.gethostname(), method, cause, worker.last_words()) from error
     if kind == "error":
         name, message, trace = value
         raise WorkerError(worker.rank, socket.gethostname(), method, f"{name}: {message}", trace)

@@ -169,7 +169,8 @@ def test_folder_that_a_rank_does_not_see_is_told(tmp_path: Path) -> None:
 
 DIFFERENCES = """
 import numpy as np
-from pcleantask.processes.hub import _plain, first_difference
+from pcleantask.processes.head_hub import first_difference
+from pcleantask.processes.job import _plain
 texts = lambda **values: {name: repr(_plain(value)) for name, value in values.items()}
 one, two = texts(imsize=np.array([512] * 2000), niter=np.int64(5)), texts(imsize=[512] * 2000, niter=5)
 same = {0: ("call", one), 1: ("call", two)}
