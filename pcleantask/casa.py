@@ -24,6 +24,7 @@ from types import ModuleType
 from typing import Any
 
 from .errors import CasaSetupError, ImagingError
+from .memory import check_casa_fits, left_by_limits
 from .ownprocess import allow_many_files, interrupts_held, tune_malloc, without_new_ports
 
 MEASURES_MARK = os.path.join("geodetic", "IERSeop2000")  # the table whose absence makes casatools refuse to import
@@ -129,8 +130,11 @@ def load() -> ModuleType:
     ------
     CasaSetupError
         casatools, one of its libraries, or its data is missing.
+    MemoryLimitError
+        A limit leaves no room for it.
     """
     if "casatools" not in sys.modules:
+        check_casa_fits()
         with _bare_command_line():
             try:
                 _set_up_data()
@@ -346,9 +350,10 @@ def _reasons(path: Path, begin: int) -> list[str]:
 
 
 def available_memory() -> float:
-    """Memory that this machine has to spare [kB], as CASA sees it."""
+    """Memory that this process may take [kB]: what this machine has to spare as CASA sees it, or limits leave."""
     with turn:
-        return float(load().ctsys.hostinfo()["memory"]["available"])
+        free = float(load().ctsys.hostinfo()["memory"]["available"])
+    return min(free, left_by_limits() / 1024)
 
 
 def jansky(value: float | str | dict[str, Any]) -> float:

@@ -33,6 +33,10 @@ class OutputError(PcleanError, OSError):
     """The products can't be written where `imagename` says."""
 
 
+class MemoryLimitError(PcleanError, MemoryError):
+    """A limit of the system leaves less memory than the run needs."""
+
+
 class CasaSetupError(PcleanError, ImportError):
     """casatools can't be loaded here: it, a library of it, or its data is missing."""
 

@@ -9,8 +9,10 @@ import signal
 import socket
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
+
+from .memory import has_address_limit
 
 try:
     import resource
@@ -20,15 +22,19 @@ except ImportError:  # not a Unix
 # glibc's mallopt parameters and values: large arrays stay in the process instead of going back to the kernel on each
 # free, which saves CASA a fifth of its time in page faults.
 MALLOPT = {-3: 1 << 30, -1: (1 << 31) - 1, -2: 64 << 20}  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD
+# Where addresses are limited: one heap for all threads, as each takes 64 MB of them.
+SPARING = {-8: 1}  # M_ARENA_MAX
+ENDED = 1  # exit status of a process that C++ would abort
 
 
 def tune_malloc() -> bool:
-    """Make glibc keep large blocks (see MALLOPT); False where the C library has no mallopt."""
+    """Make glibc keep large blocks, or spare addresses where they are limited; False where there is no mallopt."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return False
-    accepted = [mallopt(parameter, value) for parameter, value in MALLOPT.items()]
+    wanted = SPARING if has_address_limit() else MALLOPT
+    accepted = [mallopt(parameter, value) for parameter, value in wanted.items()]
     return all(accepted)
 
 
@@ -71,6 +77,44 @@ def interrupts_held() -> Iterator[None]:
         signal.signal(signal.SIGINT, former)
     if came and callable(former):
         former(*came[0])
+
+
+@contextlib.contextmanager
+def last_word_of_cplusplus(say: Callable[[str], None]) -> Iterator[None]:
+    """A block in which what would end this process by SIGABRT ends it by the status 1, after something is said.
+
+    casacore's destructors throw where a disk is full, and threads of FFTs where memory is: nobody can catch that.
+
+    Parameters
+    ----------
+    say : callable
+        Given the name of the exception's class, such as 'casacore::AipsError'.
+    """
+    try:
+        library = ctypes.CDLL("libstdc++.so.6")
+        set_terminate, kind, demangle = (
+            library[name] for name in ("_ZSt13set_terminatePFvvE", "__cxa_current_exception_type", "__cxa_demangle")
+        )
+    except (OSError, AttributeError):  # another C++ library
+        yield
+        return
+    set_terminate.restype = kind.restype = ctypes.c_void_p
+    demangle.restype = ctypes.c_char_p
+
+    def end() -> None:
+        try:
+            found = kind()  # std::type_info: a table of functions, and the name
+            name = ctypes.cast(found, ctypes.POINTER(ctypes.c_char_p))[1] if found else b""
+            say((demangle(name, None, None, None) or b"unknown").decode())
+        finally:
+            os._exit(ENDED)
+
+    handler = ctypes.CFUNCTYPE(None)(end)
+    former = set_terminate(handler)
+    try:
+        yield
+    finally:
+        set_terminate(ctypes.c_void_p(former))
 
 
 def _ports() -> set[int]:

@@ -145,11 +145,14 @@ class AlgorithmTraits:
         Planes in single precision that CASA reckons with, for those that are cleaned in memory; 0 for others.
     joins_polarisations : bool
         All polarisations of a channel are cleaned together.
+    can_be_recalled : bool
+        All that it knows from one minor cycle to the next are images, so that another process can go on.
     """
 
     makes_terms: bool = False
     planes: int = 0
     joins_polarisations: bool = False
+    can_be_recalled: bool = True
 
     @property
     def in_memory(self) -> bool:
@@ -164,7 +167,7 @@ ALGORITHMS: dict[str, AlgorithmTraits] = {
     "clarkstokes_exp": AlgorithmTraits(),
     "multiscale": AlgorithmTraits(),
     "mtmfs": AlgorithmTraits(makes_terms=True),
-    "mem": AlgorithmTraits(),
+    "mem": AlgorithmTraits(can_be_recalled=False),
     "asp": AlgorithmTraits(),
 }
 

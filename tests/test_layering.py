@@ -15,8 +15,9 @@ PACKAGE = "pcleantask"
 
 # The levels, from the lowest: a module may import what stands below it, and within its level what is of its own folder.
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("errors", "version", "progress", "cores", "ownprocess", "records"),
-    ("inputs",),
+    ("errors", "version", "progress", "cores", "records"),
+    ("memory",),
+    ("inputs", "ownprocess"),
     ("parameters", "outliers", "lastfile"),
     ("traits",),
     ("sections",),

@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import casa
+from ..memory import left_by_limits
 
 PIXELS, MASK_PIXELS = "map", "PagedArray"  # columns of an image's table, and of its pixel mask's
 MASK = "mask0"  # CASA's name of the pixel mask
 WRITTEN_PIXELS = 32_000_000  # that are worth one access to the disk
+ACCESS_BYTES = 32  # that an access takes a pixel: casatools has them twice in single and in double precision
+ACCESS_SHARE = 0.25  # of what limits leave, that an access may take
 WRITTEN_AT_ONCE = 1 << 22  # pixels handed to casatools, which copies them; larger copies cost new pages of memory
 
 
@@ -64,7 +67,15 @@ def _get(table: Any, column: str, start: int, stop: int, pols: range | None = No
 
 
 def channel_groups(shape: Sequence[int], pixels: int | None = None) -> list[range]:
-    """The channels of a cube (nx, ny, npol, nchan) in groups of so many pixels, unless one channel has more."""
+    """The channels of a cube (nx, ny, npol, nchan) in groups of so many pixels, unless one channel has more.
+
+    By default as many as are worth an access to the disk, and limits on memory allow.
+    """
     nx, ny, npol, nchan = (int(size) for size in shape)
-    size = max(1, (pixels or WRITTEN_PIXELS) // (nx * ny * npol))
+    size = max(1, (pixels or pixels_at_once()) // (nx * ny * npol))
     return [range(start, min(start + size, nchan)) for start in range(0, nchan, size)]
+
+
+def pixels_at_once() -> int:
+    """Pixels that are worth one access to the disk, or as many as limits on memory allow."""
+    return int(min(WRITTEN_PIXELS, ACCESS_SHARE * left_by_limits() / ACCESS_BYTES))

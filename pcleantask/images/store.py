@@ -82,6 +82,11 @@ class ImageStore:
             image.flush()
             image.drop()
 
+    def drop(self) -> None:
+        """Let go of all planes, also of those that are newer than the disk."""
+        for image in list(self._images.values()):
+            image.drop()
+
     @contextlib.contextmanager
     def on_disk(self, stage: str) -> Iterator[None]:
         """A block in which CASA works on the images on the disk; for `stage` see `casa.working_on`."""

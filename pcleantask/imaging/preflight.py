@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .. import casa, measurementsets
+from .. import casa, measurementsets, memory
 from ..config import PcleanConfig
 from ..gridding.casa import check_known
 from ..traits import AUTO
@@ -31,12 +31,19 @@ def _report_engine(config: PcleanConfig) -> None:
 
 
 def check_memory(config: PcleanConfig, parts: Parts) -> None:
-    """Warn, as tclean does, where gridding and deconvolution may not fit into memory."""
+    """Warn, as tclean does, where gridding and deconvolution may not fit into memory.
+
+    Raises
+    ------
+    MemoryLimitError
+        They don't fit into what limits leave.
+    """
     needed = parts.gridder.estimate_memory()
     needed += sum(
         deconvolver.estimate_memory(field.imsize)
         for deconvolver, field in zip(parts.deconvolvers, config.fields, strict=False)
     )
+    memory.check_fits(needed * 1024)
     available = casa.available_memory()
     tight = needed > 0.8 * available
     casa.post(f"Memory needed: {needed:.0f} kB; available: {available:.0f} kB", "WARN" if tight else "INFO2")

@@ -10,6 +10,7 @@ from .. import casa
 from ..progress import Progress
 from ..runs.checkpoint import Checkpoint
 from ..runs.publication import remove
+from ..runs.reserve import NO_ROOM
 from .cleaning import Cleaning
 from .iteration import IterationControl
 from .run import Parts, Run
@@ -31,6 +32,8 @@ class Resumption:
         None where nothing is cleaned.
     makes_psf : bool
         Whether the run makes PSFs; else it takes those that stand under its name.
+    can_be_recalled : bool
+        Whether the deconvolvers can go on where others were; if not, or if masks can't, cycles start anew.
     """
 
     def __init__(
@@ -42,11 +45,12 @@ class Resumption:
         control: IterationControl | None,
         *,
         makes_psf: bool,
+        can_be_recalled: bool,
     ) -> None:
         self._checkpoint, self._run, self._parts, self._makes_psf = checkpoint, run, parts, makes_psf
         self._cleaning, self._control = cleaning, control
         self._copies = checkpoint.path
-        self._can_be_recalled = all(mask.can_be_recalled for mask in parts.masks)
+        self._can_be_recalled = can_be_recalled and all(mask.can_be_recalled for mask in parts.masks)
 
     def keep_psf(self, *, is_blank: bool) -> None:
         """Keep where the PSFs are that the run has made, and what is made with them."""
@@ -67,7 +71,13 @@ class Resumption:
         if self._control is not None and self._can_be_recalled:
             sidelobes = [deconvolver.sidelobe_level for deconvolver in self._parts.deconvolvers]
             facts = {"cleaning": self._cleaning.facts(), "sidelobes": sidelobes, **self._psf()}
-            self._checkpoint.keep(self._control.take_events(), self._save, **facts)
+            try:
+                self._checkpoint.keep(self._control.take_events(), self._save, **facts)
+            except OSError as error:
+                if error.errno not in NO_ROOM:
+                    raise
+                self._can_be_recalled = False  # what comes later can't be added to what is kept
+                casa.post(f"No more is kept for a run that goes on: {error.strerror}", "WARN")
 
     def _save(self, prefix: str) -> dict[str, Any]:
         return self._run.save(self._parts, prefix)

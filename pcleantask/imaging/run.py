@@ -239,10 +239,10 @@ class Run(abc.ABC):
         psf = self.imagenames[number] + (".psf.tt0" if entry.multiterm else ".psf")
         check_shapes(entry.imagename, image_geometry(psf).shape)
 
-    def check_space(self) -> None:
-        """Raise OutputError where the disk has no room for the images to come."""
+    def check_space(self, step: str) -> None:
+        """Raise OutputError where the disk has no room for the images to come, from that step on."""
         if self.folders is not None:
-            self.folders.check_space()
+            self.folders.check_space(step)
 
     def publish(self, history: Mapping[str, Any]) -> None:
         """Write the history and give the products their final names, when the parts are closed."""

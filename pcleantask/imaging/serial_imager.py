@@ -10,12 +10,13 @@ from .. import casa, report
 from ..config import PcleanConfig
 from ..errors import ParameterError, StepError
 from ..gridding.ducc.support import with_data_seen
+from ..ownprocess import last_word_of_cplusplus
 from ..processes.signals import ended_by_sigterm
 from ..progress import NullProgress, Progress
 from ..runs.checkpoint import Checkpoint
 from ..runs.status import RecordedProgress
 from ..toolrecords import Record
-from ..traits import CASA, GRIDDERS
+from ..traits import ALGORITHMS, CASA, GRIDDERS
 from .cautions import tell_of_beams, tell_of_blanks
 from .preflight import check_data, check_memory
 from .psfcenter import replace_psf
@@ -312,17 +313,22 @@ class SerialImager(SteppedImager):
 
     def teardown(self) -> None:
         """Release the parts; give the products their final names, unless a step has failed. May be called again."""
-        try:
-            if self._is_set_up and not self.failed:
-                with self._noting_failure():
-                    self._end_loop()
-            self._release_parts()
-            if self._is_set_up and not self.failed:
-                with self._noting_failure():
-                    self._run.publish(self._history)
-        finally:
-            self._is_set_up = False
-            self._run.close()
+        with last_word_of_cplusplus(self._end_by_cplusplus):
+            try:
+                if self._is_set_up and not self.failed:
+                    with self._noting_failure():
+                        self._end_loop()
+                if self._is_set_up and self.failed and self._run.folders is not None and self._run.folders.shortage:
+                    self._run.store.drop()  # to write more would end the process
+                self._release_parts()
+                if self._is_set_up and not self.failed:
+                    with self._noting_failure():
+                        if self._run.folders is not None:
+                            self._run.folders.let_go_of_room()
+                        self._run.publish(self._history)
+            finally:
+                self._is_set_up = False
+                self._run.close()
 
     # --- the loop ---
 
@@ -342,7 +348,12 @@ class SerialImager(SteppedImager):
         """
         if self.config.iteration.niter > 0 and not self._has_control:
             raise StepError("the imager can't run its loop with init_iter_control=False: call its steps")
-        with self._running(), self._noting_failure(), ended_by_sigterm(self._end_by_sigterm):
+        with (
+            last_word_of_cplusplus(self._end_by_cplusplus),
+            self._running(),
+            self._noting_failure(),
+            ended_by_sigterm(self._end_by_sigterm),
+        ):
             summary = self._image()
         return summary if self.config.run.engine == CASA else {**summary, "engine": self.config.engine}
 
@@ -363,8 +374,15 @@ class SerialImager(SteppedImager):
             self.make_pb()
         if GRIDDERS[self.config.fields[0].gridder].checks_beam:
             self._need_parts().gridder.check_pb()
+        can_be_recalled = all(ALGORITHMS[field.deconvolver].can_be_recalled for field in self.config.fields)
         resumption = Resumption(
-            checkpoint, self._run, self._need_parts(), self._cleaning, self._control, makes_psf=run.calcpsf
+            checkpoint,
+            self._run,
+            self._need_parts(),
+            self._cleaning,
+            self._control,
+            makes_psf=run.calcpsf,
+            can_be_recalled=can_be_recalled,
         )
         resumption.keep_psf(is_blank=self.is_blank)
         if resumption.recall():
@@ -392,6 +410,13 @@ class SerialImager(SteppedImager):
         """Say how far the run has come, and leave its folder to the next; in a thread, while CASA computes."""
         if self._run.folders is not None:
             self.progress.note(f"Ended by SIGTERM {self._run.folders.reached}")
+            self._run.folders.give_up()
+
+    def _end_by_cplusplus(self, exception: str) -> None:
+        """Say why the process ends, and leave the run's folder to the next."""
+        if self._run.folders is not None:
+            why = self._run.folders.shortage or f"CASA or ducc0 can't go on ({exception})"
+            self.progress.note(f"pclean: ended {self._run.folders.reached}: {why}")
             self._run.folders.give_up()
 
     @property

@@ -33,7 +33,7 @@ def step(*needed: str) -> Callable[[Step], Step]:
             signature.bind(self, *args, **kwargs)
             self._check_step(method.__name__, needed)
             with self._noting_failure():
-                self._run.check_space()
+                self._run.check_space(method.__name__)
                 self._run.store.look()
                 result = method(self, *args, **kwargs)
                 if self._run.folders is not None and not self._is_running:

@@ -9,6 +9,8 @@ from collections.abc import Mapping, MutableMapping
 from fractions import Fraction
 from pathlib import Path
 
+from ..memory import has_address_limit
+
 # Variables by which a launcher tells a process that it is a rank. casatools carries an MPI of its own, which must not
 # see them: it would take part in the job, and never return from cube calls.
 LAUNCHER_PREFIXES = (
@@ -42,6 +44,7 @@ MALLOC = {
     "MALLOC_TRIM_THRESHOLD_": "4294967296",
     "MALLOC_TOP_PAD_": "67108864",
 }
+SPARING = {"MALLOC_ARENA_MAX": "1"}  # where addresses are limited
 
 
 def launched_ranks(environment: Mapping[str, str]) -> int:
@@ -74,14 +77,18 @@ def _has_mpi(folder: str) -> bool:
 
 def worker_environment(environment: Mapping[str, str], threads: int) -> dict[str, str]:
     """The environment of a worker that may use `threads` cores."""
-    return {**without_mpi(environment), **MALLOC, "OMP_NUM_THREADS": str(max(1, threads))}
+    return {**without_mpi(environment), **_malloc(), "OMP_NUM_THREADS": str(max(1, threads))}
 
 
 def lead_environment(environment: Mapping[str, str], threads: int) -> dict[str, str]:
     """The environment of the lead of an MPI job on `threads` cores; what is known of the batch job stays in it."""
     job = {name: value for name, value in environment.items() if name.startswith(JOB_PREFIXES)}
-    clean = {"OMP_NUM_THREADS": str(max(1, threads)), **without_mpi(environment), **job, **MALLOC}
+    clean = {"OMP_NUM_THREADS": str(max(1, threads)), **without_mpi(environment), **job, **_malloc()}
     return importable({**clean, KEPT_PATH: environment.get(PYTHON_PATH, "")})
+
+
+def _malloc() -> dict[str, str]:
+    return SPARING if has_address_limit() else MALLOC
 
 
 def importable(environment: Mapping[str, str]) -> dict[str, str]:

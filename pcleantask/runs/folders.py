@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from ..errors import OutputError
 from ..images.history import write_history
 from ..images.planes import is_image
 from ..images.products import check_former, counted_names
+from ..memory import left_by_limits, readable
 from ..sections import ImageField
 from .checkpoint import FOLDER, Checkpoint
 from .folder import WorkFolder, complete_publications
@@ -20,9 +23,13 @@ from .identity import FORMER, difference, identity_of
 from .lock import Heartbeat, Owner, new_owner
 from .psf_images import PsfImages
 from .publication import publish
-from .space import check_space
+from .reserve import Reserve
+from .space import MADE_IN, bytes_to_come, check_space
 
 SCRATCH = "scratch"
+SPARE, SPARE_SHARE = 64 << 20, 0.1  # bytes to hold beside what images take, at most that share of what is free
+PAD = 4 << 20  # bytes that a step finds free
+LEAST_FREE = 128 << 20  # bytes: with fewer, disk or memory is short
 ShapeCheck = Callable[[ImageField], None]
 
 
@@ -58,6 +65,8 @@ class WorkFolders:
         self.pieces: Sequence[Sequence[str]] = ()
         self.nchans: Sequence[int | None] = ()
         self._heartbeat: Heartbeat | None = None
+        self._reserves: list[Reserve] = []
+        self._spare = 0  # bytes that are held beside what images take
         self._find_names()
 
     def _find_names(self) -> None:
@@ -114,6 +123,27 @@ class WorkFolders:
             raise
         self._heartbeat = Heartbeat([folder.lock for folder in self._folders])
 
+    def _hold_room(self, step: str) -> None:
+        """Hold the room on the disk for what later steps make."""
+        free = shutil.disk_usage(self.path).free
+        if not self._reserves:
+            self._reserves = [Reserve(folder.path) for folder in self._folders]
+            self._spare = SPARE if free > SPARE / SPARE_SHARE else 0
+        elif free < PAD:  # somebody has taken all that was free: tables that are written anew need some
+            self._spare = max(0, self._spare - PAD)
+        made = MADE_IN.get(step, ())
+        for number, (field, name) in enumerate(zip(self._config.fields, self.imagenames, strict=True)):
+            pieces = self.pieces[number] if self.pieces else ()
+            nchan = self.nchans[number] if self.nchans else None
+            try:
+                to_come = bytes_to_come(self._config, field, name, pieces, nchan, made)
+                self._reserves[number].hold(to_come + (0 if number else self._spare))
+            except OSError as error:
+                raise OutputError(
+                    f"imagename {self._finals[0]!r}: the room that the images need can't be had ({error.strerror}); "
+                    f"make room for {self.shown!r}, or choose another place"
+                ) from error
+
     def _prepare(self, since: str, *, is_whole_run: bool) -> None:
         """Make the folders ready, but for what this run goes on with."""
         if is_whole_run:
@@ -136,6 +166,15 @@ class WorkFolders:
         cycle = self.checkpoint.cycle if self.checkpoint else 0
         came = f"after minor cycle {cycle}" if cycle else "before its first minor cycle was over"
         return f"{came}; the same call goes on from there"
+
+    @property
+    def shortage(self) -> str:
+        """What this run can't have more of, in words; '' where nothing is short."""
+        free = shutil.disk_usage(self.path).free
+        if free < LEAST_FREE:
+            return f"the disk of {self.shown!r} is full"
+        left = left_by_limits()
+        return f"limits leave {readable(left)} of memory" if left < LEAST_FREE else ""
 
     def _begin_checkpoint(self, since: str) -> None:
         """Look whether all folders are a dead run's that was this one, and begin a checkpoint."""
@@ -187,10 +226,18 @@ class WorkFolders:
         for entry in self._config.fields if run.restart else []:
             check_shape(entry)
 
-    def check_space(self) -> None:
-        """Raise OutputError where the disk has no room for the images to come, or another run has taken the folders."""
+    def check_space(self, step: str = "") -> None:
+        """Raise OutputError where the disk has no room for the images to come, or another run has taken the folders.
+
+        What the steps after `step` make is given room that nobody else can take.
+        """
         self._check_owned()
-        check_space(self._config, self.imagenames, self.pieces, self.nchans)
+        held: Counter[int] = Counter()
+        for folder, reserve in zip(self._folders, self._reserves, strict=False):
+            held[folder.path.stat().st_dev] += reserve.size
+        check_space(self._config, self.imagenames, self.pieces, self.nchans, held)
+        if self._heartbeat is not None:
+            self._hold_room(step)
 
     def _check_owned(self) -> None:
         if self._heartbeat is not None and not all(folder.is_owned() for folder in self._folders):
@@ -230,3 +277,9 @@ class WorkFolders:
         heartbeat, self._heartbeat = self._heartbeat, None
         if heartbeat is not None:
             heartbeat.stop()
+        self.let_go_of_room()
+
+    def let_go_of_room(self) -> None:
+        """Let go of the room on the disk that is held for images to come."""
+        while self._reserves:
+            self._reserves.pop().close()

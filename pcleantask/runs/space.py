@@ -7,18 +7,27 @@ with it. So the space is looked at before the work begins and again before each 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from pathlib import Path
+from types import MappingProxyType
 
 from ..config import PcleanConfig
 from ..errors import OutputError
 from ..images.products import products
 from ..images.taylor import CUBES
+from ..memory import readable
 from ..sections import ImageField
 
+# Step of an imager -> kinds of images that it makes where they aren't there.
+MADE_IN = {
+    "make_psf": (".psf", ".pb"),
+    "make_pb": (".pb",),
+    "run_major_cycle": (".residual", ".model"),
+    "restore": (".image",),
+    **dict.fromkeys(("update_masks", "init_records", "has_converged", "run_minor_cycle"), (".mask", ".model")),
+}
 TABLES = 200 << 10  # what an image takes beside its pixels, and temporary copies of that [bytes]
-UNITS = ((1 << 30, "GB"), (1 << 20, "MB"))
 
 
 def check_space(
@@ -26,6 +35,7 @@ def check_space(
     imagenames: Sequence[str],
     pieces: Sequence[Sequence[str]] = (),
     nchans: Sequence[int | None] = (),
+    held: Mapping[int, int] = MappingProxyType({}),
 ) -> None:
     """Raise OutputError where a disk has less room than the images that aren't there yet will surely take.
 
@@ -38,6 +48,8 @@ def check_space(
         For each field, the names of the pieces of which its images are put together at the end, where that is so.
     nchans : sequence of int or None
         For each field, its number of channels, where that is known by now and the parameters leave it to the data.
+    held : mapping
+        Bytes of room that this run holds for these images: the number of the disk's device -> their sum.
     """
     needs: dict[int, int] = {}
     places: dict[int, Path] = {}
@@ -50,10 +62,11 @@ def check_space(
         needs[disk] = needs.get(disk, 0) + bytes_to_come(config, field, name, names, nchan)
     for disk, need in needs.items():
         usage = shutil.disk_usage(places[disk])
-        if usage.total and need > usage.free:  # some network disks don't know their size and say 0
+        free = usage.free + held.get(disk, 0)
+        if usage.total and need > free:  # some network disks don't know their size and say 0
             raise OutputError(
-                f"imagename {config.fields[0].imagename!r}: the images need {_readable(need)} more, and "
-                f"{str(places[disk])!r} has {_readable(usage.free)} free; make room there, or choose another place"
+                f"imagename {config.fields[0].imagename!r}: the images need {readable(need)} more, and "
+                f"{str(places[disk])!r} has {readable(free)} free; make room there, or choose another place"
             )
 
 
@@ -63,10 +76,12 @@ def bytes_to_come(
     imagename: str,
     pieces: Sequence[str] = (),
     nchan: int | None = None,
+    made: tuple[str, ...] = (),
 ) -> int:
     """The least that the images of one field which aren't on disk yet will take [bytes].
 
     Pieces count as the image; but as many images as there are pieces are put together at once, before the pieces go.
+    Kinds of images in `made`, such as '.psf', count as if they were there.
     """
     there: dict[str, int] = {}
     for name in (imagename, *pieces):
@@ -83,7 +98,7 @@ def bytes_to_come(
     total = 0
     for images, found, count in groups:
         pixels = 4 * prod(size or 1 for size in (*shape[:3], count))
-        to_come = [suffix for suffix in images if suffix not in found]
+        to_come = [suffix for suffix in images if suffix not in found and not suffix.startswith(made)]
         total += (len(to_come) + min(len(pieces), len(images))) * (max([pixels, *found.values()]) + TABLES)
     return total
 
@@ -114,8 +129,3 @@ def planned_cubes(config: PcleanConfig, field: ImageField) -> list[str]:
 
 def _size(path: Path) -> int:
     return sum(part.stat().st_size for part in path.rglob("*") if part.is_file())
-
-
-def _readable(size: int) -> str:
-    unit, name = next((entry for entry in UNITS if size >= entry[0]), UNITS[-1])
-    return f"{size / unit:.1f} {name}"

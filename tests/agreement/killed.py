@@ -111,9 +111,11 @@ def main() -> None:
     casa.load()
     if kind == "after":
         threading.Timer(float(number), end, [status]).start()
+    answer = os.dup(1)
+    os.dup2(2, 1)  # CASA's asp writes there
     value = pclean(**parameters)
-    sys.stdout.buffer.write(pickle.dumps(value))
-    sys.stdout.flush()
+    with os.fdopen(answer, "wb") as file:
+        file.write(pickle.dumps(value))
     os._exit(0)
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ...images.pixels import ACCESS_BYTES
 from ..data.memory import WORKING_VALUES
 from .channels.block import Block, Sampling
 from .channels.visibilities import Visibilities
@@ -72,10 +73,11 @@ class GriddedField:
             yield from self.visibilities.channel(channel + self.first)
 
     def working_memory(self) -> float:
-        """Bytes that a pass takes, beside the visibilities: planes to be written, and ducc0's grids."""
+        """Bytes that a pass takes, beside the visibilities: planes, their way to the disk, and ducc0's grids."""
         nx, ny, npol, _ = self.images.shape
         group = max(map(len, self.images.channel_groups))
-        return 4 * nx * ny * (npol * group * self.images.psf_terms + OVERSAMPLING * self.nthreads)
+        planes = 4 * npol * group * self.images.psf_terms + ACCESS_BYTES * npol * group
+        return nx * ny * (planes + 4 * OVERSAMPLING * self.nthreads)
 
     def share_out(
         self, channels: range, work: Callable[[int, range], None], meanwhile: Callable[[], None] = nothing

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ... import casa, report
+from ... import casa, memory, report
 from ...config import PcleanConfig
 from ...images.coordinates import ImageCoordinates
 from ...images.pixels import read_channels
@@ -112,7 +112,10 @@ class SlabImager:
             self._run.clear_guards(name + ".residual")
 
     def estimate_memory(self) -> float:
-        return self._run.parts.gridder.estimate_memory()
+        """What gridding takes here [kB]; raises MemoryLimitError where limits leave less."""
+        needed = self._run.parts.gridder.estimate_memory()
+        memory.check_fits(1024 * needed)
+        return needed
 
     def init_record(self, number: int) -> dict[str, Any]:
         """CASA's record of field `number`, with the sum of its mask (None where there is none) and the largest rms."""

@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from ... import memory
 from ...config import PcleanConfig
 from ...gridding import makers
 from ...images.store import ImageStore
@@ -76,7 +77,10 @@ class RowGridding:
         self._gridder.major_cycle(last=last)
 
     def estimate_memory(self) -> float:
-        return self._gridder.estimate_memory()
+        """What gridding takes here [kB]; raises MemoryLimitError where limits leave less."""
+        needed = self._gridder.estimate_memory()
+        memory.check_fits(1024 * needed)
+        return needed
 
     def close(self) -> None:
         """Release the tools; the partial images stay."""

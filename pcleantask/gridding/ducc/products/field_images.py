@@ -14,7 +14,7 @@ from ....config import PcleanConfig
 from ....images.coordinates import ImageCoordinates
 from ....images.information import keywords, put_information
 from ....images.making import copy_pixel_mask, make_image
-from ....images.pixels import WRITTEN_PIXELS, channel_groups, has_pixel_mask
+from ....images.pixels import WRITTEN_PIXELS, channel_groups, has_pixel_mask, pixels_at_once
 from ....images.store import ImageStore, StoredImage, kept_pixels
 from ....sections import ImageField
 from ....traits import GRIDDERS
@@ -71,7 +71,7 @@ class FieldImages:
             pblimit=config.gridding.pblimit,
             psfcutoff=config.gridding.psfcutoff,
             store=store,
-            at_once=max(WRITTEN_PIXELS, kept_pixels()),
+            at_once=max(pixels_at_once(), kept_pixels()),
         )
 
     @property
