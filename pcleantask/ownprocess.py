@@ -105,6 +105,7 @@ def last_word_of_cplusplus(say: Callable[[str], None]) -> Iterator[None]:
         try:
             found = kind()  # std::type_info: a table of functions, and the name
             name = ctypes.cast(found, ctypes.POINTER(ctypes.c_char_p))[1] if found else b""
+            _tell_in_child(ctypes.CFUNCTYPE(None)(former))
             say((demangle(name, None, None, None) or b"unknown").decode())
         finally:
             os._exit(ENDED)
@@ -115,6 +116,17 @@ def last_word_of_cplusplus(say: Callable[[str], None]) -> Iterator[None]:
         yield
     finally:
         set_terminate(ctypes.c_void_p(former))
+
+
+def _tell_in_child(handler: Callable[[], None]) -> None:
+    """Have C++ say what the exception says, by its own handler, which aborts: in a child, without a core file."""
+    with contextlib.suppress(OSError):  # no memory for another process
+        child = os.fork()
+        if child == 0:
+            if resource is not None:
+                resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            handler()
+        os.waitpid(child, 0)
 
 
 def _ports() -> set[int]:

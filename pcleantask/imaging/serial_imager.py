@@ -10,14 +10,13 @@ from .. import casa, report
 from ..config import PcleanConfig
 from ..errors import ParameterError, StepError
 from ..gridding.ducc.support import with_data_seen
-from ..ownprocess import last_word_of_cplusplus
-from ..processes.signals import ended_by_sigterm
 from ..progress import NullProgress, Progress
 from ..runs.checkpoint import Checkpoint
 from ..runs.status import RecordedProgress
 from ..toolrecords import Record
 from ..traits import ALGORITHMS, CASA, GRIDDERS
 from .cautions import tell_of_beams, tell_of_blanks
+from .endings import ending_in_order
 from .preflight import check_data, check_memory
 from .psfcenter import replace_psf
 from .resumption import Resumption, tell_of
@@ -313,7 +312,7 @@ class SerialImager(SteppedImager):
 
     def teardown(self) -> None:
         """Release the parts; give the products their final names, unless a step has failed. May be called again."""
-        with last_word_of_cplusplus(self._end_by_cplusplus):
+        with ending_in_order(self._run, self.progress):
             try:
                 if self._is_set_up and not self.failed:
                     with self._noting_failure():
@@ -348,12 +347,7 @@ class SerialImager(SteppedImager):
         """
         if self.config.iteration.niter > 0 and not self._has_control:
             raise StepError("the imager can't run its loop with init_iter_control=False: call its steps")
-        with (
-            last_word_of_cplusplus(self._end_by_cplusplus),
-            self._running(),
-            self._noting_failure(),
-            ended_by_sigterm(self._end_by_sigterm),
-        ):
+        with ending_in_order(self._run, self.progress), self._running(), self._noting_failure():
             summary = self._image()
         return summary if self.config.run.engine == CASA else {**summary, "engine": self.config.engine}
 
@@ -405,19 +399,6 @@ class SerialImager(SteppedImager):
         self.progress.finish()
         checkpoint.keep_result(summary)
         return summary
-
-    def _end_by_sigterm(self) -> None:
-        """Say how far the run has come, and leave its folder to the next; in a thread, while CASA computes."""
-        if self._run.folders is not None:
-            self.progress.note(f"Ended by SIGTERM {self._run.folders.reached}")
-            self._run.folders.give_up()
-
-    def _end_by_cplusplus(self, exception: str) -> None:
-        """Say why the process ends, and leave the run's folder to the next."""
-        if self._run.folders is not None:
-            why = self._run.folders.shortage or f"CASA or ducc0 can't go on ({exception})"
-            self.progress.note(f"pclean: ended {self._run.folders.reached}: {why}")
-            self._run.folders.give_up()
 
     @property
     def _checkpoint(self) -> Checkpoint:

@@ -233,8 +233,8 @@ class WorkFolders:
         """
         self._check_owned()
         held: Counter[int] = Counter()
-        for folder, reserve in zip(self._folders, self._reserves, strict=False):
-            held[folder.path.stat().st_dev] += reserve.size
+        for number, (folder, reserve) in enumerate(zip(self._folders, self._reserves, strict=False)):
+            held[folder.path.stat().st_dev] += reserve.size - (0 if number else self._spare)
         check_space(self._config, self.imagenames, self.pieces, self.nchans, held)
         if self._heartbeat is not None:
             self._hold_room(step)
