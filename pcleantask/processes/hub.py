@@ -25,7 +25,7 @@ from typing import Any
 from ..cores import cores_of_this_process
 from .mpi import World
 from .signals import INTERRUPTED, TERMINATED
-from .silence import look_s
+from .silence import limit_s, look_s
 from .team import PATIENCE, LocalWorker, how_ended
 
 TERMINATION_S = 8.0  # that a job has to end after SIGTERM
@@ -42,6 +42,7 @@ class Hub:
     """
 
     def __init__(self, world: World) -> None:
+        limit_s()  # raises where it is wrong, before anybody waits
         self._world, self._host, self._process = world, socket.gethostname(), os.getpid()
         self._worker: LocalWorker | None = None
         self._threads = 1

@@ -65,8 +65,8 @@ class WorkFolders:
         self.pieces: Sequence[Sequence[str]] = ()
         self.nchans: Sequence[int | None] = ()
         self._heartbeat: Heartbeat | None = None
-        self._reserves: list[Reserve] = []
-        self._spare = 0  # bytes that are held beside what images take
+        self._reserves: list[Reserve] = []  # one for each field's images
+        self._spare: Reserve | None = None  # beside what images take
         self._find_names()
 
     def _find_names(self) -> None:
@@ -125,24 +125,28 @@ class WorkFolders:
 
     def _hold_room(self, step: str) -> None:
         """Hold the room on the disk for what later steps make."""
+        try:
+            self._reserves = self._reserves or [Reserve(folder.path) for folder in self._folders]
+            made = MADE_IN.get(step, ())
+            for number, (field, name) in enumerate(zip(self._config.fields, self.imagenames, strict=True)):
+                pieces = self.pieces[number] if self.pieces else ()
+                nchan = self.nchans[number] if self.nchans else None
+                self._reserves[number].hold(bytes_to_come(self._config, field, name, pieces, nchan, made))
+            self._hold_spare()
+        except OSError as error:
+            raise OutputError(
+                f"imagename {self._finals[0]!r}: the room that the images need can't be had ({error.strerror}); "
+                f"make room for {self.shown!r}, or choose another place"
+            ) from error
+
+    def _hold_spare(self) -> None:
+        """Hold some room beside that of images, and give of it where somebody has taken all that was free."""
         free = shutil.disk_usage(self.path).free
-        if not self._reserves:
-            self._reserves = [Reserve(folder.path) for folder in self._folders]
-            self._spare = SPARE if free > SPARE / SPARE_SHARE else 0
-        elif free < PAD:  # somebody has taken all that was free: tables that are written anew need some
-            self._spare = max(0, self._spare - PAD)
-        made = MADE_IN.get(step, ())
-        for number, (field, name) in enumerate(zip(self._config.fields, self.imagenames, strict=True)):
-            pieces = self.pieces[number] if self.pieces else ()
-            nchan = self.nchans[number] if self.nchans else None
-            try:
-                to_come = bytes_to_come(self._config, field, name, pieces, nchan, made)
-                self._reserves[number].hold(to_come + (0 if number else self._spare))
-            except OSError as error:
-                raise OutputError(
-                    f"imagename {self._finals[0]!r}: the room that the images need can't be had ({error.strerror}); "
-                    f"make room for {self.shown!r}, or choose another place"
-                ) from error
+        if self._spare is None:
+            self._spare = Reserve(self.path)
+            self._spare.hold(SPARE if free > SPARE / SPARE_SHARE else 0)
+        elif free < PAD:  # tables are written anew
+            self._spare.hold(max(0, self._spare.size - PAD))
 
     def _prepare(self, since: str, *, is_whole_run: bool) -> None:
         """Make the folders ready, but for what this run goes on with."""
@@ -233,8 +237,8 @@ class WorkFolders:
         """
         self._check_owned()
         held: Counter[int] = Counter()
-        for number, (folder, reserve) in enumerate(zip(self._folders, self._reserves, strict=False)):
-            held[folder.path.stat().st_dev] += reserve.size - (0 if number else self._spare)
+        for folder, reserve in zip(self._folders, self._reserves, strict=False):
+            held[folder.path.stat().st_dev] += reserve.size
         check_space(self._config, self.imagenames, self.pieces, self.nchans, held)
         if self._heartbeat is not None:
             self._hold_room(step)
@@ -281,5 +285,7 @@ class WorkFolders:
 
     def let_go_of_room(self) -> None:
         """Let go of the room on the disk that is held for images to come."""
-        while self._reserves:
-            self._reserves.pop().close()
+        reserves = [*self._reserves, *([self._spare] if self._spare else [])]
+        self._reserves, self._spare = [], None
+        for reserve in reserves:
+            reserve.close()
