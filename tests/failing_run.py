@@ -46,6 +46,9 @@ class Hooks(NullProgress):
     def cycle(self, *, number: int, peak_residual: float, cycle_threshold: float | None, iterations: int) -> None:
         self.stage(f"cycle {number}")
 
+    def note(self, text: str) -> None:
+        sys.stderr.write(f"{text}\n")
+
 
 def limit_files(size: int) -> None:
     """Let this process write no file beyond `size` bytes, as on a disk with that much room."""
