@@ -85,3 +85,25 @@ def test_tables_that_stand_where_the_user_works_are_not_read(folder: Path) -> No
     image("after")
     assert not compare_products(*(products(folder, name) for name in ("before", "after")))
     assert left(folder) - there == {path.name for path in products(folder, "after").values()}
+
+
+# Images a mosaic so large that CASA's planes are tables, of which it opens some anew where the tools are released.
+LARGE = """
+import json, sys
+from pcleantask import PcleanConfig, SerialImager
+parameters = {"vis": "mosaic.ms", "imagename": "large", "imsize": 640, "cell": "0.25arcsec", "gridder": "mosaic"}
+with SerialImager(PcleanConfig.from_parameters(engine="casa", **parameters, **json.loads(sys.argv[1]))) as imager:
+    imager.run()
+"""
+
+
+@pytest.mark.parametrize("runs", [[{}], [{"niter": 20}], [{}, {"calcpsf": False, "calcres": False}]])
+def test_tables_of_a_large_mosaic_are_found_to_the_last(
+    folder: Path, dataset: Callable[[str], Path], runs: list[dict[str, object]]
+) -> None:
+    Path("mosaic.ms").symlink_to(dataset("mosaic"))
+    for parameters in runs:
+        command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{LARGE}"]
+        run = subprocess.run([*command, json.dumps(parameters)], capture_output=True, timeout=LIMIT_S, check=False)
+        assert run.returncode == 0, run.stderr.decode()[-2000:]
+    assert Path("large.image").is_dir() and not list(folder.glob("TempLattice*"))

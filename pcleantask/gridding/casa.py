@@ -59,7 +59,8 @@ class CasaGridder:
 
     @property
     def nchan(self) -> int:
-        return int(self._tool.updatenchan())
+        with self._store.in_scratch():
+            return int(self._tool.updatenchan())
 
     def set_weighting(self) -> None:
         """Set the imaging weights; the images must be defined, as their cells are the weights' cells."""
@@ -99,7 +100,9 @@ class CasaGridder:
                 self._tool.makepb()
 
     def check_pb(self) -> None:
-        with casa.working_on("checking the primary beam"), casa.opened_image(self._tool.getImageName(0, "PB")) as image:
+        with self._store.on_disk("checking the primary beam"):
+            path = self._tool.getImageName(0, "PB")
+        with casa.working_on("checking the primary beam"), casa.opened_image(path) as image:
             edge = image.getchunk()
         edge[1:-2, 1:-2] = 0
         if edge.max() > 0:
@@ -142,14 +145,17 @@ class CasaGridder:
             self._tool.makeimage(kind, path, "", 0)
 
     def estimate_memory(self) -> float:
-        return float(self._tool.estimatememory())
+        with self._store.in_scratch():
+            return float(self._tool.estimatememory())
 
     def unlock(self, number: int) -> None:
         """Release the locks on the images of field `number`."""
-        self._tool.unlockimages(number)
+        with self._store.in_scratch():
+            self._tool.unlockimages(number)
 
     def close(self) -> None:
-        self._tool.done()
+        with self._store.in_scratch():
+            self._tool.done()
 
     def _check_data(self) -> None:
         """Raise ImagingError where the data are gone.

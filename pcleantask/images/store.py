@@ -92,22 +92,26 @@ class ImageStore:
         """A block in which CASA works on the images on the disk; for `stage` see `casa.working_on`."""
         self.flush()
         try:
-            place = _working_in(self.scratch) if self.scratch else contextlib.nullcontext()
-            with casa.turn, place, casa.working_on(stage):
+            with casa.turn, self.in_scratch(), casa.working_on(stage):
                 yield
         finally:
             self.look()
 
+    @contextlib.contextmanager
+    def in_scratch(self) -> Iterator[None]:
+        """A block in which CASA finds its scratch tables: their names are relative, and it opens them anew as it likes.
 
-@contextlib.contextmanager
-def _working_in(folder: Path) -> Iterator[None]:
-    """A block in which this process's current folder is that one."""
-    former = os.getcwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(former)
+        Every call of a tool that may have some belongs into one, also that which lets go of it.
+        """
+        if self.scratch is None or not self.scratch.is_dir():
+            yield
+            return
+        former = os.getcwd()
+        os.chdir(self.scratch)
+        try:
+            yield
+        finally:
+            os.chdir(former)
 
 
 class StoredImage:

@@ -125,7 +125,8 @@ class Deconvolver:
 
     def estimate_memory(self, imsize: tuple[int, int]) -> float:
         """Memory that the minor cycle will take [kB]."""
-        return float(self._tool.estimatememory(list(imsize)))
+        with self._store.in_scratch():
+            return float(self._tool.estimatememory(list(imsize)))
 
     def clean(self) -> dict[str, Any]:
         """Run one set of minor cycles down to the iteration parameters' threshold, without visibilities.
@@ -183,7 +184,8 @@ class Deconvolver:
 
     def close(self) -> None:
         """Release the images."""
-        self._tool.done()
+        with self._store.in_scratch():
+            self._tool.done()
 
 
 def _suffixes_needed(decpars: Record) -> list[str]:

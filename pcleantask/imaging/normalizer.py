@@ -83,8 +83,10 @@ class Normalizer:
 
     def unlock(self) -> None:
         """Release the locks on the images."""
-        self._tool.unlockimages()
+        with self._store.in_scratch():
+            self._tool.unlockimages()
 
     def close(self) -> None:
         """Release the images."""
-        self._tool.done()
+        with self._store.in_scratch():
+            self._tool.done()
