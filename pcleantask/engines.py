@@ -36,6 +36,8 @@ def beyond_ducc(fields: Sequence[ImageField], frame: ImageFrame, gridding: Gridd
     }
     for field in fields:
         found |= _beyond_ducc(field)
+    if any(GRIDDERS[field.gridder].joins_pointings for field in fields):
+        found |= _beyond_mosaics(gridding, fields)
     axes = {(field.specmode, field.nchan, str(field.start), _width(field)) for field in fields}
     found["outlier fields of another specmode, nchan, start or width"] = len(axes) > 1
     return ", ".join(words for words, is_asked in found.items() if is_asked)
@@ -46,6 +48,16 @@ def _beyond_ducc(field: ImageField) -> dict[str, bool]:
         f"gridder={field.gridder!r}": not GRIDDERS[field.gridder].in_ducc,
         f"specmode={field.specmode!r}": field.specmode not in SPECMODES,
         f"phasecenter={field.phasecenter!r}": _moves(field.phasecenter),
+    }
+
+
+def _beyond_mosaics(gridding: Gridding, fields: Sequence[ImageField]) -> dict[str, bool]:
+    main = fields[0]
+    return {
+        "usepointing=True": gridding.usepointing,
+        "conjbeams=True": gridding.conjbeams and GRIDDERS[main.gridder].has_conjugate_beams and not main.is_cube,
+        f"gridder={main.gridder!r} with a vptable": gridding.vptable != "",
+        "outlier fields of another gridder": any(field.gridder != main.gridder for field in fields),
     }
 
 

@@ -101,7 +101,7 @@ class GridderTraits:
 
 _FLAT = GridderTraits(in_ducc=True)
 _WIDE = GridderTraits(in_ducc=True, takes_w=True)
-_MOSAIC = GridderTraits(joins_pointings=True)
+_MOSAIC = GridderTraits(in_ducc=True, joins_pointings=True)
 GRIDDERS: dict[str, GridderTraits] = {
     "standard": GridderTraits(in_ducc=True, shows_beam_spectrum=True),
     "ft": _FLAT,
@@ -110,6 +110,7 @@ GRIDDERS: dict[str, GridderTraits] = {
     "wproject": _WIDE,
     "wprojectft": _WIDE,
     "mosaic": GridderTraits(
+        in_ducc=True,
         joins_pointings=True,
         weighs_fields=True,
         has_conjugate_beams=True,

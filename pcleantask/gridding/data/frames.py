@@ -160,6 +160,11 @@ def _epoch(frame: str, seconds: float) -> Record:
     return {"type": "epoch", "refer": frame, "m0": {"value": float(seconds), "unit": "s"}}
 
 
+def tangent_axes(centre: Record) -> Doubles:
+    """Unit vectors to the east, to the north and along a direction, one a row."""
+    return _basis(_cosines(centre))
+
+
 def _basis(pole: Doubles) -> Doubles:
     """Unit vectors to the east, to the north and along the pole, one a row."""
     lon, lat = np.arctan2(pole[1], pole[0]), np.arcsin(pole[2])
@@ -270,10 +275,20 @@ class Observation:
 
     def rotation(self, field: int, time: float, centre: Record) -> Rotation:
         """From a field's phase centre to an image's."""
-        with casa.tool("measures") as measures:
-            _do_frame(measures, self._position, self.direction(field))
-            measures.doframe(_epoch(self._clock, time))
+        with self._at(field, time) as measures:
             return rotation(measures, self.direction(field), centre)
+
+    def cosines(self, field: int, time: float, centre: Record) -> Doubles:
+        """Cartesian coordinates of a field's phase centre, in the frame of an image's, shape (3,)."""
+        with self._at(field, time) as measures:
+            return _cosines(measures.measure(self.direction(field), centre["refer"]))
+
+    @contextlib.contextmanager
+    def _at(self, field: int, time: float) -> Iterator[Any]:
+        """The measures tool with its frame set to a field and a time."""
+        with self._looking_at(field) as measures:
+            measures.doframe(_epoch(self._clock, time))
+            yield measures
 
 
 def moving_fields(vis: str) -> list[bool]:

@@ -15,7 +15,7 @@ from ... import casa
 from ...toolrecords import Record
 from ..spectral.interpolation import Exact
 from .casacore_memory import History
-from .frames import Observation
+from .frames import Observation, Rotation
 from .memory import Arena
 from .selection import DataSet
 from .stokes import coefficients, correlations_on_plane
@@ -38,7 +38,9 @@ class Spectra:
     uv : ndarray of float64, shape (2, row)
         As the MeasurementSet has them [m].
     uvw : ndarray of float64, shape (row, 3)
-        Rotated to the image's phase centre [m].
+        Rotated to the image's phase centre [m]; in mosaics those of the plane images that are laid into it, with w = 0.
+    turned : ndarray of float64, shape (2, row)
+        u and v rotated to the image's phase centre, in mosaics as well [m].
     delay : ndarray of float64, shape (row,), or None
         By which data are shifted to the phase centre [m]; None where they stay.
     integration : ndarray of int64, shape (row,)
@@ -64,6 +66,7 @@ class Spectra:
     source: DataSet
     uv: Doubles
     uvw: Doubles
+    turned: Doubles
     delay: Doubles | None
     integration: NDArray[np.int64]
     doppler: Doubles
@@ -104,6 +107,8 @@ class Target:
         Whether memory order is channel by channel, as cubes want it.
     ncorr : int
         The most correlations that fall on a plane of the image, in all data of the run.
+    joins_pointings : bool
+        Whether the image is a mosaic: data stay about the phase centres of their own fields.
     """
 
     stokes: str
@@ -111,10 +116,11 @@ class Target:
     moving: bool
     by_channel: bool
     ncorr: int
+    joins_pointings: bool = False
 
 
 class Reader:
-    """Reads the data of one MeasurementSet.
+    """Reads the data of MeasurementSets.
 
     Parameters
     ----------
@@ -129,11 +135,16 @@ class Reader:
         self._target, self._arena, self._history = target, arena, history
         self._observations: dict[str, Observation] = {}
 
+    def observation(self, vis: str) -> Observation:
+        """The observation of a MeasurementSet."""
+        if vis not in self._observations:
+            self._observations[vis] = Observation(vis)
+        return self._observations[vis]
+
     def integrations(self, source: DataSet) -> Integrations:
         """When the rows were measured, and what that does to their frequencies and coordinates."""
-        observation = self._observations.setdefault(source.vis, Observation(source.vis))
         with selected_rows(source) as table:
-            return Integrations.of(table, source, observation, self._target, self._history)
+            return Integrations.of(table, source, self.observation(source.vis), self._target, self._history)
 
     def read(self, source: DataSet, integrations: Integrations) -> Spectra:
         """Read the visibilities of a data set."""
@@ -148,13 +159,13 @@ class Reader:
             tally = Tally()
             for rows in row_pieces(nrow, nchan * len(source.correlations)):
                 tally += _read_piece(table, source, products, rows, data[:, rows], weight[rows], flag_row[rows])
-        uv = uvw[:, :2].T.copy()
-        uvw, delay = integrations.rotate(uvw)
+        rotated, delay = integrations.rotate(uvw)
         ncorr = correlations_on_plane(self._target.stokes, source.correlations)
         return Spectra(
             source=source,
-            uv=uv,
-            uvw=uvw,
+            uv=uvw[:, :2].T.copy(),
+            uvw=rotated,
+            turned=integrations.turned(uvw, rotated),
             delay=delay,
             integration=integrations.number,
             doppler=integrations.doppler,
@@ -187,11 +198,12 @@ class Integrations:
     number: NDArray[np.int64]
     doppler: Doubles
     _fields: NDArray[np.int64]
-    _rotations: dict[int, Any]
+    _rotations: dict[int, Rotation]
     _times: dict[int, Doubles]
     _observation: Observation
     _source: DataSet
     _history: History
+    _joins_pointings: bool
 
     @classmethod
     def of(
@@ -209,7 +221,8 @@ class Integrations:
             doppler.append(moved)
             all_times[field] = when
             rotations[field] = observation.rotation(field, float(when[0]), target.centre)
-        return cls(number, np.concatenate(doppler), fields, rotations, all_times, observation, source, history)
+        turns = fields, rotations, all_times
+        return cls(number, np.concatenate(doppler), *turns, observation, source, history, target.joins_pointings)
 
     def exact(self, frequency: Doubles, wanted: NDArray[np.int64]) -> Exact:
         """Frequencies in the image's frame at some integrations, as CASA rounds them."""
@@ -228,15 +241,37 @@ class Integrations:
         return Exact(np.concatenate(found), kind)
 
     def rotate(self, uvw: Doubles) -> tuple[Doubles, Doubles | None]:
-        """uvw about the image's centre, and the paths by which data are to be shifted (None: nothing is)."""
+        """uvw about the image's centre, and the paths by which data are to be shifted (None: nothing is).
+
+        In a mosaic each field is a plane image about its own centre that is laid into the image's plane
+        (FTMachine::girarUVW of CASA's TransformMachines2/FTMachine.cc).
+        """
+        if self._joins_pointings:
+            flat = np.zeros_like(uvw)
+            for own, rotation in self._turns():
+                flat[own, :2] = uvw[own, :2] @ rotation.matrix[:2, :2]
+            return flat, None
         if all(rotation.is_nothing for rotation in self._rotations.values()):
             return uvw, None
         rotated, delay = np.empty_like(uvw), np.empty(len(uvw))
-        for field, rotation in self._rotations.items():
-            own = self._fields == field
+        for own, rotation in self._turns():
             rotated[own] = uvw[own] @ rotation.matrix
             delay[own] = rotated[own] @ rotation.phase
         return rotated, delay
+
+    def turned(self, uvw: Doubles, rotated: Doubles) -> Doubles:
+        """u and v about the image's centre, shape (2, row), of uvw that `rotate` has `rotated`."""
+        if not self._joins_pointings:
+            return rotated[:, :2].T
+        found = np.empty((2, len(uvw)))
+        for own, rotation in self._turns():
+            found[:, own] = (uvw[own] @ rotation.matrix[:, :2]).T
+        return found
+
+    def _turns(self) -> Iterator[tuple[NDArray[np.bool_], Rotation]]:
+        """Each field's rows and rotation."""
+        for field, rotation in self._rotations.items():
+            yield self._fields == field, rotation
 
 
 def _read_piece(

@@ -33,6 +33,25 @@ MEASUREMENT_FRAMES = ("REST", "LSRK", "LSRD", "BARY", "GEO", "TOPO", "GALACTO", 
 
 
 @dataclass(frozen=True)
+class Pointing:
+    """Where the antennas of a mosaic's rows look, and with which dishes.
+
+    Attributes
+    ----------
+    cosines : tuple of float
+        Cartesian coordinates of the direction, in the frame of the image's directions; of length 1.
+    telescope : str
+        Its name.
+    dishes : tuple of float
+        Diameters of the two antennas' dishes, the smaller one first [m].
+    """
+
+    cosines: tuple[float, float, float]
+    telescope: str
+    dishes: tuple[float, float]
+
+
+@dataclass(frozen=True)
 class DataSet:
     """Rows of a MeasurementSet that share spectral window and correlations.
 
@@ -57,6 +76,10 @@ class DataSet:
         'TOPO', 'LSRK', ...
     correlations : tuple of str
     has_weight_spectrum : bool
+    field : int
+        FIELD_ID of all rows, in a mosaic; else -1.
+    pointing : Pointing, optional
+        In a mosaic.
     """
 
     vis: str
@@ -70,6 +93,8 @@ class DataSet:
     frame: str
     correlations: tuple[str, ...]
     has_weight_spectrum: bool
+    field: int = -1
+    pointing: Pointing | None = None
 
 
 def find_data(selpars: Sequence[Record]) -> list[DataSet]:

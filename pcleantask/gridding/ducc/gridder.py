@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,11 +19,18 @@ from ...traits import GRIDDERS
 from ..base import WholeCube
 from ..casa import CasaGridder
 from ..data.coordinates import image_coordinates
+from ..data.frames import Observation
 from ..data.memory import values_at_once
+from ..data.pointings import pieces_of
+from ..data.selection import DataSet, find_data
 from .channels.target_image import ImageOfData
 from .channels.visibilities import read_visibilities
+from .measurement import Measurement, OneField
 from .model.at_data import ModelAtData
 from .model_column import save_models
+from .mosaic.beams import Beams
+from .mosaic.joint import JointMeasurement
+from .mosaic.plane import ImagePlane
 from .passes import GriddedField, ResidualsAhead, make_psf, make_residuals, nothing
 from .products.field_images import FieldImages
 from .products.primary_beam import make_primary_beam
@@ -46,6 +54,18 @@ def with_planes_in_w(records: ToolRecords) -> ToolRecords:
         for record in records.gridpars
     )
     return dataclasses.replace(records, gridpars=gridpars)
+
+
+def make_measurement(
+    records: ToolRecords, images: FieldImages, sources: Sequence[DataSet], at_once: int = 1
+) -> Measurement:
+    """The measurement operator of a field's images, of which so many are worked on at the same time."""
+    coordinates, shape, threads = images.coordinates, images.shape[:2], max(1, usable_threads() // at_once)
+    if not images.is_mosaic:
+        return OneField(Transform(shape, coordinates.cell, images.wide, threads))
+    fov = shape[1] * abs(coordinates.cell[1])
+    beams = Beams(records, coordinates, fov, sources)
+    return JointMeasurement(ImagePlane.of(coordinates, shape), beams, threads, at_once)
 
 
 class DuccGridder:
@@ -112,8 +132,8 @@ class DuccGridder:
         for warning in visibilities.warnings if number == 0 else []:  # other fields have the same data
             casa.post(warning, "WARN")
         at_once = min(usable_threads(), nchan)
-        transform = Transform.of(images, max(1, usable_threads() // at_once))
-        return GriddedField(images, visibilities, transform, whole.first, at_once, whole.guards, self._values_at_once)
+        measurement = make_measurement(records, images, visibilities.sources, at_once)
+        return GriddedField(images, visibilities, measurement, whole.first, at_once, whole.guards, self._values_at_once)
 
     def _images(self, number: int) -> FieldImages:
         name, coordinates = self._records.imagenames[number], self._coordinates[number]
@@ -126,8 +146,9 @@ class DuccGridder:
     def set_weighting(self) -> None:
         """One density, where the weights come from one, is that on the grid of the largest field."""
         density = self._largest.visibilities.density()
+        grid = self._largest.visibilities.grid
         for field in self._fields:
-            field.visibilities.set_weights(density)
+            field.visibilities.set_weights(density, grid)
         if density is not None and self._fields[0].images.is_cube:
             scheme = self._largest.visibilities.scheme
             write_weight_image(self._records, self._fields[0].images, density, scheme)
@@ -161,7 +182,8 @@ class DuccGridder:
     def make_psf(self) -> None:
         """Write .psf and .sumwt, and .pb, which is made while threads grid PSFs: from it all know what CASA tells."""
         for number, field in enumerate(self._fields):
-            make_psf(field, partial(self._make_pb, number) if self._makes_pb else nothing)
+            makes_pb = self._makes_pb and not field.images.is_mosaic
+            make_psf(field, partial(self._make_pb, number) if makes_pb else nothing)
             field.images.share_information()
         if self._makes_residuals and ResidualsAhead.wanted(self._fields):
             self._ahead = ResidualsAhead(self._fields)
@@ -170,7 +192,7 @@ class DuccGridder:
                 field.images.fit_beams()
 
     def make_pb(self) -> None:
-        """Nothing to do: `make_psf` has."""
+        """Nothing to do: `make_psf` has; that of a mosaic follows from its weights."""
 
     def _make_pb(self, number: int) -> None:
         make_primary_beam(self._beam_records, number, self._fields[number].images)
@@ -182,12 +204,16 @@ class DuccGridder:
         make_residuals(self._fields, self._ahead)
         self._forget_ahead()
         if last and self._saves_model:
-            self.predict(tuned=self._saves_column and self._config.grids_by_channel)
+            self._predict(tuned=self._saves_column and self._config.grids_by_channel, is_sky=False)
 
     def predict(self, *, tuned: bool = False) -> None:
         """Write what models on disk predict to MODEL_DATA; CASA saves virtual ones, and predicts when they are read."""
+        self._predict(tuned=tuned, is_sky=True)
+
+    def _predict(self, *, tuned: bool, is_sky: bool) -> None:
         if self._saves_column:
-            models = [self._field_model(number) for number in range(len(self._config.fields))]
+            sources = find_data(self._records.selpars)
+            models = [self._field_model(number, sources, is_sky) for number in range(len(self._config.fields))]
             tuned = tuned and self._config.fields[0].specmode != "cubedata"
             save_models(models, self._records.selpars, tuned=tuned, at_once=self._values_at_once)
             return
@@ -201,11 +227,13 @@ class DuccGridder:
     def _saves_column(self) -> bool:
         return self._config.run.savemodel == "modelcolumn"
 
-    def _field_model(self, number: int) -> ModelAtData:
+    def _field_model(self, number: int, sources: Sequence[DataSet], is_sky: bool) -> ModelAtData:
         """The model of a field, which predicts with all threads."""
         images = self._images(number)
         image = ImageOfData.of(self._config, self._config.fields[number], images.coordinates)
-        return ModelAtData(images, image, Transform.of(images, usable_threads()).predict)
+        pieces = [piece for source in sources for piece in pieces_of(source, image.target, Observation(source.vis))]
+        measurement = make_measurement(self._records, images, pieces)
+        return ModelAtData(images, image, measurement.predict, is_sky=is_sky)
 
     def estimate_memory(self) -> float:
         """What planes take, as visibilities are in memory already, or on the disk."""

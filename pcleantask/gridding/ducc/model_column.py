@@ -14,6 +14,7 @@ from ...toolrecords import Record
 from ..data.casacore_memory import History
 from ..data.frames import Observation
 from ..data.memory import WORKING_VALUES
+from ..data.pointings import pieces_of
 from ..data.reading import Integrations, cells, row_pieces, selected_rows
 from ..data.selection import DataSet, find_data
 from ..data.stokes import correlations_of
@@ -50,7 +51,8 @@ def save_models(
     sources = find_data(selpars)
     history = History(sources)
     for source in sources:
-        _save(source, models, history, tuned=tuned, at_once=at_once)
+        for piece in pieces_of(source, models[0].image.target, Observation(source.vis)):
+            _save(piece, models, history, tuned=tuned, at_once=at_once)
 
 
 def make_columns(selpars: Sequence[Record]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from ...images.pixels import ACCESS_BYTES
 from ..data.memory import WORKING_VALUES
 from .channels.block import Block, Sampling
 from .channels.visibilities import Visibilities
+from .measurement import Measurement
 from .model.prediction import CubeModel, ModelPlanes, offset, predict_continuum, recentred, taylor_weights
 from .products.field_images import FieldImages
 
@@ -29,21 +30,9 @@ def nothing() -> None:
     """What is done meanwhile where there is nothing to do."""
 
 
-class Transform(Protocol):
-    """Between an image and visibilities; see `transform.Transform`."""
-
-    def dirty(self, uvw: Doubles, freq: Doubles, vis: NDArray[Any], weight: NDArray[Any]) -> NDArray[Any]:
-        """The dirty image, not normalized."""
-
-    def predict(
-        self, uvw: Doubles, freq: Doubles, plane: NDArray[Any], wanted: NDArray[np.bool_] | None = None
-    ) -> NDArray[Any]:
-        """The visibilities of a model, at least where they are wanted."""
-
-
 @dataclass(frozen=True)
 class GriddedField:
-    """An image field: its images, its visibilities about its own centre, and the transform between the two.
+    """An image field: its images, its visibilities, and the measurement operator between the two.
 
     Attributes
     ----------
@@ -59,7 +48,7 @@ class GriddedField:
 
     images: FieldImages
     visibilities: Visibilities
-    transform: Transform
+    measurement: Measurement
     first: int = 0
     nthreads: int = 1
     guards: frozenset[int] = frozenset()
@@ -99,43 +88,48 @@ class GriddedField:
 
 
 def make_psf(field: GriddedField, meanwhile: Callable[[], None] = nothing) -> None:
-    """Write .psf, without beams, and .sumwt; this thread calls `meanwhile` while others grid."""
+    """Write .psf, without beams, .sumwt and, of a mosaic, .weight; this thread calls `meanwhile` while others grid."""
     images = field.images
-    images.make("psf")
-    images.make("sumwt")
+    kinds = ["psf", "sumwt"] + ["weight"] * images.is_mosaic
+    for kind in kinds:
+        images.make(kind)
     for channels in images.channel_groups:
-        planes = [images.planes(len(channels)) for _ in range(images.psf_terms)]
-        sums = np.zeros((images.psf_terms, len(channels), images.shape[2], 1, 1), np.float32)
+        made: dict[str, Any] = {
+            kind: [images.planes(len(channels), kind) for _ in range(images.psf_terms)] for kind in kinds
+        }
 
-        def work(_: int, share: range, group: range = channels, planes: Any = planes, sums: Any = sums) -> None:
+        def work(_: int, share: range, group: range = channels, made: dict[str, Any] = made) -> None:
             for channel in share:
-                place = channel - group.start
-                found, weights = _psf(field, channel)
-                for term, plane in enumerate(found):
-                    planes[term][place] = plane
-                sums[:, place] = weights[:, np.newaxis, np.newaxis, np.newaxis]
+                for kind, planes in _psf(field, channel).items():
+                    for term, plane in enumerate(planes):
+                        made[kind][term][channel - group.start] = plane
 
         field.share_out(channels, work, meanwhile if channels.start == 0 else nothing)
-        for term in range(images.psf_terms):
-            images.put("psf", planes[term], channels.start, term)
-            images.put("sumwt", sums[term], channels.start, term)
+        for kind, terms in made.items():
+            for term, planes in enumerate(terms):
+                images.put(kind, planes, channels.start, term)
 
 
-def _psf(field: GriddedField, channel: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """The PSF of a channel [y, x] and its sum of weights, for each Taylor term."""
+def _psf(field: GriddedField, channel: int) -> dict[str, NDArray[Any]]:
+    """The products of a channel that are the weights' alone, for each Taylor term: 'psf', 'sumwt' and 'weight'."""
     images, factor = field.images, field.visibilities.ncorr
     planes = _blank(images, images.psf_terms)
-    sums = np.zeros(images.psf_terms)
+    sums = np.zeros((images.psf_terms, 1, 1))
+    squares = np.zeros((images.psf_terms, *images.shape[1::-1])) if images.is_mosaic else None
     for block in field.blocks(channel):
-        ones = np.ones(block.psf_weight.shape, np.complex64)
-        for term in range(images.psf_terms):
-            weight = _tapered(block.psf_weight, block, images, term)
-            planes[term] += field.transform.dirty(block.uvw, block.freq, ones, weight)
-            sums[term] += weight.sum(dtype=float)
+        weights = [_tapered(block.psf_weight, block, images, term) for term in range(images.psf_terms)]
+        field.measurement.add_psf(planes, block, weights)
+        if field.measurement.sees(block):
+            sums[:, 0, 0] += [weight.sum(dtype=float) for weight in weights]
+        if squares is not None:
+            field.measurement.add_squared_beam(squares, block, weights)
+    found = {"psf": planes * np.float32(factor), "sumwt": sums * factor}
     if images.is_cube:
         peak = planes[0].max()
-        return planes / peak if peak > 0 else planes, sums * factor
-    return planes * np.float32(factor), sums * factor
+        found["psf"] = planes / peak if peak > 0 else planes
+    if squares is not None:
+        found["weight"] = squares / (sums[0] or 1) if images.is_cube else squares * factor
+    return found
 
 
 def _blank(images: FieldImages, *count: int) -> NDArray[np.float32]:
@@ -178,6 +172,8 @@ def _make_residual(field: GriddedField, sources: Sequence[GriddedField], models:
 
 def _write_residual(images: FieldImages, planes: Sequence[NDArray[np.float32]], start: int) -> None:
     for term, pixels in enumerate(planes):
+        if images.is_mosaic and images.is_cube:
+            images.divide_residual(pixels, start)
         images.put("residual", pixels, start, term)
 
 
@@ -242,11 +238,10 @@ def _residual(field: GriddedField, predictions: _Predictions, channel: int) -> N
     total_weight = 0.0
     for block, model in predictions.of(channel):
         data = block.data if model is None else block.data - model
-        for term in range(images.model_terms):
-            weight = _tapered(block.weight, block, images, term)
-            for pol in range(images.shape[2]):
-                planes[term, pol] += field.transform.dirty(block.uvw, block.freq, data[pol], weight)
-        total_weight += float(block.psf_weight.sum(dtype=float))
+        weights = [_tapered(block.weight, block, images, term) for term in range(images.model_terms)]
+        field.measurement.add_dirty(planes, block, list(data), weights)
+        if field.measurement.sees(block):
+            total_weight += float(block.psf_weight.sum(dtype=float))
     if images.is_cube:
         return planes / np.float32(total_weight) if total_weight > 0 else planes
     return planes * np.float32(factor)
@@ -292,15 +287,18 @@ class _Source:
 
     def __init__(self, seen_from: GriddedField, field: GriddedField, planes: ModelPlanes) -> None:
         self._field, self._planes, self._seen_from = field, planes, seen_from
-        self._path = None if field is seen_from else offset(field.images, seen_from.images)
+        self._is_own = field is seen_from
+        is_shifted = not self._is_own and not field.images.is_mosaic  # else both are about the pointing
+        self._path = offset(field.images, seen_from.images) if is_shifted else None
         self._other = field.visibilities.as_other_field() if field is not seen_from and field.images.is_cube else None
         self._cubes: dict[int, CubeModel] = {}
 
     def views(self, channel: int) -> Iterator[_View]:
         """One for each block of the channel."""
-        visibilities, is_own = self._field.visibilities, self._path is None
+        visibilities = self._field.visibilities
         if visibilities.axis is None:
-            yield from itertools.repeat(_View(None)) if is_own else map(_View, visibilities.blocks(self._field.at_once))
+            at_once = self._field.at_once
+            yield from itertools.repeat(_View(None)) if self._is_own else map(_View, visibilities.blocks(at_once))
             return
         groups = self._seen_from.visibilities.groups(channel + self._field.first)
         if self._other is None:
@@ -315,11 +313,11 @@ class _Source:
         """The model at a block of the field from which it is seen; None where it is empty."""
         own, axis = view.block or block, self._field.visibilities.axis
         if axis is None:
-            found = predict_continuum(self._planes, self._field.transform.predict, own, block.weight > 0)
+            found = predict_continuum(self._planes, self._field.measurement.predict, own, block.weight > 0)
         else:
             cube = self._cubes.get(view.group) if view.group is not None else None
             if cube is None:
-                cube = CubeModel(self._planes, self._field.transform.predict, axis.frequency, self._field.first)
+                cube = CubeModel(self._planes, self._field.measurement.predict, axis.frequency, self._field.first)
             if view.group is not None:
                 self._cubes[view.group] = cube
             found = cube.at(own, view.shares)

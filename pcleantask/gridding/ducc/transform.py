@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ImagingError
-from .products.field_images import FieldImages
 
 SINGLE, DOUBLE = 1.05e-5, 1e-12  # accuracy asked of ducc0, for float32 (which must be above 1e-5) and for float64
 SINGLE_WIDE = 3e-5  # for float32 images with w, where digits cost planes in w: they are 2e-6 of the peak off
@@ -42,17 +41,15 @@ class Transform:
         Whether the term in w is taken, exactly (w-stacking).
     nthreads : int
         Threads to compute with.
+    centre : tuple of float
+        l and m of the centre pixel [rad], where visibilities are about another direction than the image's centre.
     """
 
     shape: tuple[int, int]
     cell: tuple[float, float]
     wide: bool = False
     nthreads: int = 1
-
-    @classmethod
-    def of(cls, images: FieldImages, nthreads: int) -> Transform:
-        """The transform for a field's images."""
-        return cls(images.shape[:2], images.coordinates.cell, images.wide, nthreads)
+    centre: tuple[float, float] = (0.0, 0.0)
 
     def dirty(self, uvw: np.ndarray, freq: np.ndarray, vis: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """The dirty image, not normalized.
@@ -121,6 +118,8 @@ class Transform:
             "pixsize_y": abs(self.cell[1]),
             "flip_u": self.cell[0] > 0,
             "flip_v": self.cell[1] > 0,
+            "center_x": -self.centre[0],  # in ducc0 a flip is one of the centre, too
+            "center_y": -self.centre[1],
             "epsilon": DOUBLE if is_double else single,
             "do_wgridding": self.wide,
             "divide_by_n": False,

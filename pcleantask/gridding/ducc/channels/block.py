@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...data.selection import Pointing
 from ...spectral.axis import LIGHT_SPEED
 
 
@@ -20,10 +21,13 @@ class Sampling:
         [m], rotated to the image's phase centre; `uvw * freq / c` is in wavelengths in the image's frame.
     freq : ndarray of float64, shape (chan,)
         [Hz], in the image's frame.
+    pointing : Pointing, optional
+        In a mosaic: visibilities are about its direction, not about the image's centre.
     """
 
     uvw: NDArray[np.float64]
     freq: NDArray[np.float64]
+    pointing: Pointing | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -47,10 +51,14 @@ class Block(Sampling):
 
 
 def at_one_doppler(
-    uvw: NDArray[np.float64], doppler: NDArray[np.float64], mean_doppler: float, frequency: NDArray[np.float64]
+    uvw: NDArray[np.float64],
+    doppler: NDArray[np.float64],
+    mean_doppler: float,
+    frequency: NDArray[np.float64],
+    pointing: Pointing | None = None,
 ) -> Sampling:
     """Rows at frequencies `frequency * doppler` [row], put to `frequency * mean_doppler` by scaling their uvw."""
-    return Sampling(uvw * (doppler / mean_doppler)[:, np.newaxis], frequency * mean_doppler)
+    return Sampling(uvw * (doppler / mean_doppler)[:, np.newaxis], frequency * mean_doppler, pointing=pointing)
 
 
 def phasor(delay: NDArray[np.float64], frequency: NDArray[np.float64] | float) -> NDArray[np.complex128]:

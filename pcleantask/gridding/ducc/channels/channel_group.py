@@ -17,6 +17,7 @@ from .dataset_in_channel import Contribution, Direct, Interpolated, Nearest
 
 Doubles = NDArray[np.float64]
 Member = Direct | Interpolated
+Owner = tuple[str, int] | tuple[()]
 KEPT = 8  # densities that are kept: a channel's own, and those that its neighbours' data fall into
 
 
@@ -37,34 +38,43 @@ class ChannelWeights:
     grid : UvGrid
     members : sequence
         All data sets, with the axis of densities.
+    by_field : bool
+        Whether each field of each MeasurementSet has densities of its own.
     """
 
-    def __init__(self, scheme: Scheme, grid: UvGrid, members: Sequence[Member]) -> None:
-        self._scheme, self._grid, self._members = scheme, grid, members
+    def __init__(self, scheme: Scheme, grid: UvGrid, members: Sequence[Member], *, by_field: bool = False) -> None:
+        self._scheme, self._grid, self._by_field = scheme, grid, by_field
+        self._members: dict[Owner, list[Member]] = {}
+        for member in members:
+            self._members.setdefault(self._owner(member.spectra), []).append(member)
         self._density = lru_cache(KEPT)(self._make_density)
 
-    def _make_density(self, channel: int) -> ChannelDensity:
-        samples = (sample for member in self._members for sample in member.natural(channel))
+    def _owner(self, spectra: Spectra) -> Owner:
+        """Whose densities the weights of data come from."""
+        return (spectra.source.vis, spectra.source.field) if self._by_field else ()
+
+    def _make_density(self, owner: Owner, channel: int) -> ChannelDensity:
+        samples = (sample for member in self._members[owner] for sample in member.natural(channel))
         return ChannelDensity(self._scheme, self._grid, samples)
 
     def __call__(self, spectra: Spectra, nearest: Nearest) -> NDArray[np.float32]:
         """Weights of some rows; as in the data, FLAGGED where they are."""
-        u, v = spectra.uv[:, nearest.rows]
+        (u, v), owner = spectra.uv[:, nearest.rows], self._owner(spectra)
         weights = np.minimum(nearest.weight, 0)
         for channel in _distinct(nearest.channel):
             own = nearest.channel == channel
             if own.all():
-                weights = self._density(channel).weights(u, v, nearest.frequency, nearest.weight)
+                weights = self._density(owner, channel).weights(u, v, nearest.frequency, nearest.weight)
             else:
                 pieces = (values[own] for values in (u, v, nearest.frequency, nearest.weight))
-                weights[own] = self._density(channel).weights(*pieces)
+                weights[own] = self._density(owner, channel).weights(*pieces)
         if self._scheme.taper is not None:
             weights = np.where(weights < 0, weights, weights * self._scheme.taper(u, v, nearest.frequency))
         return weights.astype(np.float32)
 
 
 class CubeGroup:
-    """Data sets that go to a gridder together: sampled alike, in the same image channels.
+    """Data sets that go to a gridder together: sampled alike, in the same image channels, of one pointing of a mosaic.
 
     Parameters
     ----------
@@ -77,6 +87,7 @@ class CubeGroup:
     def __init__(self, members: Sequence[Member], extent: Extent, weights: ChannelWeights | None = None) -> None:
         self.members, self._extent, self._weights = members, extent, weights
         self.has_same_rows = all(isinstance(member, Interpolated) for member in members)
+        self.pointing = members[0].spectra.source.pointing
         self._uvw: Doubles | None = None
         self._reaches = [member.spectra.reach for member in members]
 
@@ -102,6 +113,7 @@ class CubeGroup:
             data=_joined(data, 1),
             weight=joined,
             psf_weight=joined if same else _joined(psf_weight, 0),
+            pointing=self.pointing,
         )
 
     def coupling(self, channel: int) -> dict[int, NDArray[Any]]:

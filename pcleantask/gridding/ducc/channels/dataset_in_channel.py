@@ -146,7 +146,7 @@ class Interpolated:
     def natural(self, channel: int) -> Iterator[tuple[Doubles, Doubles, Doubles | float, Floats]]:
         """u, v, frequency and interpolated weights, of all correlations, of each sample of an image channel."""
         found = self._regridding.brackets(channel)
-        u, v = self.spectra.uvw[:, 0], self.spectra.uvw[:, 1]
+        u, v = self.spectra.turned
         for sample, frequency in enumerate(self.frequency(channel)):
             weight = _Sample(found, sample, self.spectra.integration, self._first).mix(self._weight)
             yield u, v, float(frequency), np.where(self.spectra.flag_row, FLAGGED, weight * self.spectra.ncorr)
@@ -260,7 +260,7 @@ class Direct:
         spectra = self.spectra
         rows, data = falling(self._map, channel, spectra.integration)
         weight = np.where(spectra.flag_row[rows], FLAGGED, spectra.weight[rows, data] * spectra.ncorr)
-        yield spectra.uvw[rows, 0], spectra.uvw[rows, 1], self._frequency[spectra.integration[rows], data], weight
+        yield *spectra.turned[:, rows], self._frequency[spectra.integration[rows], data], weight
 
     def mixture(self, channel: int) -> Mixture:
         """From which data an image channel is made: a place for each row."""

@@ -136,18 +136,24 @@ def cube_groups(image: ImageOfData, data: Sequence[tuple[Spectra, Channels]]) ->
     weights = None
     if image.scheme.by_channel:
         sources = [_density_source(image, spectra, channels) for spectra, channels in data]
-        weights = ChannelWeights(image.scheme, image.grid, sources)
+        weights = ChannelWeights(image.scheme, image.grid, sources, by_field=image.weighs_fields)
     members = [(_reach(image, *entry), _member(image, *entry)) for entry in data]
-    members = sorted((entry for entry in members if len(entry[0])), key=lambda entry: (entry[1].places, entry[0].start))
+    members = sorted((entry for entry in members if len(entry[0])), key=lambda entry: (_kind(entry[1]), entry[0].start))
     found: list[tuple[range, list[Member]]] = []
     for reach, member in members:
-        if found and found[-1][1][-1].places == member.places and found[-1][0].stop > reach.start:
+        if found and _kind(found[-1][1][-1]) == _kind(member) and found[-1][0].stop > reach.start:
             before, own = found[-1]
             found[-1] = (range(before.start, max(before.stop, reach.stop)), [*own, member])
         else:
             found.append((reach, [member]))
     extent = Extent.of(image.grid)
     return [(reach, CubeGroup(group, extent, weights)) for reach, group in found]
+
+
+def _kind(member: Member) -> tuple[object, ...]:
+    """What data that are gridded together have in common."""
+    pointing = member.spectra.source.pointing
+    return member.places, () if pointing is None else dataclasses.astuple(pointing)
 
 
 def _member(image: ImageOfData, spectra: Spectra, channels: Channels) -> Member:

@@ -66,7 +66,7 @@ class OtherField:
             blank = [np.zeros((len(uvw), len(frequency)), np.complex64) for uvw, _ in pieces]
             parts = [shares.get(number, empty) for (_, shares), empty in zip(pieces, blank, strict=True)]
             total[number] = np.concatenate(parts)
-        return Sampling(np.concatenate([uvw for uvw, _ in pieces]), frequency), total
+        return Sampling(np.concatenate([uvw for uvw, _ in pieces]), frequency, pointing=group.pointing), total
 
     def _at_member(
         self, seen: Member, channel: int, frequency: NDArray[np.float64]

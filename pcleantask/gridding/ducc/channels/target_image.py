@@ -8,6 +8,7 @@ from ....config import PcleanConfig
 from ....errors import ParameterError
 from ....images.coordinates import ImageCoordinates
 from ....sections import ImageField
+from ....traits import GRIDDERS
 from ...data.frames import image_centre, spectral_axis
 from ...data.reading import Target
 from ...data.stokes import products_of_stokes
@@ -39,6 +40,8 @@ class ImageOfData:
         Whether the padded axis is that of densities; where a single channel is beyond the ends of the data's spectral
         windows CASA takes the density of that channel alone, without interpolation (it looks for data about it by
         casacore's MSSpwIndex::matchFrequencyRange, in BriggsCubeWeightor::estimateSwingChanPad, and finds none).
+    weighs_fields : bool
+        Whether each field of a mosaic has a density of its own.
     """
 
     axis: SpectralAxis | None
@@ -49,6 +52,7 @@ class ImageOfData:
     grid: UvGrid
     target: Target
     pads_densities: bool = True
+    weighs_fields: bool = False
 
     @classmethod
     def of(
@@ -74,6 +78,7 @@ class ImageOfData:
             moving=coordinates.is_moving,
             by_channel=axis is not None,
             ncorr=ncorr,
+            joins_pointings=GRIDDERS[field.gridder].joins_pointings,
         )
         return cls(
             axis=axis,
@@ -83,6 +88,7 @@ class ImageOfData:
             scheme=weighting_scheme(config.weighting, axis),
             grid=uv_grid(field, coordinates),
             target=target,
+            weighs_fields=config.gridding.mosweight,
         )
 
     @property

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,13 @@ from ....sections import ImageField
 from ....toolrecords import Record
 from ...data.casacore_memory import History
 from ...data.memory import WORKING_VALUES, Arena
+from ...data.pointings import pieces_of
 from ...data.reading import Reader, Spectra, row_pieces
 from ...data.selection import DataSet, find_data
 from ...data.stokes import correlations_on_plane, products_of_stokes
 from ...data.usable import Tally
 from ...spectral.axis import SpectralAxis
-from ..weights.density import Coverage, Density, DensityWeights, Scheme, radial_weights, tapered
+from ..weights.density import Coverage, Density, DensityWeights, Scheme, UvGrid, radial_weights, tapered
 from ..weights.uv_extent import Extent
 from .block import Block, at_one_doppler, phasor
 from .channel_group import CubeGroup
@@ -84,7 +86,8 @@ def read_visibilities(
     for source in sources:
         own = dataclasses.replace(source, rows=np.array_split(source.rows, part[1])[part[0]])
         if len(own.rows):
-            found.extend(_read(reader, own, image))
+            for piece in pieces_of(own, image.target, reader.observation(own.vis)):
+                found.extend(_read(reader, piece, image))
     return Visibilities(image, found, arena)
 
 
@@ -133,6 +136,16 @@ class Visibilities:
         return len(products_of_stokes(self._image.target.stokes))
 
     @property
+    def grid(self) -> UvGrid:
+        """The cells of densities."""
+        return self._image.grid
+
+    @property
+    def sources(self) -> list[DataSet]:
+        """What has been read."""
+        return [spectra.source for spectra, _ in self._data]
+
+    @property
     def scheme(self) -> Scheme:
         """How they are weighted."""
         return self._image.scheme
@@ -148,39 +161,59 @@ class Visibilities:
 
     def density(self) -> Density | None:
         """The density of these visibilities, where the weights come from one density; workers' can be added."""
-        density = self.empty_density()
-        if density is not None:
-            for spectra, _ in self._data:
-                density.add(_coverage(spectra), self._image.scheme.box)
-        return density
+        if self.empty_density() is None:
+            return None
+        return self._density_of((spectra for spectra, _ in self._data), self._image.grid)
 
     def empty_density(self) -> Density | None:
         """An empty grid for the density of these visibilities; None where their weights need none."""
         scheme = self._image.scheme
-        if not scheme.needs_density or scheme.by_channel:
+        if not scheme.needs_density or scheme.by_channel or self._image.weighs_fields:
             return None
         return Density.empty(scheme.density_grid(self._image.grid))
 
-    def set_weights(self, density: Density | None = None) -> None:
+    def set_weights(self, density: Density | None = None, grid: UvGrid | None = None) -> None:
         """Make imaging weights of the natural ones.
 
         Parameters
         ----------
         density : Density, optional
             Of all the data of the run, where these are a part of them. By default what `density` says.
+        grid : UvGrid, optional
+            The cells of each field's density, in a mosaic whose fields have densities of their own; by default the
+            image's.
         """
         scheme = self._image.scheme
         if not scheme.by_channel:
-            weigh = None
-            if scheme.needs_density:
-                weigh = DensityWeights(scheme, density or self.density() or Density.empty(self._image.grid))
-            for spectra, _ in self._data:
-                _weigh(spectra, scheme, weigh)
+            for data, own in self._densities(density, grid or self._image.grid):
+                weigh = None if own is None else DensityWeights(scheme, own)
+                for spectra in data:
+                    _weigh(spectra, scheme, weigh)
         if self._image.axis is None:
             for spectra, _ in self._data:
                 _finish(spectra, Extent.of(self._image.grid))
         else:
             self._groups = cube_groups(self._image, self._data)
+
+    def _densities(self, density: Density | None, grid: UvGrid) -> Iterator[tuple[list[Spectra], Density | None]]:
+        """Data that are weighed together, with their density where their weights rest on one."""
+        data = [spectra for spectra, _ in self._data]
+        if self._image.weighs_fields and self._image.scheme.needs_density:
+            data.sort(key=_field_of)
+            for _, own in itertools.groupby(data, key=_field_of):
+                field = list(own)
+                yield field, self._density_of(field, grid)
+        elif self._image.scheme.needs_density:
+            yield data, density or self.density() or Density.empty(self._image.grid)
+        else:
+            yield data, None
+
+    def _density_of(self, data: Iterable[Spectra], image: UvGrid) -> Density:
+        scheme = self._image.scheme
+        density = Density.empty(scheme.density_grid(image))
+        for spectra in data:
+            density.add(_coverage(spectra), scheme.box)
+        return density
 
     def blocks(self, at_once: int = WORKING_VALUES[1]) -> Iterator[Block]:
         """A continuum image's visibilities: each data set in blocks of rows, of so many visibilities at most."""
@@ -189,10 +222,14 @@ class Visibilities:
             npol, nrow, nchan = spectra.data.shape
             for rows in row_pieces(nrow, npol * nchan, at_once):
                 at = at_one_doppler(
-                    spectra.uvw[rows], spectra.row_doppler[rows], mean_doppler, spectra.source.frequency
+                    spectra.uvw[rows],
+                    spectra.row_doppler[rows],
+                    mean_doppler,
+                    spectra.source.frequency,
+                    spectra.source.pointing,
                 )
                 weight = spectra.weight[rows]
-                yield Block(at.uvw, at.freq, spectra.data[:, rows], weight, weight)
+                yield Block(at.uvw, at.freq, spectra.data[:, rows], weight, weight, pointing=at.pointing)
 
     def channel(self, channel: int) -> list[Block]:
         """An image channel's visibilities: a block for each group of data sets that reach it.
@@ -235,6 +272,11 @@ class Visibilities:
 def _own_size(block: Block) -> int:
     """Bytes of a block's arrays but uvw, which others share."""
     return block.data.nbytes + block.weight.nbytes + (block.weight is not block.psf_weight) * block.psf_weight.nbytes
+
+
+def _field_of(spectra: Spectra) -> tuple[str, int]:
+    """MeasurementSet and FIELD_ID."""
+    return spectra.source.vis, spectra.source.field
 
 
 def _coverage(spectra: Spectra) -> Coverage:

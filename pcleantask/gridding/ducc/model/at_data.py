@@ -5,6 +5,7 @@ Rows and channels that are flagged, or that a gridder drops, are predicted like 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...data.reading import Integrations, row_pieces
-from ...data.selection import DataSet
+from ...data.selection import DataSet, Pointing
 from ...spectral.axis import LinearRegridding, channel_map
 from ...spectral.interpolation import Exact
 from ..channels.block import Sampling, at_one_doppler, phasor
@@ -46,6 +47,8 @@ class Tracks:
         As the data set has them [Hz].
     exact : Exact
         Frequencies in the image's frame where rounding matters.
+    pointing : Pointing, optional
+        In a mosaic: visibilities are about its direction.
     """
 
     uvw: Doubles
@@ -55,6 +58,7 @@ class Tracks:
     mean_doppler: float
     frequency: Doubles
     exact: Exact
+    pointing: Pointing | None = None
 
     @classmethod
     def of(cls, image: ImageOfData, source: DataSet, integrations: Integrations, uvw: Doubles) -> Tracks:
@@ -62,15 +66,28 @@ class Tracks:
         rotated, delay = integrations.rotate(uvw)
         exact = exact_frequencies(image, source.frequency, integrations)
         doppler = integrations.doppler
-        return cls(rotated, delay, integrations.number, doppler, float(doppler.mean()), source.frequency, exact)
+        return cls(
+            rotated,
+            delay,
+            integrations.number,
+            doppler,
+            float(doppler.mean()),
+            source.frequency,
+            exact,
+            source.pointing,
+        )
 
     def at(self, rows: slice | Ints) -> Tracks:
         """The tracks of some rows alone, their integrations numbered anew."""
         integrations, integration = np.unique(self.integration[rows], return_inverse=True)
         delay = None if self.delay is None else self.delay[rows]
-        exact = self.exact.at(integrations)
-        return Tracks(
-            self.uvw[rows], delay, integration, self.doppler[integrations], self.mean_doppler, self.frequency, exact
+        return dataclasses.replace(
+            self,
+            uvw=self.uvw[rows],
+            delay=delay,
+            integration=integration,
+            doppler=self.doppler[integrations],
+            exact=self.exact.at(integrations),
         )
 
     def unshift(self, values: ModelVisibilities, rows: slice | Ints, frequency: Doubles | float) -> None:
@@ -94,13 +111,15 @@ class ModelAtData:
     image : ImageOfData
         All channels of a cube.
     predict : callable
-        (uvw [row, 3], freq [chan], plane [y, x]) -> visibilities [row, chan].
+        (Sampling, plane [y, x], wanted [row, chan]) -> visibilities [row, chan].
+    is_sky : bool
+        See `ModelPlanes`.
     """
 
-    def __init__(self, images: FieldImages, image: ImageOfData, predict: Predict) -> None:
+    def __init__(self, images: FieldImages, image: ImageOfData, predict: Predict, *, is_sky: bool = False) -> None:
         self.image = image
         self._images, self._predict = images, predict
-        self._planes = ModelPlanes(images)
+        self._planes = ModelPlanes(images, is_sky=is_sky)
 
     def at(self, tracks: Tracks) -> ModelVisibilities | None:
         """The model's visibilities, complex64 [npol, row, chan]; None where it is empty."""
@@ -124,9 +143,8 @@ class ModelAtData:
     def _continuum(self, tracks: Tracks) -> ModelVisibilities | None:
         self._planes.hold(range(1))
         doppler = tracks.doppler[tracks.integration]
-        found = predict_continuum(
-            self._planes, self._predict, at_one_doppler(tracks.uvw, doppler, tracks.mean_doppler, tracks.frequency)
-        )
+        at = at_one_doppler(tracks.uvw, doppler, tracks.mean_doppler, tracks.frequency, tracks.pointing)
+        found = predict_continuum(self._planes, self._predict, at)
         if found is not None:
             for rows in row_pieces(len(doppler), len(tracks.frequency)):
                 tracks.unshift(found[:, rows], rows, np.multiply.outer(doppler[rows], tracks.frequency))
@@ -147,7 +165,8 @@ class ModelAtData:
             if not len(reached):
                 continue
             frequency = self.image.axis.frequency[channel : channel + 1]
-            found = predict_channel(self._planes, self._predict, channel, Sampling(tracks.uvw, frequency))
+            at = Sampling(tracks.uvw, frequency, pointing=tracks.pointing)
+            found = predict_channel(self._planes, self._predict, channel, at)
             if found is not None:
                 tracks.unshift(found, slice(None), frequency)
                 own = slice(int(reached[0]), int(reached[-1]) + 1)
@@ -166,7 +185,8 @@ class ModelAtData:
                 continue
             mean_doppler = self.image.axis.frequency[channel : channel + 1]
             own = all_frequencies[tracks.integration[rows], data]
-            at = Sampling(tracks.uvw[rows] * (own / mean_doppler)[:, np.newaxis], mean_doppler)
+            uvw = tracks.uvw[rows] * (own / mean_doppler)[:, np.newaxis]
+            at = Sampling(uvw, mean_doppler, pointing=tracks.pointing)
             found = predict_channel(self._planes, self._predict, channel, at)
             if found is not None:
                 tracks.unshift(found, rows, own[:, np.newaxis])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from ..channels.block import Sampling, phasor
 from ..products.field_images import FieldImages
 
 ModelVisibilities = NDArray[np.complex64]
-Predict = Callable[..., NDArray[np.complex64]]  # Transform.predict of an image
+Predict = Callable[..., NDArray[np.complex64]]  # Imaging.predict of an image
+DIVIDED = 64  # planes of mosaics' models that are kept divided by weights
 REACH = 2  # channels beyond those that are worked on whose models are held, too: most reach no further
 
 
@@ -27,10 +29,15 @@ class ModelPlanes:
     Parameters
     ----------
     images : FieldImages
+    is_sky : bool
+        Whether the models of a mosaic are the sky's brightness already; those of a cube are what the sky would be in
+        its image, those of continuum images CASA divides by the weights before it asks for predictions.
     """
 
-    def __init__(self, images: FieldImages) -> None:
+    def __init__(self, images: FieldImages, *, is_sky: bool = False) -> None:
         self.images = images
+        self._divides = images.is_mosaic and images.is_cube and not is_sky
+        self._sky = lru_cache(DIVIDED)(self._divided)
         self._held, self._planes = range(0), [[[np.zeros(0, np.float32)]]]
         self.exists = all(images.exists("model", term) for term in range(images.model_terms))
 
@@ -45,16 +52,22 @@ class ModelPlanes:
             range(nchan) if is_whole else range(max(0, channels.start - REACH), min(nchan, channels.stop + REACH))
         )
         self._planes = [image.channels(self._held) for image in found]
+        self._sky.cache_clear()
 
     def plane(self, channel: int, pol: int, term: int = 0) -> NDArray[np.float32] | None:
         """One plane [y, x]; None where the model is empty, or the channel isn't there."""
         if not self.exists or not 0 <= channel < self.images.shape[3]:
             return None
+        return self._sky(channel, pol, term)
+
+    def _divided(self, channel: int, pol: int, term: int) -> NDArray[np.float32] | None:
         if channel in self._held:
             plane = self._planes[term][channel - self._held.start][pol]
         else:
             plane = self.images.image("model", term).plane(channel, pol)
-        return plane if plane.any() else None
+        if not plane.any():
+            return None
+        return self.images.sky(plane, channel, pol) if self._divides else plane
 
 
 def predict_continuum(
@@ -88,7 +101,7 @@ def predict_channel(
         if plane is not None:
             if found is None:
                 found = np.zeros((planes.images.shape[2], len(at.uvw), len(at.freq)), np.complex64)
-            found[pol] = predict(at.uvw, at.freq, plane, wanted)
+            found[pol] = predict(at, plane, wanted)
     return found
 
 
@@ -99,7 +112,7 @@ class CubeModel:
     ----------
     planes : ModelPlanes
     predict : callable
-        (uvw [row, 3], freq [chan], plane [y, x]) -> visibilities [row, chan].
+        (Sampling, plane [y, x], wanted [row, chan]) -> visibilities [row, chan].
     frequency : ndarray of float64, shape (chan,)
         Of the whole cube's channels [Hz].
     first : int
@@ -133,7 +146,7 @@ class CubeModel:
 
     def _of_channel(self, channel: int, block: Sampling) -> ModelVisibilities | None:
         """What an image channel's model predicts at its own frequency, [npol, row, 1]."""
-        at = Sampling(block.uvw, self._frequency[channel : channel + 1])
+        at = Sampling(block.uvw, self._frequency[channel : channel + 1], pointing=block.pointing)
         return predict_channel(self._planes, self._predict, channel - self._first, at)
 
 

@@ -18,6 +18,7 @@ from ....images.pixels import WRITTEN_PIXELS, channel_groups, has_pixel_mask, pi
 from ....images.store import ImageStore, StoredImage, kept_pixels
 from ....sections import ImageField
 from ....traits import GRIDDERS
+from .weight_division import divide_model, divide_residual
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,12 @@ class FieldImages:
         Whether CASA's gridder would normalize the images itself.
     wide : bool
         Whether the gridder takes the term in w.
+    is_mosaic : bool
+        Whether the gridder joins pointings, and makes an image of their weights.
     pblimit, psfcutoff : float
         Level of the primary beam at the edge of the image, and of the PSF where the fit of its beam ends.
+    normtype : str
+        By what a mosaic's weights divide it: 'flatnoise', 'flatsky' or 'pbsquare'.
     store : ImageStore
         The images of the run.
     at_once : int
@@ -51,8 +56,10 @@ class FieldImages:
     nterms: int
     is_cube: bool
     wide: bool
+    is_mosaic: bool
     pblimit: float
     psfcutoff: float
+    normtype: str
     store: ImageStore
     at_once: int = WRITTEN_PIXELS
 
@@ -68,8 +75,10 @@ class FieldImages:
             nterms=field.nterms if field.multiterm else 0,
             is_cube=field.is_cube,
             wide=GRIDDERS[field.gridder].takes_w,
+            is_mosaic=GRIDDERS[field.gridder].joins_pointings,
             pblimit=config.gridding.pblimit,
             psfcutoff=config.gridding.psfcutoff,
+            normtype=config.gridding.normtype,
             store=store,
             at_once=max(pixels_at_once(), kept_pixels()),
         )
@@ -88,7 +97,7 @@ class FieldImages:
                 "imageinfo": {"imagetype": "Intensity", "objectname": ""},
                 "miscinfo": {"INSTRUME": self.coordinates.telescope, "distance": 0.0},
             }
-        return told | {"miscinfo": told["miscinfo"] | {"useweightimage": False}} if kind == "sumwt" else told
+        return told | {"miscinfo": told["miscinfo"] | {"useweightimage": self.is_mosaic}} if kind == "sumwt" else told
 
     def share_information(self) -> None:
         """Have the images made before .pb tell what that does."""
@@ -115,17 +124,17 @@ class FieldImages:
         return Path(self.path(kind, term)).is_dir()
 
     def make(self, kind: str) -> None:
-        """Make the images of a kind ('psf', 'pb', 'sumwt' or 'residual'), all zero; residuals that are there stay."""
+        """Make the images of a kind, such as 'psf', all zero; residuals that are there stay."""
         for term in range({"residual": self.model_terms, "pb": 1}.get(kind, self.psf_terms)):
             if kind == "residual" and self.exists(kind, term):
                 continue
             shape = (1, 1, *self.shape[2:]) if kind == "sumwt" else self.shape
             make_image(self.path(kind, term), shape, self.coordinates.record, information=self.information(kind))
 
-    def planes(self, count: int) -> NDArray[np.float32]:
-        """Room for some channels: zeros, float32 [chan, pol, y, x]."""
+    def planes(self, count: int, kind: str = "") -> NDArray[np.float32]:
+        """Room for some channels of a kind of image: zeros, float32 [chan, pol, y, x]."""
         nx, ny, npol, _ = self.shape
-        return np.zeros((count, npol, ny, nx), dtype=np.float32)
+        return np.zeros((count, npol, *((1, 1) if kind == "sumwt" else (ny, nx))), dtype=np.float32)
 
     def image(self, kind: str, term: int = 0) -> StoredImage:
         """The image of that kind and Taylor term."""
@@ -141,6 +150,17 @@ class FieldImages:
             image.put_channels(planes, start)
         else:
             image.write_channels(planes, start)
+
+    def divide_residual(self, planes: NDArray[np.float32], start: int) -> None:
+        """Divide a mosaic's residuals [chan, pol, y, x] from channel `start` on by its weights, in place."""
+        weights = self.image("weight")
+        for chan, pol in np.ndindex(planes.shape[:2]):
+            weight = weights.plane(start + chan, pol)
+            planes[chan, pol] = divide_residual(planes[chan, pol], weight, self.normtype, self.pblimit)
+
+    def sky(self, model: NDArray[np.float32], chan: int, pol: int) -> NDArray[np.float32]:
+        """The sky's brightness of a plane [y, x] of a mosaic's model."""
+        return divide_model(model, self.image("weight").plane(chan, pol), self.normtype, self.pblimit)
 
     def mask_residual(self) -> None:
         """Give a residual that has no pixel mask that of the primary beam, as SIImageStore::divideResidualByWeight."""

@@ -41,7 +41,7 @@ def make_primary_beam(records: ToolRecords, number: int, images: FieldImages) ->
     groups = channel_groups(images.shape) if is_even else [range(images.shape[3])]
     shown = _showing_little(records)
     if len(groups) == 1:
-        _evaluate(shown, number, images.imagename, images.coordinates)
+        evaluate(shown, number, images.imagename, images.coordinates)
         return
     images.make("pb")
     for channels, pixels, information in _evaluated(
@@ -56,7 +56,7 @@ def make_continuum_beams(records: ToolRecords) -> None:
     """Write .pb of all fields of a continuum run, as `make_primary_beam` does of one."""
     shown = _showing_little(records)
     for number, impars in enumerate(records.impars):
-        _evaluate(shown, number, impars["imagename"], ImageCoordinates(impars["csys"], impars["nchan"]))
+        evaluate(shown, number, impars["imagename"], ImageCoordinates(impars["csys"], impars["nchan"]))
 
 
 def evaluate_on_threads(records: ToolRecords, number: int, imagename: str, threads: int) -> None:
@@ -88,7 +88,7 @@ def _evaluated(
         own = coordinates.from_channel(channels.start, len(channels))
         chosen = with_beam_of_cube(records.gridpars[number], coordinates, channels.start, table)
         gridpars = (*records.gridpars[:number], chosen, *records.gridpars[number + 1 :])
-        _evaluate(dataclasses.replace(records, gridpars=gridpars), number, imagename, own)
+        evaluate(dataclasses.replace(records, gridpars=gridpars), number, imagename, own)
         yield channels, read_channels(f"{imagename}.pb", 0, len(channels)), keywords(f"{imagename}.pb")
         shutil.rmtree(imagename + ".pb")
     shutil.rmtree(table, ignore_errors=True)
@@ -104,7 +104,7 @@ def _of_all(information: Record, ratio: float) -> Record:
     return information | {MISCINFO: told | {MEMORY: told[MEMORY] * ratio}}
 
 
-def _evaluate(records: ToolRecords, number: int, imagename: str, coordinates: ImageCoordinates) -> None:
+def evaluate(records: ToolRecords, number: int, imagename: str, coordinates: ImageCoordinates) -> None:
     """Have CASA write the .pb of an image with these coordinates."""
     definition = {
         "imagename": imagename, "csys": coordinates.record, "nchan": coordinates.nchan, "startmodel": "",
