@@ -39,8 +39,10 @@ def divide_model(model: Floats, weight: Floats, normtype: str, pblimit: float) -
     peak = float(weight.max())
     if peak <= 0 or normtype == "flatsky":
         return model
-    relative = np.abs(weight) / np.float32(peak)
-    return _divided(model, relative if normtype == "pbsquare" else np.sqrt(relative), abs(pblimit))
+    divisor: Floats = np.abs(weight) / np.float32(peak)
+    if normtype == "flatnoise":
+        divisor = np.sqrt(divisor)
+    return _divided(model, divisor, abs(pblimit))
 
 
 def _divided(plane: Floats, divisor: Floats, level: float) -> Floats:
