@@ -96,6 +96,13 @@ class Case:
 
 AUTOMASK = {"usemask": "auto-multithresh"}
 OURS = ("tclean", "pclean", "pclean-2", "ducc", "ducc-2")
+MOSAIC_CASE = Case(
+    "a cube of a mosaic of 27 pointings",
+    ("tclean", "ducc", "ducc-2"),
+    kind="mosaic-cube",
+    data="mosaic",
+    compared=NO_SUMWT,
+)
 CASES = {
     "cube": Case("a cube, no mask", ("tclean", "pclean")),
     "automask": Case("a cube with usemask='auto-multithresh'", ("tclean", "pclean"), AUTOMASK),
@@ -142,6 +149,11 @@ CASES = {
         data="long",
         compared=NO_SUMWT,
     ),
+    "mosaic-cube": MOSAIC_CASE,
+    "mosaic-automask": replace(
+        MOSAIC_CASE, title="a cube of a mosaic with usemask='auto-multithresh'", parameters=AUTOMASK
+    ),
+    "mosaic-mfs": replace(MOSAIC_CASE, title="a continuum image of a mosaic", kind="mosaic-mfs"),
 }
 
 
@@ -182,6 +194,14 @@ WIDE = {
     "threshold": "5mJy",
     "pblimit": -0.1,
 }
+MOSAIC = {
+    "gridder": "mosaic",
+    "phasecenter": "J2000 10h00m00.0s -25d00m00.0s",
+    "cell": "0.2arcsec",
+    "imsize": 640,
+    "niter": 3000,
+    "pblimit": 0.2,
+}
 PLANE = {**MFS, "cell": "0.0125arcsec", "niter": 3000, "threshold": "0Jy"}
 # VLA A at 1.4 GHz: a source 20 arcmin off.
 OFF_AXIS = {
@@ -193,6 +213,12 @@ OFF_AXIS = {
     "sources": "wide",
     "seed": 1,
 }
+# 27 pointings in rows, half a primary beam apart; each is observed twice.
+POINTINGS = [
+    (13.6 * (place - (count - 1) / 2), 11.8 * row)
+    for row, count in zip(range(-2, 3), (5, 6, 5, 6, 5))
+    for place in range(count)
+]
 FULL = {"nintegrations": 60, "nchannels": 64, "seed": 1}
 SMALL = {"antennas": 30, "nintegrations": 6, "integration_s": 600.0, "nchannels": 6, "seed": 1}
 SIZES = {
@@ -205,6 +231,7 @@ SIZES = {
             "half-rows": {**FULL, "nintegrations": 30},
             "twice-rows": {**FULL, "nintegrations": 120},
             "wide": {**OFF_AXIS, "nintegrations": 20, "nchannels": 64},
+            "mosaic": {**FULL, "nintegrations": 54, "pointings": POINTINGS},
         },
         {
             "wide": {**WIDE, "imsize": 3072},
@@ -213,6 +240,8 @@ SIZES = {
             "cube-twice": {**CUBE, "imsize": 720, "cell": "0.0711arcsec", "niter": 5000},
             "cube-four-times": {**CUBE, "imsize": 1024, "cell": "0.05arcsec", "niter": 5000},
             "mfs": {**MFS, "imsize": 1024, "niter": 2000},
+            "mosaic-cube": {**CUBE, **MOSAIC},
+            "mosaic-mfs": {**MFS, **MOSAIC},
         },
     ),
     "small": Size(
@@ -224,6 +253,7 @@ SIZES = {
             "half-rows": {**SMALL, "nintegrations": 3},
             "twice-rows": {**SMALL, "nintegrations": 12},
             "wide": {**OFF_AXIS, "antennas": 10, "nintegrations": 2, "nchannels": 2},
+            "mosaic": {**SMALL, "nintegrations": 27, "integration_s": 100.0, "pointings": POINTINGS},
         },
         {
             "wide": {**WIDE, "imsize": 2048, "wprojplanes": 8, "niter": 20},
@@ -232,6 +262,8 @@ SIZES = {
             "cube-twice": {**CUBE, "imsize": 224, "cell": "0.0714arcsec", "niter": 300},
             "cube-four-times": {**CUBE, "imsize": 320, "cell": "0.05arcsec", "niter": 300},
             "mfs": {**MFS, "cell": "0.1arcsec", "imsize": 160, "niter": 100},
+            "mosaic-cube": {**CUBE, **MOSAIC, "cell": "0.4arcsec", "imsize": 320, "niter": 100},
+            "mosaic-mfs": {**MFS, **MOSAIC, "cell": "0.4arcsec", "imsize": 320, "niter": 100},
         },
     ),
 }

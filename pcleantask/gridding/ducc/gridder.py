@@ -25,17 +25,13 @@ from ..data.pointings import pieces_of
 from ..data.selection import DataSet, find_data
 from .channels.target_image import ImageOfData
 from .channels.visibilities import read_visibilities
-from .measurement import Measurement, OneField
 from .model.at_data import ModelAtData
 from .model_column import save_models
-from .mosaic.beams import Beams
-from .mosaic.joint import JointMeasurement
-from .mosaic.plane import ImagePlane
+from .operators import make_measurement
 from .passes import GriddedField, ResidualsAhead, make_psf, make_residuals, nothing
 from .products.field_images import FieldImages
 from .products.primary_beam import make_primary_beam
 from .products.weight_image import write_weight_image
-from .transform import Transform
 
 
 def for_saving(records: ToolRecords, selpars: tuple[Record, ...] | None = None) -> ToolRecords:
@@ -54,18 +50,6 @@ def with_planes_in_w(records: ToolRecords) -> ToolRecords:
         for record in records.gridpars
     )
     return dataclasses.replace(records, gridpars=gridpars)
-
-
-def make_measurement(
-    records: ToolRecords, images: FieldImages, sources: Sequence[DataSet], at_once: int = 1
-) -> Measurement:
-    """The measurement operator of a field's images, of which so many are worked on at the same time."""
-    coordinates, shape, threads = images.coordinates, images.shape[:2], max(1, usable_threads() // at_once)
-    if not images.is_mosaic:
-        return OneField(Transform(shape, coordinates.cell, images.wide, threads))
-    fov = shape[1] * abs(coordinates.cell[1])
-    beams = Beams(records, coordinates, fov, sources)
-    return JointMeasurement(ImagePlane.of(coordinates, shape), beams, threads, at_once)
 
 
 class DuccGridder:
@@ -132,7 +116,7 @@ class DuccGridder:
         for warning in visibilities.warnings if number == 0 else []:  # other fields have the same data
             casa.post(warning, "WARN")
         at_once = min(usable_threads(), nchan)
-        measurement = make_measurement(records, images, visibilities.sources, at_once)
+        measurement = make_measurement(records, images, visibilities.sources, visibilities, at_once)
         return GriddedField(images, visibilities, measurement, whole.first, at_once, whole.guards, self._values_at_once)
 
     def _images(self, number: int) -> FieldImages:
@@ -233,7 +217,7 @@ class DuccGridder:
         image = ImageOfData.of(self._config, self._config.fields[number], images.coordinates)
         pieces = [piece for source in sources for piece in pieces_of(source, image.target, Observation(source.vis))]
         measurement = make_measurement(self._records, images, pieces)
-        return ModelAtData(images, image, measurement.predict, is_sky=is_sky)
+        return ModelAtData(images, image, measurement, is_sky=is_sky)
 
     def estimate_memory(self) -> float:
         """What planes take, as visibilities are in memory already, or on the disk."""

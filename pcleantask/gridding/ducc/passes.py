@@ -113,28 +113,24 @@ def make_psf(field: GriddedField, meanwhile: Callable[[], None] = nothing) -> No
 def _psf(field: GriddedField, channel: int) -> dict[str, NDArray[Any]]:
     """The products of a channel that are the weights' alone, for each Taylor term: 'psf', 'sumwt' and 'weight'."""
     images, factor = field.images, field.visibilities.ncorr
-    planes = _blank(images, images.psf_terms)
+    planes, squares = field.measurement.blank(images.psf_terms), field.measurement.blank(images.psf_terms)
     sums = np.zeros((images.psf_terms, 1, 1))
-    squares = np.zeros((images.psf_terms, *images.shape[1::-1])) if images.is_mosaic else None
     for block in field.blocks(channel):
         weights = [_tapered(block.psf_weight, block, images, term) for term in range(images.psf_terms)]
         field.measurement.add_psf(planes, block, weights)
         if field.measurement.sees(block):
             sums[:, 0, 0] += [weight.sum(dtype=float) for weight in weights]
-        if squares is not None:
+        if images.is_mosaic:
             field.measurement.add_squared_beam(squares, block, weights)
+    planes = field.measurement.finished(planes)
     found = {"psf": planes * np.float32(factor), "sumwt": sums * factor}
     if images.is_cube:
         peak = planes[0].max()
         found["psf"] = planes / peak if peak > 0 else planes
-    if squares is not None:
-        found["weight"] = squares / (sums[0] or 1) if images.is_cube else squares * factor
+    if images.is_mosaic:
+        squares = field.measurement.finished(squares)
+        found["weight"] = squares / np.float32(sums[0, 0, 0] or 1) if images.is_cube else squares * np.float32(factor)
     return found
-
-
-def _blank(images: FieldImages, *count: int) -> NDArray[np.float32]:
-    """So many planes [y, x] of zeros, in the order of memory in which ducc0 gives them."""
-    return np.zeros((*count, *images.shape[:2]), np.float32).swapaxes(-1, -2)
 
 
 def _tapered(weight: NDArray[np.float32], block: Block, images: FieldImages, term: int) -> NDArray[np.float32]:
@@ -151,7 +147,7 @@ def make_residuals(fields: Sequence[GriddedField], ahead: ResidualsAhead | None 
     """
     for field in fields:
         field.images.make("residual")
-    models = [ModelPlanes(field.images) for field in fields]
+    models = [ModelPlanes(field.images, field.measurement.sky_plane) for field in fields]
     ready = ahead.planes() if ahead is not None and not any(model.exists for model in models) else None
     for number, field in enumerate(fields):
         if ready is not None:
@@ -234,7 +230,7 @@ class ResidualsAhead:
 def _residual(field: GriddedField, predictions: _Predictions, channel: int) -> NDArray[np.float32]:
     """The residual of a channel, [term, pol, y, x]."""
     images, factor = field.images, field.visibilities.ncorr
-    planes = _blank(images, images.model_terms, images.shape[2])
+    planes = field.measurement.blank(images.model_terms, images.shape[2])
     total_weight = 0.0
     for block, model in predictions.of(channel):
         data = block.data if model is None else block.data - model
@@ -242,6 +238,7 @@ def _residual(field: GriddedField, predictions: _Predictions, channel: int) -> N
         field.measurement.add_dirty(planes, block, list(data), weights)
         if field.measurement.sees(block):
             total_weight += float(block.psf_weight.sum(dtype=float))
+    planes = field.measurement.finished(planes)
     if images.is_cube:
         return planes / np.float32(total_weight) if total_weight > 0 else planes
     return planes * np.float32(factor)

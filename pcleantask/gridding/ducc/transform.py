@@ -111,6 +111,14 @@ class Transform:
             )
         return found[:, back]
 
+    def places(self, x: NDArray[np.int64], y: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Where pixels are: l, m, and n - 1 or, if the term in w isn't taken, 0; float64 [3, pixel]."""
+        l, m = (
+            middle + step * (pixel - size // 2)
+            for middle, step, pixel, size in zip(self.centre, self.cell, (x, y), self.shape, strict=True)
+        )
+        return np.stack([l, m, np.sqrt(1 - l**2 - m**2) - 1 if self.wide else np.zeros_like(l)])
+
     def _options(self, values: np.ndarray, single: float) -> dict[str, object]:
         is_double = values.dtype in (np.float64, np.complex128)
         return {

@@ -146,6 +146,11 @@ class Visibilities:
         return [spectra.source for spectra, _ in self._data]
 
     @property
+    def reach(self) -> NDArray[np.float64]:
+        """The longest u and v in the image's frame, shape (2,) [m]."""
+        return np.max([spectra.reach for spectra, _ in self._data], axis=0, initial=0)
+
+    @property
     def scheme(self) -> Scheme:
         """How they are weighted."""
         return self._image.scheme

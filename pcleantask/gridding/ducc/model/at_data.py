@@ -20,8 +20,9 @@ from ..channels.block import Sampling, at_one_doppler, phasor
 from ..channels.dataset_in_channel import falling
 from ..channels.grouping import exact_frequencies, sample_counts
 from ..channels.target_image import ImageOfData
+from ..measurement import Measurement
 from ..products.field_images import FieldImages
-from .prediction import ModelPlanes, ModelVisibilities, Predict, predict_channel, predict_continuum
+from .prediction import ModelPlanes, ModelVisibilities, predict_channel, predict_continuum
 
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -110,16 +111,18 @@ class ModelAtData:
     images : FieldImages
     image : ImageOfData
         All channels of a cube.
-    predict : callable
-        (Sampling, plane [y, x], wanted [row, chan]) -> visibilities [row, chan].
+    measurement : Measurement
+        Of the images.
     is_sky : bool
         See `ModelPlanes`.
     """
 
-    def __init__(self, images: FieldImages, image: ImageOfData, predict: Predict, *, is_sky: bool = False) -> None:
+    def __init__(
+        self, images: FieldImages, image: ImageOfData, measurement: Measurement, *, is_sky: bool = False
+    ) -> None:
         self.image = image
-        self._images, self._predict = images, predict
-        self._planes = ModelPlanes(images, is_sky=is_sky)
+        self._images, self._predict = images, measurement.predict
+        self._planes = ModelPlanes(images, measurement.sky_plane, is_sky=is_sky)
 
     def at(self, tracks: Tracks) -> ModelVisibilities | None:
         """The model's visibilities, complex64 [npol, row, chan]; None where it is empty."""

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from ..channels.block import Sampling, phasor
 from ..products.field_images import FieldImages
+from .sky_plane import SkyPlane
 
 ModelVisibilities = NDArray[np.complex64]
-Predict = Callable[..., NDArray[np.complex64]]  # Imaging.predict of an image
-DIVIDED = 64  # planes of mosaics' models that are kept divided by weights
+Predict = Callable[..., NDArray[np.complex64]]  # Measurement.predict
+KEPT = 16  # planes that are kept as predictions take them
 REACH = 2  # channels beyond those that are worked on whose models are held, too: most reach no further
 
 
@@ -29,15 +30,19 @@ class ModelPlanes:
     Parameters
     ----------
     images : FieldImages
+    sky_plane : callable
+        What makes of pixels [y, x] what is predicted from.
     is_sky : bool
         Whether the models of a mosaic are the sky's brightness already; those of a cube are what the sky would be in
         its image, those of continuum images CASA divides by the weights before it asks for predictions.
     """
 
-    def __init__(self, images: FieldImages, *, is_sky: bool = False) -> None:
-        self.images = images
+    def __init__(
+        self, images: FieldImages, sky_plane: Callable[[NDArray[Any]], SkyPlane], *, is_sky: bool = False
+    ) -> None:
+        self.images, self._sky_plane = images, sky_plane
         self._divides = images.is_mosaic and images.is_cube and not is_sky
-        self._sky = lru_cache(DIVIDED)(self._divided)
+        self._kept = lru_cache(KEPT)(self._make)
         self._held, self._planes = range(0), [[[np.zeros(0, np.float32)]]]
         self.exists = all(images.exists("model", term) for term in range(images.model_terms))
 
@@ -52,22 +57,22 @@ class ModelPlanes:
             range(nchan) if is_whole else range(max(0, channels.start - REACH), min(nchan, channels.stop + REACH))
         )
         self._planes = [image.channels(self._held) for image in found]
-        self._sky.cache_clear()
+        self._kept.cache_clear()
 
-    def plane(self, channel: int, pol: int, term: int = 0) -> NDArray[np.float32] | None:
-        """One plane [y, x]; None where the model is empty, or the channel isn't there."""
+    def plane(self, channel: int, pol: int, term: int = 0) -> SkyPlane | None:
+        """One plane, as predictions take it; None where the model is empty, or the channel isn't there."""
         if not self.exists or not 0 <= channel < self.images.shape[3]:
             return None
-        return self._sky(channel, pol, term)
+        return self._kept(channel, pol, term)
 
-    def _divided(self, channel: int, pol: int, term: int) -> NDArray[np.float32] | None:
+    def _make(self, channel: int, pol: int, term: int) -> SkyPlane | None:
         if channel in self._held:
             plane = self._planes[term][channel - self._held.start][pol]
         else:
             plane = self.images.image("model", term).plane(channel, pol)
         if not plane.any():
             return None
-        return self.images.sky(plane, channel, pol) if self._divides else plane
+        return self._sky_plane(self.images.sky(plane, channel, pol) if self._divides else plane)
 
 
 def predict_continuum(
@@ -112,7 +117,7 @@ class CubeModel:
     ----------
     planes : ModelPlanes
     predict : callable
-        (Sampling, plane [y, x], wanted [row, chan]) -> visibilities [row, chan].
+        (Sampling, SkyPlane, wanted [row, chan]) -> visibilities [row, chan].
     frequency : ndarray of float64, shape (chan,)
         Of the whole cube's channels [Hz].
     first : int

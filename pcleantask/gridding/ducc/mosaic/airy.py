@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.special import j1
 
 from .power_pattern import PowerPattern
@@ -17,6 +18,7 @@ from .power_pattern import PowerPattern
 LARGE = 12.0  # diameter [m] of dishes that count as 10.7 m; all others count as ACA's
 ARCMIN_GHZ = np.pi / 180 / 60 * 1e9  # [rad Hz]
 ARCSEC_100GHZ = ARCMIN_GHZ / 60 * 100
+SAMPLES = 1000  # among which nulls are looked for
 SCALE = 7.016 / (1.566 * 60) / 24.5  # by which CASA scales [arcmin GHz m]
 
 Doubles = NDArray[np.float64]
@@ -53,8 +55,26 @@ class BlockedAiry:
         found = (ratio**2 * 2 * j1(x) / x - 2 * j1(ratio * x) / (ratio * x)) / (ratio**2 - 1)
         return np.where(distance <= self.reach, found, 0.0)
 
+    @property
+    def last_null(self) -> float:
+        """The last distance times frequency within its reach at which it is 0 [rad Hz]."""
+        places = np.linspace(0, self.reach, SAMPLES)
+        signs = np.signbit(self(places))
+        last = int(np.flatnonzero(signs[1:] != signs[:-1])[-1])
+        return float(brentq(self, places[last], places[last + 1], xtol=1e-9 * self.reach))
 
-def pattern_of_pair(dishes: tuple[float, float], fov: float) -> PowerPattern:
-    """The power pattern of a baseline between two dishes [m]; for `fov` see `BlockedAiry.of_dish`."""
+
+def pattern_of_pair(dishes: tuple[float, float], fov: float, *, to_null: bool) -> PowerPattern:
+    """The power pattern of a baseline between two dishes [m].
+
+    Parameters
+    ----------
+    dishes : tuple of float
+    fov : float
+        See `BlockedAiry.of_dish`.
+    to_null : bool
+        End it smoothly, at a null: for 12 m dishes the second, which is at 0.86 of CASA's radius.
+    """
     one, other = (BlockedAiry.of_dish(dish, fov) for dish in dishes)
-    return PowerPattern.of(lambda distance: one(distance) * other(distance), min(one.reach, other.reach))
+    reach = min(antenna.last_null if to_null else antenna.reach for antenna in (one, other))
+    return PowerPattern.of(lambda distance: one(distance) * other(distance), reach)

@@ -32,6 +32,13 @@ class Beams:
         Size of the image from south to north [rad].
     sources : sequence of DataSet
         All data, each with its pointing.
+    to_null : bool
+        Whether beams for which there is a formula end smoothly, at a null, and not where CASA ends them.
+
+    Attributes
+    ----------
+    is_smooth : bool
+        Whether all beams end smoothly.
     """
 
     def __init__(
@@ -40,6 +47,8 @@ class Beams:
         coordinates: ImageCoordinates,
         fov: float,
         sources: Sequence[DataSet],
+        *,
+        to_null: bool,
     ) -> None:
         frequencies = np.concatenate([source.frequency for source in sources])
         self._nodes = nodes(float(frequencies.min()), float(frequencies.max()))
@@ -50,10 +59,17 @@ class Beams:
             if kind in self._patterns:
                 continue
             if kind[0] in BY_DISH:
-                self._patterns[kind] = [pattern_of_pair(kind[1], fov)]
+                self._patterns[kind] = [pattern_of_pair(kind[1], fov, to_null=to_null)]
             else:
                 self._patterns[kind] = evaluated_patterns(records, coordinates, source, self._nodes)
+        self.is_smooth = to_null and all(
+            telescope in BY_DISH and one == other for telescope, (one, other) in self._patterns
+        )
         self._at = lru_cache(KEPT)(self._mixed)
+
+    def radius(self, frequency: float) -> float:
+        """The largest radius of all beams at a frequency [rad]."""
+        return max(pattern.radius(frequency) for patterns in self._patterns.values() for pattern in patterns)
 
     def pattern(self, pointing: Pointing, frequency: float) -> PowerPattern:
         """The pattern at a frequency [Hz]."""

@@ -13,12 +13,16 @@ from numpy.typing import NDArray
 from ...data.selection import Pointing
 from ..channels.block import Sampling
 from ..measurement import Planes
+from ..model.sky_plane import SkyPlane, direct_sum, is_direct_cheaper
 from ..transform import Transform
 from .beams import Beams
+from .canvas import Canvas
 from .plane import ImagePlane
+from .power_pattern import PowerPattern
 
-BAND = 0.002  # relative width of a band of frequencies that share a beam
-KEPT = 4  # views for each thread
+BAND = 0.002  # relative width of a band of a continuum image's frequencies that share a beam
+SAME = 1e-5  # relative difference of frequencies whose beams are the same
+FEWEST, VIEWS_BYTES = 4, 1 << 27  # of views that are kept
 Floats = NDArray[np.float32]
 
 
@@ -36,6 +40,9 @@ class View:
         l and m of that part's centre pixel [rad].
     pointing : tuple of float
         l and m of the direction that is looked at [rad].
+    pattern : PowerPattern
+    frequency : float
+        At which it is seen [Hz].
     """
 
     x: slice
@@ -43,6 +50,8 @@ class View:
     beam: Floats
     centre: tuple[float, float]
     pointing: tuple[float, float]
+    pattern: PowerPattern
+    frequency: float
 
     @property
     def pixels(self) -> tuple[slice, slice]:
@@ -59,17 +68,37 @@ class JointMeasurement:
 
     Parameters
     ----------
-    plane : ImagePlane
+    image : ImagePlane
     beams : Beams
+    canvas : Canvas, optional
+        Where the sum is made, if not at the image's pixels.
     nthreads : int
         Threads of one transform.
-    at_once : int
-        How many transforms are done at the same time.
+    kept : int
+        How many views are of use later on; as many of them are kept as VIEWS_BYTES allows.
     """
 
-    def __init__(self, plane: ImagePlane, beams: Beams, nthreads: int = 1, at_once: int = 1) -> None:
-        self._plane, self._beams, self._nthreads = plane, beams, nthreads
-        self._view = lru_cache(KEPT * at_once)(self._make_view)
+    def __init__(
+        self, image: ImagePlane, beams: Beams, canvas: Canvas | None = None, nthreads: int = 1, kept: int = 0
+    ) -> None:
+        self._image, self._canvas, self._beams, self._nthreads = image, canvas, beams, nthreads
+        self._plane = canvas.plane if canvas else image
+        most = VIEWS_BYTES // (4 * self._plane.shape[0] * self._plane.shape[1])
+        self._view = lru_cache(max(FEWEST, min(kept, most)))(self._make_view)
+
+    def blank(self, *count: int) -> Planes:
+        return np.zeros((*count, *self._plane.shape), np.float32).swapaxes(-1, -2)
+
+    def finished(self, planes: NDArray[Any]) -> NDArray[Any]:
+        """Planes [..., y, x] to which pointings were added, as the image's."""
+        if self._canvas is None:
+            return planes
+        found = [self._canvas.to_image(planes[place]) for place in np.ndindex(planes.shape[:-2])]
+        return np.stack(found).reshape(*planes.shape[:-2], *found[0].shape)
+
+    def sky_plane(self, pixels: NDArray[Any]) -> SkyPlane:
+        """The sky's brightness [y, x] as `predict` takes it."""
+        return SkyPlane(pixels, self._canvas.from_image if self._canvas else None)
 
     def add_dirty(self, planes: Planes, at: Sampling, data: Sequence[Any], weights: Sequence[Any]) -> None:
         """Add dirty images to planes [weight, data, y, x]; see `Measurement`."""
@@ -91,28 +120,42 @@ class JointMeasurement:
             for number, weight in enumerate(weights):
                 planes[number][view.pixels] += view.beam * transform.dirty(at.uvw, freq, ones, weight[:, channels])
 
-    def add_squared_beam(self, planes: NDArray[np.float64], at: Sampling, weights: Sequence[Any]) -> None:
+    def add_squared_beam(self, planes: Planes, at: Sampling, weights: Sequence[Any]) -> None:
         """Add the squared beam times the sum of weights to planes [weight, y, x]; see `Measurement`."""
         for view, _, channels in self._views(at):
-            squared = np.square(view.beam, dtype=float)
+            squared = np.square(view.beam)
             for number, weight in enumerate(weights):
-                planes[number][view.pixels] += float(weight[:, channels].sum(dtype=float)) * squared
+                planes[number][view.pixels] += np.float32(weight[:, channels].sum(dtype=float)) * squared
 
     def sees(self, at: Sampling) -> bool:
         """Whether the direction that is looked at is on the image."""
         assert at.pointing is not None
-        return self._plane.holds(at.pointing)
+        return self._image.holds(at.pointing)
 
-    def predict(self, at: Sampling, plane: NDArray[Any], wanted: NDArray[np.bool_] | None = None) -> NDArray[Any]:
-        """The visibilities of the sky's brightness [y, x]; see `Measurement`."""
+    def predict(self, at: Sampling, model: SkyPlane, wanted: NDArray[np.bool_] | None = None) -> NDArray[Any]:
+        """The visibilities of the sky's brightness; see `Measurement`."""
         found = np.zeros((len(at.uvw), len(at.freq)), np.complex64)
         for view, freq, channels in self._views(at):
-            seen = view.beam * plane[view.pixels]
-            if seen.any():
+            seen = self._seen_points(view, model)
+            if seen and is_direct_cheaper(len(seen[1]), len(at.uvw) * len(freq), view.beam.size):
+                found[:, channels] = direct_sum(at.uvw, freq, *seen)
+                continue
+            pixels = view.beam * model.grid[view.pixels]
+            if pixels.any():
                 transform = view.transform(self._plane.cell, self._nthreads, about=view.pointing)
                 mask = None if wanted is None else wanted[:, channels]
-                found[:, channels] = transform.predict(at.uvw, freq, seen, mask)
+                found[:, channels] = transform.predict(at.uvw, freq, pixels, mask)
         return found
+
+    def _seen_points(self, view: View, model: SkyPlane) -> tuple[NDArray[np.float64], Floats] | None:
+        """Places about the pointing, as for `direct_sum`, and fluxes of a model's points through a beam."""
+        if model.points is None:
+            return None
+        l, m = self._image.directions(model.points.x, model.points.y)
+        l, m = l - view.pointing[0], m - view.pointing[1]
+        flux: Floats = model.points.flux * view.pattern.at_points(l, m, view.frequency)
+        seen = flux != 0
+        return np.stack([l[seen], m[seen], np.zeros(int(seen.sum()))]), flux[seen]
 
     def _views(self, at: Sampling) -> Iterator[tuple[View, NDArray[np.float64], slice | NDArray[np.int64]]]:
         """What is seen in each band of frequencies: the view, the band's frequencies and channels."""
@@ -121,21 +164,20 @@ class JointMeasurement:
         assert at.pointing is not None
         for channels in bands(at.freq):
             freq = at.freq[channels]
-            yield self._view(at.pointing, float(freq.mean())), freq, channels
+            yield self._view(at.pointing, round(np.log(freq.mean()) / SAME)), freq, channels
 
-    def _make_view(self, pointing: Pointing, frequency: float) -> View:
+    def _make_view(self, pointing: Pointing, number: int) -> View:
+        """The view at a frequency, given by its number on a logarithmic scale."""
+        frequency = float(np.exp(number * SAME))
         pattern = self._beams.pattern(pointing, frequency)
         radius = pattern.radius(frequency)
         cell, place = self._plane.cell, self._plane.place(pointing)
         ends = zip(self._plane.pixel(pointing), cell, self._plane.shape, strict=True)
         x, y = (_around(at, radius / abs(step), size) for at, step, size in ends)
-        axes = [
-            step * (np.arange(part.start, part.stop) - size // 2)
-            for part, step, size in zip((x, y), cell, self._plane.shape, strict=True)
-        ]
+        axes = self._plane.directions(np.arange(x.start, x.stop), np.arange(y.start, y.stop))
         beam = pattern.at(axes[0] - place[0], axes[1] - place[1], frequency)
         centre = float(axes[0][len(axes[0]) // 2]), float(axes[1][len(axes[1]) // 2])
-        return View(x, y, beam.T, centre, place)
+        return View(x, y, beam.T, centre, place, pattern, frequency)
 
 
 def bands(freq: NDArray[np.float64]) -> list[slice | NDArray[np.int64]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,11 @@ class ImagePlane:
     @classmethod
     def of(cls, coordinates: ImageCoordinates, shape: tuple[int, int]) -> ImagePlane:
         return cls(tangent_axes(image_centre(coordinates, shape)), shape, coordinates.cell)
+
+    def directions(self, x: NDArray[np.int64], y: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """l and m of pixels [rad]."""
+        (nx, ny), (dx, dy) = self.shape, self.cell
+        return dx * (x - nx // 2), dy * (y - ny // 2)
 
     def place(self, pointing: Pointing) -> tuple[float, float]:
         """l and m of a pointing [rad]."""

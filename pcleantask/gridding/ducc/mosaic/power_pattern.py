@@ -44,9 +44,20 @@ class PowerPattern:
 
     def at(self, x: Doubles, y: Doubles, frequency: float) -> Floats:
         """The pattern at all pairs of distances along two axes [rad], shape (x, y)."""
-        scale = STEPS * (frequency / self.reach) ** 2
-        squared_x, squared_y = ((scale * axis**2).astype(np.float32) for axis in (x, y))
-        place = np.minimum(squared_x[:, np.newaxis] + squared_y, np.float32(STEPS))
+        squared_x, squared_y = ((self._scale(frequency) * axis**2).astype(np.float32) for axis in (x, y))
+        return self._between(squared_x[:, np.newaxis] + squared_y)
+
+    def at_points(self, x: Doubles, y: Doubles, frequency: float) -> Floats:
+        """The pattern at distances along two axes [rad], shape (point,)."""
+        return self._between((self._scale(frequency) * (x**2 + y**2)).astype(np.float32))
+
+    def _scale(self, frequency: float) -> float:
+        """Steps of the table for a squared distance [rad^-2]."""
+        return STEPS * (frequency / self.reach) ** 2
+
+    def _between(self, place: Floats) -> Floats:
+        """The table's values between its steps."""
+        place = np.minimum(place, np.float32(STEPS))
         number = place.astype(np.int32)
         place -= number
         place *= self._steps[number]

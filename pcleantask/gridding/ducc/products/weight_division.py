@@ -6,6 +6,8 @@ images are divided by CASA itself.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,7 +32,7 @@ def divide_residual(residual: Floats, weight: Floats, normtype: str, pblimit: fl
         return residual / np.float32(peak)
     if normtype == "flatsky":
         return _divided(residual, weight, pblimit**2 * peak)
-    divisor: Floats = np.sqrt(np.abs(weight)) * np.float32(np.sqrt(peak))
+    divisor: NDArray[Any] = np.sqrt(np.abs(weight)) * np.float32(np.sqrt(peak))
     return _divided(residual, divisor, abs(pblimit) * peak)
 
 
@@ -39,13 +41,13 @@ def divide_model(model: Floats, weight: Floats, normtype: str, pblimit: float) -
     peak = float(weight.max())
     if peak <= 0 or normtype == "flatsky":
         return model
-    divisor: Floats = np.abs(weight) / np.float32(peak)
+    divisor: NDArray[Any] = np.abs(weight) / np.float32(peak)
     if normtype == "flatnoise":
         divisor = np.sqrt(divisor)
     return _divided(model, divisor, abs(pblimit))
 
 
-def _divided(plane: Floats, divisor: Floats, level: float) -> Floats:
+def _divided(plane: Floats, divisor: NDArray[Any], level: float) -> Floats:
     """The quotient; 0 where the divisor isn't above a level."""
     inside = divisor > level
     return np.where(inside, plane / np.where(inside, divisor, 1), np.float32(0))

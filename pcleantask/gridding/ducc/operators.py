@@ -1,0 +1,57 @@
+"""Which measurement operator an image has."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from ...cores import usable_threads
+from ...toolrecords import ToolRecords
+from ..data.selection import DataSet, Pointing
+from ..spectral.axis import LIGHT_SPEED
+from .channels.visibilities import Visibilities
+from .measurement import Measurement, OneField
+from .mosaic.beams import Beams
+from .mosaic.canvas import Canvas
+from .mosaic.joint import JointMeasurement
+from .mosaic.plane import ImagePlane
+from .products.field_images import FieldImages
+from .transform import Transform
+
+
+def make_measurement(
+    records: ToolRecords,
+    images: FieldImages,
+    sources: Sequence[DataSet],
+    seen: Visibilities | None = None,
+    at_once: int = 1,
+) -> Measurement:
+    """The measurement operator of a field's images.
+
+    Parameters
+    ----------
+    records : ToolRecords
+        Of the run.
+    images : FieldImages
+    sources : sequence of DataSet
+        The data.
+    seen : Visibilities, optional
+        What of them is gridded; by default they are predicted alone.
+    at_once : int
+        How many channels are worked on at the same time.
+    """
+    coordinates, shape, threads = images.coordinates, images.shape[:2], max(1, usable_threads() // at_once)
+    if not images.is_mosaic:
+        return OneField(Transform(shape, coordinates.cell, images.wide, threads))
+    plane = ImagePlane.of(coordinates, shape)
+    beams = Beams(records, coordinates, shape[1] * abs(coordinates.cell[1]), sources, to_null=images.is_cube)
+    pointings = {source.pointing for source in sources if source.pointing and plane.holds(source.pointing)}
+    canvas = _canvas(plane, beams, pointings, seen) if seen is not None and beams.is_smooth else None
+    return JointMeasurement(plane, beams, canvas, threads, 2 * at_once * len(pointings))
+
+
+def _canvas(plane: ImagePlane, beams: Beams, pointings: Collection[Pointing], seen: Visibilities) -> Canvas | None:
+    """Where a cube's channels are summed up: all at the same cells, which do for the highest frequency."""
+    assert seen.axis is not None
+    dish = max((max(pointing.dishes) for pointing in pointings), default=0.0)
+    u, v = (seen.reach + dish) * float(seen.axis.frequency.max()) / LIGHT_SPEED
+    return Canvas.of(plane, pointings, beams.radius(float(seen.axis.frequency.min())), (float(u), float(v)))
