@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...spectral.axis import LIGHT_SPEED
 
-# What a grid's pixel costs and a visibility by way of it, at least; the unit is a visibility of a point, summed directly.
+# What a pixel of a grid costs, and a visibility by way of it; the unit is a visibility of a point summed directly.
 PIXEL, VISIBILITY = 3.0, 8.0
 MOST = 2000  # points that are worth a list
 PIECE = 1 << 18  # of visibilities times points that are summed at once
