@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+import numpy as np
+
 from ...cores import usable_threads
 from ...toolrecords import ToolRecords
 from ..data.selection import DataSet, Pointing
@@ -16,6 +18,8 @@ from .mosaic.joint import JointMeasurement
 from .mosaic.plane import ImagePlane
 from .products.field_images import FieldImages
 from .transform import Transform
+
+TRACE = 2e-4  # of the rows
 
 
 def make_measurement(
@@ -50,8 +54,12 @@ def make_measurement(
 
 
 def _canvas(plane: ImagePlane, beams: Beams, pointings: Collection[Pointing], seen: Visibilities) -> Canvas | None:
-    """Where a cube's channels are summed up: all at the same cells, which do for the highest frequency."""
+    """Where a cube's channels are summed up: all at the same cells, which do for the highest frequency.
+
+    The little detail that beams have beyond a dish's size counts only where there is more than a trace of data.
+    """
     assert seen.axis is not None
-    dish = max((max(pointing.dishes) for pointing in pointings), default=0.0)
-    u, v = (seen.reach + dish) * float(seen.axis.frequency.max()) / LIGHT_SPEED
+    dish, aperture = beams.extent
+    reach = np.maximum(seen.reach() + dish, seen.reach(1 - TRACE) + (dish + aperture) / 2)
+    u, v = reach * float(seen.axis.frequency.max()) / LIGHT_SPEED
     return Canvas.of(plane, pointings, beams.radius(float(seen.axis.frequency.min())), (float(u), float(v)))

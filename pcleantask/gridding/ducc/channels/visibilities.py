@@ -145,10 +145,10 @@ class Visibilities:
         """What has been read."""
         return [spectra.source for spectra, _ in self._data]
 
-    @property
-    def reach(self) -> NDArray[np.float64]:
-        """The longest u and v in the image's frame, shape (2,) [m]."""
-        return np.max([spectra.reach for spectra, _ in self._data], axis=0, initial=0)
+    def reach(self, share: float = 1.0) -> NDArray[np.float64]:
+        """Up to where along u and v so much of the rows is in the image's frame, shape (2,) [m]."""
+        places = [np.abs(spectra.uvw[:, :2]) * spectra.row_doppler[:, np.newaxis] for spectra, _ in self._data]
+        return np.quantile(np.concatenate(places), share, axis=0)
 
     @property
     def scheme(self) -> Scheme:

@@ -56,6 +56,14 @@ class BlockedAiry:
         return np.where(distance <= self.reach, found, 0.0)
 
     @property
+    def aperture(self) -> float:
+        """Diameter of the aperture that the pattern is the transform of [m]: CASA's formula has a hole's that is wider.
+
+        The hole's pattern is narrower than the dish's by the ratio by which it should be wider; it is 1/200 as strong.
+        """
+        return self.dish**2 / self.hole
+
+    @property
     def last_null(self) -> float:
         """The last distance times frequency within its reach at which it is 0 [rad Hz]."""
         places = np.linspace(0, self.reach, SAMPLES)

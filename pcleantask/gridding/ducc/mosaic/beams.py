@@ -11,7 +11,7 @@ from ....images.coordinates import ImageCoordinates
 from ....toolrecords import ToolRecords
 from ...data.pointings import BY_DISH
 from ...data.selection import DataSet, Pointing
-from .airy import pattern_of_pair
+from .airy import BlockedAiry, pattern_of_pair
 from .evaluated import evaluated_patterns, nodes
 from .power_pattern import PowerPattern
 
@@ -66,6 +66,17 @@ class Beams:
             telescope in BY_DISH and one == other for telescope, (one, other) in self._patterns
         )
         self._at = lru_cache(KEPT)(self._mixed)
+
+    @property
+    def extent(self) -> tuple[float, float]:
+        """Of those for which there is a formula: the largest dish, and the largest aperture in the formula [m]."""
+        dishes = [
+            BlockedAiry.of_dish(dish, 0.0)
+            for telescope, pair in self._patterns
+            if telescope in BY_DISH
+            for dish in pair
+        ]
+        return max(one.dish for one in dishes), max(one.aperture for one in dishes)
 
     def radius(self, frequency: float) -> float:
         """The largest radius of all beams at a frequency [rad]."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-STEPS = 8192  # of a table between which it is linear: 1e-6 off
+STEPS = 32768  # of a table between which it is linear: 2e-6 off
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
