@@ -25,6 +25,13 @@ from tests.agreement.matrix import pytest_terminal_summary  # noqa: E402, F401  
 SMALL = {"antennas": 12, "nintegrations": 4, "integration_s": 600.0}
 ABSORBER = Source(-7.0, 6.0, line=-0.6, centre=0.4, width=0.1)
 WIDE_SKY = (Source(0.0, 0.0, flux=1.0), Source(620.0, -910.0, flux=0.8), Source(-300.0, 200.0, flux=0.4))
+FILLED_MOSAIC = {
+    "antennas": 36,
+    "nintegrations": 9,
+    "integration_s": 300.0,
+    "nchannels": 4,
+    "pointings": ((-8, -4), (8, -4), (0, 9)),
+}
 
 # Name -> arguments of simulate_ms. LSRK is 2.8 MHz below TOPO in the ALMA data, BARY 12.2 MHz.
 DATASETS: dict[str, dict] = {
@@ -76,6 +83,22 @@ DATASETS: dict[str, dict] = {
     "one_hand": {**SMALL, "nchannels": 12, "correlations": "XX", "hour_angle_h": 2.0, "seed": 7},
     # Three pointings, 6 channels.
     "mosaic": {**SMALL, "nintegrations": 6, "nchannels": 6, "pointings": ((-8, -4), (8, -4), (0, 9))},
+    # The same three pointings in so many visibilities that CASA's gridding is at its best; also as the VLA
+    # would see a larger field.
+    "filled_mosaic": FILLED_MOSAIC,
+    "evla_mosaic": {
+        **FILLED_MOSAIC,
+        "array": "vla.d",
+        "antennas": None,
+        "telescope": "EVLA",
+        "channel_hz": 2e7,
+        "start_hz": 3e9,
+        "correlations": "RR LL",
+        "sources": WIDE_SKY,
+        "direction": "J2000 10h00m00.0s 35d00m00.0s",
+        "pointings": ((-240, -120), (240, -120), (0, 270)),
+        "hour_angle_h": 2.0,
+    },
     # The same three pointings over two wide spws.
     "wide_mosaic": {
         **SMALL,

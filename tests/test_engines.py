@@ -17,7 +17,9 @@ from tests.agreement.cases.furnish import ephemeris_table, tracked_field
 BASE = {"imagename": "x", "cell": "1arcsec", "imsize": 40}
 DIRTY = {"datacolumn": "data", "specmode": "mfs", "restoration": False}
 BEYOND: list[tuple[dict[str, Any], str]] = [
-    ({"gridder": "mosaic"}, "gridder='mosaic'"),
+    ({"gridder": "mosaic", "usepointing": True}, "usepointing=True"),
+    ({"gridder": "mosaic", "conjbeams": True}, "conjbeams=True"),
+    ({"gridder": "mosaic", "vptable": "beams.vp"}, "vptable"),
     ({"gridder": "awproject"}, "gridder='awproject'"),
     ({"gridder": "awp2"}, "gridder='awp2'"),
     ({"gridder": "imagemosaic"}, "gridder='imagemosaic'"),
@@ -37,6 +39,8 @@ WITHIN: list[dict[str, Any]] = [
     {"specmode": "cubedata", "interpolation": "nearest"},
     {"interpolation": "cubic"},
     {"gridder": "wproject"},
+    {"gridder": "mosaic"},
+    {"gridder": "ftmosaic", "specmode": "cube"},
     {"gridder": "widefield"},
     {"stokes": "IQUV"},
     {"stokes": "XX"},

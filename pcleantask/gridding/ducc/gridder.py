@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -31,7 +31,8 @@ from .operators import make_measurement
 from .passes import GriddedField, ResidualsAhead, make_psf, make_residuals, nothing
 from .products.field_images import FieldImages
 from .products.primary_beam import make_primary_beam
-from .products.weight_image import write_weight_image
+from .products.weight_image import Owner, write_weight_image
+from .weights.density import Density
 
 
 def for_saving(records: ToolRecords, selpars: tuple[Record, ...] | None = None) -> ToolRecords:
@@ -129,13 +130,13 @@ class DuccGridder:
 
     def set_weighting(self) -> None:
         """One density, where the weights come from one, is that on the grid of the largest field."""
-        density = self._largest.visibilities.density()
-        grid = self._largest.visibilities.grid
+        largest, main = self._largest.visibilities, self._fields[0].images
+        density = largest.density()
+        densities: Mapping[Owner, Density] = largest.field_densities() if density is None else {None: density}
+        if densities and main.is_cube:
+            write_weight_image(self._records, main, densities, largest.scheme)
         for field in self._fields:
-            field.visibilities.set_weights(density, grid)
-        if density is not None and self._fields[0].images.is_cube:
-            scheme = self._largest.visibilities.scheme
-            write_weight_image(self._records, self._fields[0].images, density, scheme)
+            field.visibilities.set_weights(density, largest.grid)
 
     def weight_density(self) -> str:
         """Write the density of these visibilities from which weights come to a file, and return its path.

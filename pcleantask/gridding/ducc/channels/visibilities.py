@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +199,14 @@ class Visibilities:
                 _finish(spectra, Extent.of(self._image.grid))
         else:
             self._groups = cube_groups(self._image, self._data)
+
+    def field_densities(self) -> Mapping[tuple[str, int] | None, Density]:
+        """The density of each field of each MeasurementSet, where a cube's weights come from these; else nothing."""
+        image = self._image
+        if image.axis is None or image.scheme.by_channel:
+            return {}
+        found = ((data, density) for data, density in self._densities(None, image.grid) if density is not None)
+        return {_field_of(data[0]): density for data, density in found}
 
     def _densities(self, density: Density | None, grid: UvGrid) -> Iterator[tuple[list[Spectra], Density | None]]:
         """Data that are weighed together, with their density where their weights rest on one."""
