@@ -19,7 +19,6 @@ DIRTY = {"datacolumn": "data", "specmode": "mfs", "restoration": False}
 BEYOND: list[tuple[dict[str, Any], str]] = [
     ({"gridder": "mosaic", "usepointing": True}, "usepointing=True"),
     ({"gridder": "mosaic", "conjbeams": True}, "conjbeams=True"),
-    ({"gridder": "mosaic", "vptable": "beams.vp"}, "vptable"),
     ({"gridder": "awproject"}, "gridder='awproject'"),
     ({"gridder": "awp2"}, "gridder='awp2'"),
     ({"gridder": "imagemosaic"}, "gridder='imagemosaic'"),
@@ -85,7 +84,7 @@ def test_default_is_casa(config):
     assert PcleanConfig.from_parameters(**BASE, vis=config("casa", {}).selections[0].vis).engine == "casa"
 
 
-@pytest.mark.parametrize(("changes", "engine"), [({}, "ducc"), ({"gridder": "mosaic"}, "casa")])
+@pytest.mark.parametrize(("changes", "engine"), [({}, "ducc"), ({"gridder": "mosaic", "usepointing": True}, "casa")])
 def test_auto_says_what_it_took(config, changes, engine):
     settings = {"datacolumn": "data", "specmode": "mfs", "restoration": False, **changes}
     with SerialImager(config("auto", settings)) as imager:

@@ -33,6 +33,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("gridding.data", "gridding.beam_bands"),
     ("gridding.ducc.weights",),
     ("gridding.ducc.channels",),
+    ("gridding.ducc.transform", "gridding.ducc.sky_plane", "gridding.ducc.measurement"),
     ("gridding.ducc.products",),
     ("gridding.ducc.model",),
     ("gridding",),

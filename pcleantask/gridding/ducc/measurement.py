@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .channels.block import Sampling
-from .model.sky_plane import SkyPlane, direct_sum, is_direct_cheaper
+from .sky_plane import SkyPlane, direct_sum, is_direct_cheaper
 from .transform import Transform
 
 Planes = NDArray[np.float32]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..channels.block import Sampling, phasor
 from ..products.field_images import FieldImages
-from .sky_plane import SkyPlane
+from ..sky_plane import SkyPlane
 
 ModelVisibilities = NDArray[np.complex64]
 Predict = Callable[..., NDArray[np.complex64]]  # Measurement.predict

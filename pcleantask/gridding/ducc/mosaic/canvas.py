@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from ducc0 import fft
 from numpy.typing import NDArray
+from scipy import fft
 
 from ...data.selection import Pointing
 from .plane import ImagePlane
@@ -75,15 +75,13 @@ class Canvas:
         """A plane [y, x] interpolated to the image's pixels."""
         (nx, ny), (period_x, period_y) = self.plane.shape, self.period
         values = np.roll(plane, (-(ny // 2), -(nx // 2)), (0, 1)).astype(np.float32, copy=False)
-        spectrum = fft.r2c(values, axes=(0, 1), inorm=0)
+        spectrum = fft.rfft2(values)
         padded = np.zeros((period_y, nx // 2), spectrum.dtype)
         padded[: ny // 2] = spectrum[: ny // 2, :-1]
         padded[1 - ny // 2 :] = spectrum[1 - ny // 2 :, :-1]
-        columns = fft.c2c(padded, axes=(0,), forward=False)[self._rows(1)]
-        padded = np.zeros((len(columns), period_x // 2 + 1), columns.dtype)
-        padded[:, : nx // 2] = columns
-        found = fft.c2r(padded, axes=(1,), lastsize=period_x, forward=False)[:, self._rows(0)]
-        return found / np.float32(nx * ny)
+        columns = fft.ifft(padded, axis=0)[self._rows(1)]
+        found = fft.irfft(columns, period_x, axis=1)[:, self._rows(0)]
+        return np.asarray(found * np.float32(period_x * period_y / (nx * ny)))
 
     def from_image(self, plane: NDArray[Any]) -> NDArray[np.float32]:
         """The transpose: what an image [y, x] comes to where nothing but products with what the canvas can show count.
@@ -94,13 +92,12 @@ class Canvas:
         rows = np.zeros((len(plane), period_x), np.float32)
         rows[:, self._rows(0)] = plane
         columns = np.zeros((period_y, nx // 2), np.complex64)
-        columns[self._rows(1)] = fft.r2c(rows, axes=(1,))[:, : nx // 2]
-        spectrum = fft.c2c(columns, axes=(0,))
-        kept = np.zeros((ny, nx // 2 + 1), np.complex64)
-        kept[: ny // 2, :-1] = spectrum[: ny // 2]
-        kept[1 - ny // 2 :, :-1] = spectrum[1 - ny // 2 :]
-        found = fft.c2r(kept, axes=(0, 1), lastsize=nx, forward=False)
-        return np.roll(found, (ny // 2, nx // 2), (0, 1)) / np.float32(nx * ny)
+        columns[self._rows(1)] = fft.rfft(rows, axis=1)[:, : nx // 2]
+        spectrum = fft.fft(columns, axis=0)
+        kept = np.zeros((ny, nx // 2), np.complex64)
+        kept[: ny // 2] = spectrum[: ny // 2]
+        kept[1 - ny // 2 :] = spectrum[1 - ny // 2 :]
+        return np.roll(fft.irfft2(kept, (ny, nx)), (ny // 2, nx // 2), (0, 1))
 
     def _rows(self, axis: int) -> NDArray[np.int64]:
         """Where the image's pixels are along an axis of the period that begins at its centre."""
@@ -111,6 +108,6 @@ class Canvas:
 def _good_size(least: float) -> int:
     """An even size for Fourier transforms."""
     size = int(np.ceil(least / 2))
-    while fft.good_size(size) != size:
+    while fft.next_fast_len(size, real=True) != size:
         size += 1
     return 2 * size

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...data.selection import Pointing
 from ..channels.block import Sampling
 from ..measurement import Planes
-from ..model.sky_plane import SkyPlane, direct_sum, is_direct_cheaper
+from ..sky_plane import SkyPlane, direct_sum, is_direct_cheaper
 from ..transform import Transform
 from .beams import Beams
 from .canvas import Canvas

@@ -10,12 +10,12 @@ import pytest
 
 from pcleantask.gridding.data.selection import Pointing
 from pcleantask.gridding.ducc.channels.block import Sampling
-from pcleantask.gridding.ducc.model.sky_plane import MOST
 from pcleantask.gridding.ducc.mosaic.airy import BlockedAiry, pattern_of_pair
 from pcleantask.gridding.ducc.mosaic.canvas import Canvas
 from pcleantask.gridding.ducc.mosaic.joint import JointMeasurement, bands
 from pcleantask.gridding.ducc.mosaic.plane import ImagePlane
 from pcleantask.gridding.ducc.mosaic.power_pattern import PowerPattern
+from pcleantask.gridding.ducc.sky_plane import MOST
 
 LIGHT_SPEED = 299792458.0
 ARCSEC = np.pi / 180 / 3600

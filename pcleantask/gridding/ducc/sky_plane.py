@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...spectral.axis import LIGHT_SPEED
+from ..spectral.axis import LIGHT_SPEED
 
 # What a pixel of a grid costs, and a visibility by way of it; the unit is a visibility of a point summed directly.
 PIXEL, VISIBILITY = 3.0, 8.0

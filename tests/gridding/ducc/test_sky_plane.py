@@ -7,7 +7,7 @@ import pytest
 
 from pcleantask.gridding.ducc.channels.block import Sampling
 from pcleantask.gridding.ducc.measurement import OneField
-from pcleantask.gridding.ducc.model.sky_plane import MOST, SkyPlane, direct_sum, is_direct_cheaper
+from pcleantask.gridding.ducc.sky_plane import MOST, SkyPlane, direct_sum, is_direct_cheaper
 from pcleantask.gridding.ducc.transform import Transform
 from tests.gridding.fourier import predicted
 
