@@ -261,9 +261,10 @@ class _pclean:
                          Example: nworkers=4
     engine               'casa' grids and degrids with CASA's own code: tclean's images to the last bit. 'ducc' grids with the ducc0
                          library, reads the data once and is many times faster; its images agree with tclean's within a few 1e-4 of
-                         the peak. It does mfs, cont, cube and cubedata with the gridders standard, wproject and widefield (with the
-                         w term exact, whatever wprojplanes), all deconvolvers, and raises an error for what it doesn't do. 'auto' takes
-                         ducc where it can and casa elsewhere, and says which in the log and in the return dictionary ('engine').
+                         the peak, mosaics within a percent. It does mfs, cont, cube and cubedata with the gridders standard, wproject and
+                         widefield (with the w term exact, whatever wprojplanes) and mosaic, all deconvolvers, and raises an error for
+                         what it doesn't do. 'auto' takes ducc where it can and casa elsewhere, and says which in the log and in the return
+                         dictionary ('engine').
                          Example: engine='ducc'
     resume               True: where a call with the same parameters, on the same data, was ended before its images were whole, by a signal, a
                          wall-time limit, a full disk or a failure, this one goes on from its last whole cycle, to the same images. Numbers of

@@ -16,6 +16,9 @@ from pcleantask.config import PcleanConfig
 from pcleantask.gridding.data.coordinates import image_coordinates
 from pcleantask.gridding.ducc.channels.block import Block
 from pcleantask.gridding.ducc.channels.visibilities import read_visibilities
+from pcleantask.gridding.ducc.mosaic.beams import Beams
+from pcleantask.gridding.ducc.mosaic.joint import bands
+from pcleantask.gridding.ducc.mosaic.plane import ImagePlane
 from pcleantask.toolrecords import to_casa_selpars, tool_records
 from pcleantask.traits import GRIDDERS
 from tests.agreement import casa_gridding
@@ -45,6 +48,8 @@ class CaseVisibilities:
         finally:
             os.chdir(here)
         self._visibilities.set_weights()
+        self._records, self._coordinates = records, coordinates
+        self._is_cube = config.fields[0].is_cube
         self._cell = coordinates.cell
         self._wide = GRIDDERS[drawn.params["gridder"]].takes_w
 
@@ -82,3 +87,39 @@ class CaseVisibilities:
                 total += ((weight[:, number] * values[:, number])[:, np.newaxis] * turned).real.sum(axis=0)
             weights += float(block.psf_weight.sum(dtype=float))
         return total / weights if weights else total
+
+    def of_mosaic(self, channel: int, shape: tuple[int, int], pixels: np.ndarray) -> np.ndarray:
+        """Direct sums with beams at pixels [n, 2], over the sum of weights: PSF, each product, and squared beam.
+
+        Returns
+        -------
+        float64 [2 + npol, n]
+        """
+        plane = ImagePlane.of(self._coordinates, shape)
+        fov, sources = shape[1] * abs(self._cell[1]), self._visibilities.sources
+        beams = Beams(self._records, self._coordinates, fov, sources, to_null=self._is_cube)
+        l, m = plane.directions(pixels[:, 0], pixels[:, 1])
+        total, weights = np.zeros((2 + self._visibilities.npol, len(pixels))), 0.0
+        for block in self.blocks(channel):
+            if not plane.holds(block.pointing):
+                continue
+            l_seen, m_seen = (axis - at for axis, at in zip((l, m), plane.place(block.pointing), strict=True))
+            weights += float(block.psf_weight.sum(dtype=float))
+            for channels in bands(block.freq):
+                frequency = block.freq[channels]
+                middle = float(frequency.mean())
+                beam = beams.pattern(block.pointing, middle).at_points(l_seen, m_seen, middle).astype(float)
+                of_psf, weight = block.psf_weight[:, channels], block.weight[:, channels]
+                total[-1] += beam**2 * float(of_psf.sum(dtype=float))
+                turned = self._turned(block.uvw, frequency, l, m)
+                total[0] += beam * np.einsum("rc,rcn->n", of_psf, turned.real)
+                turned = self._turned(block.uvw, frequency, l_seen, m_seen)
+                for number, values in enumerate(block.data[:, :, channels], 1):
+                    total[number] += beam * np.einsum("rc,rcn->n", weight * values, turned).real
+        return total / weights if weights else total
+
+    @staticmethod
+    def _turned(uvw: np.ndarray, frequency: np.ndarray, l: np.ndarray, m: np.ndarray) -> np.ndarray:
+        """What visibilities are multiplied with to be about places, complex128 [row, chan, place]."""
+        path = (uvw[:, :1] * l + uvw[:, 1:2] * m)[:, np.newaxis]
+        return np.exp(-2j * np.pi / LIGHT_SPEED * frequency[:, np.newaxis] * path)
