@@ -15,6 +15,7 @@ import numpy as np
 
 from . import rules
 from .casanames import CasaNames
+from .engines import CHOICES, engine_by_default
 from .errors import BlankImageError, ParameterError, PcleanError
 from .images.products import counted_names, products, sumwt_of
 from .inputs import read_text
@@ -39,7 +40,7 @@ STATUSES = (
 IMAGE = "image"
 RUN = "run"  # the command whose words are a script's
 STATUS, FINISH = "status", "finish"  # commands about a run that is going on, or was ended
-REPLACE, NWORKERS, MODULE = "--replace-tclean", "--nworkers", "-m"
+REPLACE, NWORKERS, ENGINE, MODULE = "--replace-tclean", "--nworkers", "--engine", "-m"
 NEGATIVE = re.compile(r"-[\d.]")  # argparse takes -1e-3 and -15km/s for options, unless a space comes first
 
 
@@ -100,7 +101,7 @@ def _split_at_script(words: Sequence[str]) -> tuple[list[str], list[str]]:
         own.append(rest.pop(0))
         if own[-1] == "--":
             break
-        if own[-1] == NWORKERS and rest:
+        if own[-1] in (NWORKERS, ENGINE) and rest:
             own.append(rest.pop(0))
     return own, rest
 
@@ -109,6 +110,8 @@ def _run(options: argparse.Namespace, script: Sequence[str]) -> int:
     """Run the script or module, given with its arguments; its exit status."""
     if options.nworkers is not None:
         parallel_by_default(options.nworkers)
+    if options.engine is not None:
+        engine_by_default(options.engine)
     if options.replace_tclean:
         replace_tclean()
     if options.module:
@@ -191,7 +194,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Run a Python script, or a module as `python -m` does. Under mpirun it runs once, and every pclean "
         "call in it uses all ranks; other CASA tasks work in it as ever. Its arguments, input and exit status are its "
         "own. In the CASA shell: pclean run -m casashell -c SCRIPT.",
-        usage=f"[mpirun -n N] pclean run [{REPLACE}] [{NWORKERS} N] (SCRIPT | {MODULE} NAME) [ARGUMENT ...]",
+        usage=f"[mpirun -n N] pclean run [{REPLACE}] [{NWORKERS} N] [{ENGINE} ENGINE] "
+        f"(SCRIPT | {MODULE} NAME) [ARGUMENT ...]",
         allow_abbrev=False,
     )
     run.add_argument(
@@ -206,6 +210,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="every pclean call in the script is parallel, on N workers, whatever its parallel says; 0 is one per core "
         "(default: what each call says; in an MPI job all ranks, here N of them)",
+    )
+    run.add_argument(
+        ENGINE,
+        choices=CHOICES,
+        help="the engine of pclean calls in the script that name none (default: what PCLEAN_ENGINE says, or casa)",
     )
     _add_run_commands(commands)
     run.add_argument("script", metavar="SCRIPT", help="the path of the script; what follows it is the script's own")

@@ -208,6 +208,8 @@ def _section(kind: type, values: Mapping[str, Any]) -> Any:
     section = kind(**{field.name: _freeze(values[field.name]) for field in dataclasses.fields(kind)})
     if kind is Weighting and values["specmode"] == "mfs":
         section = dataclasses.replace(section, perchanweightdensity=False)
+    if kind is Run:
+        section = dataclasses.replace(section, engine=engines.asked_engine(section.engine))
     if kind is Gridding and not GRIDDERS[values["gridder"]].weighs_fields:
         section = dataclasses.replace(section, mosweight=False)
     return section

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,8 +10,39 @@ from .errors import ParameterError
 from .sections import Gridding, ImageField, ImageFrame
 from .traits import AUTO, CASA, DUCC, GRIDDERS
 
+VARIABLE = "PCLEAN_ENGINE"  # of the environment: the engine of calls that name none
+CHOICES = (CASA, DUCC, AUTO)
 SPECMODES = ("mfs", "cont", "cube", "cubedata")
 INTERPOLATIONS = ("nearest", "linear")
+
+
+_by_default: list[str] = []  # what `engine_by_default` was told last
+
+
+def engine_by_default(engine: str) -> None:
+    """From now on, calls in this process that name no engine take this one."""
+    _by_default[:] = [engine]
+
+
+def asked_engine(engine: str) -> str:
+    """The engine that a call with that `engine` asks for.
+
+    Raises
+    ------
+    ParameterError
+        The environment names none that there is.
+    """
+    return engine or default_engine()[0] or CASA
+
+
+def default_engine() -> tuple[str, str]:
+    """The engine of calls that name none, and who says so; both '' where nobody does."""
+    if _by_default:
+        return _by_default[0], "pclean run --engine"
+    named = os.environ.get(VARIABLE, "").strip()
+    if named not in ("", *CHOICES):
+        raise ParameterError(f"{VARIABLE}={named!r} in the environment is no engine; it must be one of {list(CHOICES)}")
+    return named, VARIABLE if named else ""
 
 
 def check_engine(asked: str, beyond: str) -> None:

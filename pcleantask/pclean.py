@@ -264,7 +264,7 @@ class _pclean:
                          the peak, mosaics within a percent. It does mfs, cont, cube and cubedata with the gridders standard, wproject and
                          widefield (with the w term exact, whatever wprojplanes) and mosaic, all deconvolvers, and raises an error for
                          what it doesn't do. 'auto' takes ducc where it can and casa elsewhere, and says which in the log and in the return
-                         dictionary ('engine').
+                         dictionary ('engine'). '' is what `pclean run --engine` or the environment's PCLEAN_ENGINE says, else 'casa'.
                          Example: engine='ducc'
     resume               True: where a call with the same parameters, on the same data, was ended before its images were whole, by a signal, a
                          wall-time limit, a full disk or a failure, this one goes on from its last whole cycle, to the same images. Numbers of
@@ -382,7 +382,7 @@ class _pclean:
         psfcutoff: float = 0.35,
         parallel: bool = False,
         nworkers: int = 0,
-        engine: str = 'casa',
+        engine: str = '',
         resume: bool = True,
         automaskengine: str = 'numpy',
         **unknown: Any,
@@ -594,7 +594,7 @@ class _pclean:
             'psfcutoff': {'type': 'cFloat', 'coerce': _coerce.to_float},
             'parallel': {'type': 'cBool'},
             'nworkers': {'type': 'cInt', 'min': 0.0},
-            'engine': {'type': 'cStr', 'coerce': _coerce.to_str, 'allowed': ['casa', 'ducc', 'auto']},
+            'engine': {'type': 'cStr', 'coerce': _coerce.to_str, 'allowed': ['', 'casa', 'ducc', 'auto']},
             'resume': {'type': 'cBool'},
             'automaskengine': {'type': 'cStr', 'coerce': _coerce.to_str, 'allowed': ['numpy', 'casa']},
         }

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from pcleantask import PcleanConfig, SerialImager, casa, pclean
+from pcleantask.engines import VARIABLE
 from pcleantask.errors import ParameterError
 from pcleantask.gridding.ducc.support import with_data_seen
+from pcleantask.parallel.asked import with_defaults
 from tests.agreement.cases.furnish import ephemeris_table, tracked_field
 
 BASE = {"imagename": "x", "cell": "1arcsec", "imsize": 40}
@@ -82,6 +84,30 @@ def test_auto_takes_ducc_where_it_can(config, changes):
 
 def test_default_is_casa(config):
     assert PcleanConfig.from_parameters(**BASE, vis=config("casa", {}).selections[0].vis).engine == "casa"
+
+
+def test_the_environments_engine_is_that_of_calls_that_name_none(config, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "auto")
+    assert [config(engine, {}).run.engine for engine in ("", "casa", "ducc")] == ["auto", "casa", "ducc"]
+    there = config("", {})
+    monkeypatch.setenv(VARIABLE, "casa")
+    assert PcleanConfig.from_dict(there.to_dict()) == there  # a worker's is its lead's, whatever its environment
+    monkeypatch.setenv(VARIABLE, "wsclean")
+    with pytest.raises(ParameterError, match=f"{VARIABLE}='wsclean' in the environment"):
+        config("", {})
+
+
+def test_the_environments_workers_are_those_of_calls_that_name_none(monkeypatch):
+    call = {"engine": "casa", "parallel": False, "nworkers": 0}
+    assert with_defaults(call) == (call, [])
+    monkeypatch.setenv("PCLEAN_NWORKERS", "3")
+    taken, told = with_defaults(call)
+    assert (taken["parallel"], taken["nworkers"], len(told)) == (True, 3, 1)
+    taken, told = with_defaults({**call, "parallel": True, "nworkers": 5})
+    assert (taken["parallel"], taken["nworkers"], told) == (True, 5, [])
+    monkeypatch.setenv("PCLEAN_NWORKERS", "-1")
+    with pytest.raises(ParameterError, match="PCLEAN_NWORKERS='-1' in the environment is no number of workers"):
+        with_defaults(call)
 
 
 @pytest.mark.parametrize(("changes", "engine"), [({}, "ducc"), ({"gridder": "mosaic", "usepointing": True}, "casa")])

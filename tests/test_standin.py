@@ -297,9 +297,48 @@ def test_call_has_as_many_workers_as_it_names_or_the_run_does(
     assert found == [(str(number), ""), ("3", ""), ("", "Imaged in one process: facets")]
 
 
+ENGINES = """
+from casatasks import tclean
+from pcleantask import pclean
+small = dict(vis="line.ms", specmode="cube", nchan=2, imsize=100, cell="0.4arcsec", niter=10)
+print(tclean(**small, imagename="edited").get("engine"))
+print(pclean(**small, imagename="own", engine="casa").get("engine"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "engine", "teller"),
+    [
+        (("--engine", "ducc"), {}, "ducc", "pclean run --engine"),
+        (("--engine=auto",), {"PCLEAN_ENGINE": "casa"}, "ducc", "pclean run --engine"),
+        ((), {"PCLEAN_ENGINE": "ducc", "PCLEAN_NWORKERS": "2"}, "ducc", "PCLEAN_ENGINE"),
+        ((), {}, "None", ""),
+    ],
+)
+def test_a_script_that_names_no_engine_has_the_commands_or_the_environments(
+    tmp_path: Path,
+    dataset: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    environment: dict[str, str],
+    engine: str,
+    teller: str,
+) -> None:
+    (tmp_path / "line.ms").symlink_to(dataset("line"))
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    run = pclean_run(tmp_path, ENGINES, options=(*options, "--replace-tclean"))
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines()[-2:] == [engine, "None"]
+    log = log_of(tmp_path)
+    assert log.count(f", as {teller} says") == (teller != "")
+    assert ("parallel=True, nworkers=2, as PCLEAN_NWORKERS says" in log) == ("PCLEAN_NWORKERS" in environment)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["--engine", "wsclean", "script.py"], "argument --engine: invalid choice: 'wsclean'"),
         (["--nworkers", "two", "script.py"], "must be a number of workers, or 0 for one per core, got 'two'"),
         (["--nworkers", "-1", "script.py"], "--nworkers: "),
         (["--nworkers"], "argument --nworkers: expected one argument"),

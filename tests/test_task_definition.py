@@ -28,7 +28,7 @@ GROUPS = [
     "Data selection", "Image definition", "Spectral axis", "Gridding", "Deconvolution", "Restoration", "Weighting",
     "Iteration control", "Masking", "Run and state", "pclean's own",
 ]  # fmt: skip
-OWN = {"nworkers": 0, "engine": "casa", "resume": True, "automaskengine": "numpy"}
+OWN = {"nworkers": 0, "engine": "", "resume": True, "automaskengine": "numpy"}
 COPIED_RUN = 12  # as many equal words in a row are no accident
 
 # Parameters that a tclean newer than the definition's (6.7.0) has and pclean has not, each with the reason.
@@ -133,7 +133,7 @@ def test_own_parameters_have_their_defaults_and_conditions() -> None:
     definitions = parameters.definitions()
     assert {name: definitions[name].default for name in OWN} == OWN
     assert definitions["automaskengine"].choices == ("numpy", "casa")
-    assert definitions["engine"].choices == ("casa", "ducc", "auto")
+    assert definitions["engine"].choices == ("", "casa", "ducc", "auto")
     assert definitions["nworkers"].range == (0, None)
     assert definitions["automaskengine"].conditions == (parameters.Condition("usemask", "auto-multithresh", "numpy"),)
     assert definitions["nworkers"].conditions == (parameters.Condition("parallel", True, 0),)

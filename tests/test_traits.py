@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,7 +43,20 @@ def asked_by_name(path: Path) -> Iterator[str]:
 def test_table_has_every_choice_of_the_task() -> None:
     for name, table in (("gridder", traits.GRIDDERS), ("deconvolver", traits.ALGORITHMS)):
         assert set(definitions()[name].choices) == set(table)
-    assert set(definitions()["engine"].choices) - {traits.AUTO} == set(traits.ENGINES)
+    assert set(definitions()["engine"].choices) - {"", traits.AUTO} == set(traits.ENGINES)
+
+
+def test_readme_says_who_does_what() -> None:
+    """Its table has each gridder and each minor cycle where `traits` has it."""
+    text = (PACKAGE.parent / "README.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| \*\*(.*?)\*\* \| (.*) \|$", text, re.MULTILINE))
+    found = {
+        title: [set(re.findall(r"`([a-z_0-9]+)`", cell)) for cell in cells.split("|")] for title, cells in rows.items()
+    }
+    with_ducc = {name for name, gridder in traits.GRIDDERS.items() if gridder.in_ducc}
+    assert found["Gridders"] == [with_ducc, set(traits.GRIDDERS) - with_ducc]
+    in_memory = {name for name, algorithm in traits.ALGORITHMS.items() if algorithm.in_memory}
+    assert found["Minor cycles"] == [in_memory, set(traits.ALGORITHMS) - in_memory]
 
 
 def test_registries_make_what_the_table_has() -> None:

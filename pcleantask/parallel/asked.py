@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 from ..cores import usable_cores
+from ..engines import asked_engine, default_engine
+from ..errors import ParameterError
 from ..processes import mpi_team
 from ..traits import DUCC, ENGINES
 
 THREADS = 4  # workers up to which engine='ducc' is quicker, and takes less memory, with as many threads of one process
+VARIABLE = "PCLEAN_NWORKERS"  # of the environment: as `parallel_by_default`
 _asked_for: list[int] = []  # what `parallel_by_default` was told last
 
 
@@ -24,14 +28,53 @@ def parallel_by_default(nworkers: int) -> None:
     _asked_for[:] = [nworkers]
 
 
+def default_workers() -> tuple[int | None, str]:
+    """How many workers calls have that name no number, 0 for one per core, and who says so; (None, '') if nobody does.
+
+    Raises
+    ------
+    ParameterError
+        The environment's value is no such number.
+    """
+    if _asked_for:
+        return _asked_for[0], "pclean run --nworkers"
+    named = os.environ.get(VARIABLE, "").strip()
+    if not named:
+        return None, ""
+    if not named.isdecimal():
+        raise ParameterError(f"{VARIABLE}={named!r} in the environment is no number of workers; 0 is one per core")
+    return int(named), VARIABLE
+
+
 def is_parallel(parallel: bool) -> bool:
     """Whether a call with that `parallel` is to be parallel."""
-    return parallel or bool(_asked_for)
+    return parallel or default_workers()[0] is not None
 
 
 def asked_workers(nworkers: int) -> int:
     """How many workers a call with that `nworkers` is to have; 0 where nobody has said a number."""
-    return nworkers or sum(_asked_for)
+    return nworkers or default_workers()[0] or 0
+
+
+def with_defaults(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """A call's parameters with what the command or the environment says where it names nothing itself.
+
+    Returns
+    -------
+    dict
+    list of str
+        What has been taken, and from whom, in the user's words.
+    """
+    taken = dict(parameters)
+    engine, teller = default_engine()
+    told = [f"engine={engine!r}, as {teller} says"] if engine and not taken["engine"] else []
+    taken["engine"] = asked_engine(taken["engine"])
+    workers, teller = default_workers()
+    if workers is not None:
+        if not (taken["parallel"] and taken["nworkers"]):
+            told.append(f"parallel=True, nworkers={taken['nworkers'] or workers}, as {teller} says")
+        taken |= {"parallel": True, "nworkers": taken["nworkers"] or workers}
+    return taken, told
 
 
 def workers_ahead(document: Mapping[str, Any]) -> int:
@@ -43,7 +86,7 @@ def workers_ahead(document: Mapping[str, Any]) -> int:
     if not is_parallel(document["parallel"] is True) or not isinstance(nworkers, int) or mpi_team.link() is not None:
         return 0
     workers = asked_workers(nworkers) or usable_cores()
-    if are_threads_enough(str(document["engine"]), workers):
+    if are_threads_enough(asked_engine(str(document["engine"])), workers):
         return 0
     if workers > 2 * usable_cores():  # more than can be of use, or a slip that a check will find
         return 0

@@ -24,15 +24,18 @@ def pclean(**parameters: Any) -> dict[str, Any]:
     from ..gridding.ducc.support import with_data_seen
     from ..imaging.cautions import start_cautions, start_model_cautions
     from ..imaging.serial_imager import SerialImager
-    from ..parallel.asked import is_parallel
+    from ..parallel.asked import with_defaults
     from ..parallel.plan import Plan
     from ..parallel.team_runs import make_run
     from ..processes import mpi_team
     from ..progress import ScreenProgress
 
+    parameters, told = with_defaults(parameters)
+    for line in told:
+        casa.post(line)
     config = with_data_seen(PcleanConfig.from_parameters(**parameters))
-    in_job, is_wanted = mpi_team.link() is not None, is_parallel(parameters["parallel"])
-    found = cautions.of_parameters(parameters, in_mpi_job=in_job, is_parallel=is_wanted)
+    in_job = mpi_team.link() is not None
+    found = cautions.of_parameters(parameters, in_mpi_job=in_job, is_parallel=parameters["parallel"])
     for caution in found + start_model_cautions(config) + start_cautions(config):
         casa.post(caution, "WARN")
     progress = ScreenProgress(config.iteration.niter, casa.jansky(config.iteration.threshold))

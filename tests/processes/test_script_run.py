@@ -115,4 +115,7 @@ def test_help_tells_of_the_launcher(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pcleantask", "run", "--help"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     assert run.returncode == 0
-    assert "[mpirun -n N] pclean run [--replace-tclean] [--nworkers N] (SCRIPT | -m NAME) [ARGUMENT ...]" in run.stdout
+    usage = (
+        "[mpirun -n N] pclean run [--replace-tclean] [--nworkers N] [--engine ENGINE] (SCRIPT | -m NAME) [ARGUMENT ...]"
+    )
+    assert usage in run.stdout
