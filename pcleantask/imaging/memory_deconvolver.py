@@ -1,4 +1,4 @@
-"""Deconvolver in memory: Hogbom and Clark as CASA's synthesisdeconvolver does them, on the same images on disk."""
+"""Deconvolver in memory: Hogbom, Clark and multiscale as CASA's synthesisdeconvolver does them, on the same images."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from .deconvolver import Deconvolver
 from .field_statistics import FieldStatistics, peak_of
 from .hogbom import HogbomPlane
 from .minor_cycle import Algorithm, Candidate, Controls, MinorCycle, merged_record
+from .multiscale_making import MultiscaleMaker
 from .restoration import correct_for_pb, restore
 
 NO_MASK = -1.0  # the mask's sum where there is none, or where it is as it was
@@ -62,6 +63,7 @@ class MemoryDeconvolver:
         self._fullsummary = self._settings.fullsummary
         self._has_start_model = self._settings.has_start_model
         self.leaves_residual = not keeps_residual
+        self._make = ALGORITHM_MAKERS[self._algorithm](self._settings)
         self._store = store or ImageStore(keeps=False)
         self._field = FieldStatistics(imagename, self._store)
         self._masksum = NO_MASK
@@ -223,7 +225,7 @@ class MemoryDeconvolver:
         )
 
     def _make_algorithm(self, group: list[Key]) -> Algorithm:
-        return ALGORITHM_MAKERS[self._algorithm](self._field, group, whole=self._needs_residual)
+        return self._make(self._field, group, whole=self._needs_residual)
 
     @property
     def _needs_residual(self) -> bool:
@@ -264,7 +266,8 @@ class MemoryDeconvolver:
     def estimate_memory(self, imsize: tuple[int, int]) -> float:
         """Memory that the minor cycle will take [kB], as CASA reckons it: some planes in single precision."""
         nx, ny = imsize
-        return float(4 * nx * ny * ALGORITHMS[self._algorithm].planes // 1024)
+        traits, scales = ALGORITHMS[self._algorithm], max(1, len(self._settings.scales))
+        return float(4 * nx * ny * (traits.planes + traits.scale_planes * scales) // 1024)
 
     def facts(self, first: int, own: range | None) -> dict[str, Any]:
         """The mask's sum and the noise that it knows, and the last minor cycle's iterations and controls."""
@@ -301,7 +304,13 @@ def _clark(field: FieldStatistics, group: list[Key], *, whole: bool) -> Algorith
     return ClarkPlanes(residual, model, field.psf.plane(*first), field.mask_of(first), patch)
 
 
-ALGORITHM_MAKERS: dict[str, Callable[..., Algorithm]] = {"hogbom": _hogbom, "clark": _clark, "clarkstokes": _clark}
+# What makes the thing that makes cleans of planes.
+ALGORITHM_MAKERS: dict[str, Callable[[CleanSettings], Callable[..., Algorithm]]] = {
+    "hogbom": lambda settings: _hogbom,
+    "clark": lambda settings: _clark,
+    "clarkstokes": lambda settings: _clark,
+    "multiscale": MultiscaleMaker,
+}
 
 
 def _planes_of(pixels: Any) -> Any:

@@ -208,7 +208,7 @@ def _cropped(box: tuple[slice, slice], inside: NDArray[np.bool_]) -> tuple[slice
     )
 
 
-_tables: dict[int, tuple[weakref.ref[Plane], tuple[Pair, Pair], _SidelobeTable]] = {}  # by the id of the response's array
+_tables: dict[int, tuple[weakref.ref[Plane], tuple[Pair, Pair], _SidelobeTable]] = {}  # by the array's id
 
 
 def _sidelobe_table(response: Plane, tiles: Pair, sides: Pair) -> _SidelobeTable:
@@ -253,7 +253,7 @@ class _SidelobeTable:
 
 
 class _Axis:
-    """One axis of the table: `margin` cells of zero before the response's, and as many after them as tiles may reach."""
+    """One axis of the table: `margin` cells of zero before the response's, and as many after as tiles may reach."""
 
     def __init__(self, size: int, centre: int, side: int, tiles: int) -> None:
         self.side, self.cells = side, -(-size // side)
