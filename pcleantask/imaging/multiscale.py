@@ -15,7 +15,7 @@ from .hogbom import Step
 from .scales import MASK_LEVEL, Inside, PsfProducts, Scales
 from .tiles import Plane, TiledPlane
 
-TILE = (64, 512)  # pixels (y, x)
+TILE = (32, 512)  # pixels (y, x)
 MARGIN = 1 + 1e-5  # more than what rounding may add to a scale's merit, relative
 
 
@@ -53,23 +53,25 @@ class MultiscalePlane:
         float32 [y, x], a weight for the peak that is reported; None: all ones.
     places
         Where components of each scale may lie: `scales.places(mask)`.
+    whole
+        Whether the residual is wanted when it has been cleaned.
     """
 
     def __init__(
         self, residual: Plane, model: Plane, products: PsfProducts, scales: Scales, smallscalebias: float,
-        mask: Plane | None, places: Inside,
+        mask: Plane | None, places: Inside, *, whole: bool = True,
     ) -> None:  # fmt: skip
         self.residual, self.model = residual, model
-        self._dirty, self._mask = residual, mask
+        self._dirty, self._mask, self._whole = residual, mask, whole
         self._products, self._scales = products, scales
         self._peaks = [_signed_peak(products.smoothed[scale, scale]) for scale in range(len(scales.sizes))]
         self._biases = _biases(scales.sizes, smallscalebias)
         self._can_clean = min(self._peaks) >= 0 and (mask is None or mask.max() >= MASK_LEVEL)
         self._smoothed: dict[int, TiledPlane] = {}
         if self._can_clean:
-            planes = scales.smooth(residual)
+            planes = [plane.copy() if plane is residual else plane for plane in scales.smooth(residual)]
             self._smoothed = {
-                scale: TiledPlane(plane, inside, cropped=True, side=TILE)
+                scale: TiledPlane(plane, inside, cropped=True, merges=True, side=TILE)
                 for scale, (plane, inside) in enumerate(zip(planes, places, strict=True))
                 if inside.any()
             }
@@ -81,13 +83,14 @@ class MultiscalePlane:
         """
         before = self.model.copy()
         iterations = self._clean(gain, niter, max(threshold, np.float32(0))) if self._can_clean else 0
-        if iterations:
-            self.residual = self._dirty - self._responses(self.model - before)
-        product = self.residual if self._mask is None else self.residual * self._mask
+        residual = self._dirty - self._responses(self.model - before) if iterations else self._dirty
+        if self._whole:
+            self.residual = residual
+        product = residual if self._mask is None else residual * self._mask
         return Step(iterations, max(float(product.max()), -float(product.min())))
 
     def finish(self) -> None:
-        """The residual is up to date after each step."""
+        """The residual is up to date after each step, if it is wanted."""
 
     def _clean(self, gain: np.float32, niter: int, threshold: np.float32) -> int:
         """Iterations as CASA counts them: one that finds a reason to stop is one of them."""
@@ -100,6 +103,7 @@ class MultiscalePlane:
                 return number + 1
             if level == 0:
                 break
+            self._add(found, gain * found.strength)
             self._subtract(found, gain * found.strength)
         return niter
 
@@ -130,11 +134,14 @@ class MultiscalePlane:
         with np.errstate(divide="ignore", invalid="ignore"):
             return _Choice(scale, y, x, merit / bias / value, merit)
 
-    def _subtract(self, component: _Choice, flux: np.float32) -> None:
-        """Add a component to the model, and subtract it from the residual at all scales."""
+    def _add(self, component: _Choice, flux: np.float32) -> None:
+        """Add a component to the model."""
         image = self._scales.images[component.scale]
         y, x = component.y - image.shape[0] // 2, component.x - image.shape[1] // 2
         self.model[y : y + image.shape[0], x : x + image.shape[1]] += flux * image
+
+    def _subtract(self, component: _Choice, flux: np.float32) -> None:
+        """Subtract a component from the residual at all scales."""
         for scale, plane in self._smoothed.items():
             pair = min(scale, component.scale), max(scale, component.scale)
             plane.subtract(component.y, component.x, flux, self._products.smoothed[pair])

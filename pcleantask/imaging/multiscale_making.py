@@ -20,7 +20,7 @@ class MultiscaleMaker:
         self._kept: Kept[Any] = Kept()
 
     def __call__(self, field: FieldStatistics, group: list[Key], *, whole: bool) -> MultiscalePlane:
-        """For the only plane of a group; its residual is brought up to date, whether or not the `whole` is wanted."""
+        """For the only plane of a group; `whole` asks for the residual."""
         (key,) = group
         psf, mask = field.psf.plane(*key), field.mask_of(key)
         ny, nx = psf.shape
@@ -28,5 +28,6 @@ class MultiscaleMaker:
         products = self._kept.get(("products", key), field.psf.version, lambda: scales.products(psf))
         places = self._kept.get(("places", key), field.mask.version, lambda: scales.places(mask))
         return MultiscalePlane(
-            field.residual.plane(*key), field.model.plane(*key).copy(), products, scales, self._bias, mask, places
-        )
+            field.residual.plane(*key), field.model.plane(*key).copy(), products, scales, self._bias, mask, places,
+            whole=whole,
+        )  # fmt: skip

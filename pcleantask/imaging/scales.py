@@ -79,18 +79,17 @@ class Scales:
         ]
 
     def smooth(self, plane: Plane) -> list[Plane]:
-        """The plane smoothed with each scale, float32 [y, x]; all are copies."""
-        return self._smoothed(plane, range(len(self.sizes)))
+        """The plane smoothed with each scale, float32 [y, x]; with a point it is the plane itself."""
+        if not any(self.sizes):
+            return [plane for _ in self.sizes]
+        transform = scipy.fft.rfft2(plane)
+        return [self._smoothed(plane, transform, scale) for scale in range(len(self.sizes))]
 
-    def _smoothed(self, plane: Plane, chosen: Sequence[int]) -> list[Plane]:
-        transform = scipy.fft.rfft2(plane) if any(self.sizes[scale] for scale in chosen) else None
-        return [self._inverse(transform, plane, scale) for scale in chosen]
-
-    def _inverse(self, transform: Transform | None, plane: Plane, *chosen: int) -> Plane:
-        """A plane smoothed with some scales, of its transform."""
+    def _smoothed(self, plane: Plane, transform: Transform, *chosen: int) -> Plane:
+        """A plane smoothed with some scales, by its transform."""
         factors = [factor for scale in chosen if (factor := self._transforms[scale]) is not None]
-        if transform is None or not factors:
-            return plane.copy()
+        if not factors:
+            return plane
         product = transform * factors[0]
         for factor in factors[1:]:
             product *= factor
@@ -101,7 +100,7 @@ class Scales:
         """Of a PSF whose peak is at (ny // 2, nx // 2)."""
         transform = scipy.fft.rfft2(psf)
         pairs = [(one, other) for other in range(len(self.sizes)) for one in range(other + 1)]
-        return PsfProducts(transform, {pair: self._inverse(transform, psf, *pair) for pair in pairs})
+        return PsfProducts(transform, {pair: self._smoothed(psf, transform, *pair) for pair in pairs})
 
     def places(self, mask: Plane | None) -> Inside:
         """For each scale where its components may lie, bool [scale, y, x].

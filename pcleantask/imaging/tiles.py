@@ -45,8 +45,8 @@ class TiledPlane:
 
     With each component an upper limit of every tile's peak grows by the component's flux times the highest |response|
     that can lie on the tile. Only where the limit is the highest of all are the components subtracted that the tile
-    lacks, one by one and in their order, so that each pixel that is looked at has the value of a loop over all pixels
-    to the last bit.
+    lacks: one by one and in their order, so that each pixel that is looked at has the value of a loop over all pixels
+    to the last bit, or with `merges` those that differ in flux alone as one, which rounds otherwise.
 
     Parameters
     ----------
@@ -56,14 +56,23 @@ class TiledPlane:
         bool [y, x], where peaks are sought; None: everywhere.
     cropped
         Whether pixels outside are of no use, so that they needn't be brought up to date.
+    merges
+        Whether components of the same place and response may be subtracted at once.
     side
-        Pixels (y, x) of a tile; by default they are chosen by the plane's size.
+        Pixels (y, x) of a tile, multiples of CELLS; by default they are chosen by the plane's size.
     """
 
     def __init__(
-        self, pixels: Plane, inside: NDArray[np.bool_] | None, *, cropped: bool, side: Pair | None = None
+        self,
+        pixels: Plane,
+        inside: NDArray[np.bool_] | None,
+        *,
+        cropped: bool,
+        merges: bool = False,
+        side: Pair | None = None,
     ) -> None:
         self.pixels = pixels
+        self._merges = merges
         ny, nx = pixels.shape
         self._side = side or _sides_of_tiles(ny, nx, cropped=cropped)
         self._scratch = np.empty(self._side[0] * self._side[1], np.float32)
@@ -78,8 +87,8 @@ class TiledPlane:
 
     @property
     def limit(self) -> float:
-        """What no |value| inside exceeds."""
-        return float(self._limits.max())
+        """What no |value| inside exceeds; that of a single tile is its peak."""
+        return float(self._limits.max()) if len(self._tiles) > 1 else self.find_peak()[2]
 
     def find_peak(self) -> tuple[int, int, float]:
         """Position (y, x) and |value| of the first of the highest pixels inside."""
@@ -129,7 +138,8 @@ class TiledPlane:
         """Subtract the components that the tile lacks."""
         y0, y1, x0, x1 = tile.bounds
         half_y, half_x = self.pixels.shape[0] // 2, self.pixels.shape[1] // 2
-        for component in self._components[tile.subtracted :]:
+        lacking = self._components[tile.subtracted :]
+        for component in _merged(lacking) if self._merges else lacking:
             y, x, flux, psf = component
             first_y, last_y = max(y0, y - half_y), min(y1, y + half_y)
             first_x, last_x = max(x0, x - half_x), min(x1, x + half_x)
@@ -162,6 +172,16 @@ class TiledPlane:
         by_rows[:, : columns[0]] = 0
         by_rows[:, columns[1] :] = 0
         np.subtract(pixels[start:stop], product, out=pixels[start:stop])
+
+
+def _merged(components: list[_Component]) -> list[_Component]:
+    """One component for all that differ in flux alone."""
+    merged: dict[tuple[int, int, int], _Component] = {}
+    for component in components:
+        y, x, flux, response = component
+        known = merged.get((y, x, id(response)))
+        merged[y, x, id(response)] = known._replace(flux=known.flux + flux) if known else component
+    return list(merged.values())
 
 
 def _first_peak(pixels: Plane) -> int:
