@@ -90,7 +90,7 @@ CASES = {
     "mask-multiscale": Case(MFS, {**SCALES, "mask": CENTRE}),
     "automask-multiscale": Case(NOISY, {**AUTO, **SCALES}),
     "nsigma-multiscale": Case(NOISY, {"nsigma": 5.0, **SCALES}, ({"cyclethreshold": 0.01},) * 2, codes=(5, 6)),
-    "iquv-cube-multiscale": Case(IQUV_CUBE, {**SCALES, "scales": [0, 6]}),
+    "iquv-cube-multiscale": Case(IQUV_CUBE, {**SCALES, "scales": [0, 6]}, codes=(1, 2, 5)),
     "common-beam": Case(NOISY, {"restoringbeam": "common"}),
     "round-beam": Case(SMALL_CUBE, {"restoringbeam": "2arcsec"}),
     "elliptical-beam": Case(SMALL_CUBE, {"restoringbeam": ["2.2arcsec", "1.8arcsec", "30deg"]}),

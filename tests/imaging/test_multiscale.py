@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from pcleantask.toolrecords import to_casa_decpars
 from tests.agreement.cases import CUBE
 
 GAIN = np.float32(0.1)
-TOLERANCE = 1e-5  # of the peak: all is FFTs in single precision
+TOLERANCE = 1e-4  # of the peak: all is FFTs in single precision
 DIRTY = {key: value for key, value in CUBE.items() if key != "imagename"}
 CONTROLS = {
     "cycleniter": 200, "cyclethreshold": 0.0, "loopgain": 0.1, "nsigma": 0.0, "thresholdreached": False,
@@ -222,17 +221,25 @@ def test_clean_of_planes_drawn_at_random_is_that_of_casa(
 
 
 @pytest.mark.long
-def test_each_of_200_components_is_that_of_casa(dirty: Callable[[tuple[int, int], int], Planes]) -> None:
-    planes, drawn = dirty((90, 72), 1), draw(19, (90, 72), 1)
-    models = [np.zeros((1, 90, 72), np.float32)]
-    for niter in range(1, 201):
-        controls = {**CONTROLS, "cycleniter": niter}
-        expected, found = (planes.clean(drawn, controls, in_memory=side)[1] for side in (False, True))
-        np.testing.assert_allclose(found, expected, 0, TOLERANCE * np.abs(expected).max())
-        models.append(expected)
-    added = [later - former for former, later in itertools.pairwise(models)]
-    assert all(np.abs(component).max() > 1e-5 for component in added)
-    assert len({np.count_nonzero(np.abs(component) > 1e-6) for component in added}) >= 3
+def test_each_of_200_components_is_that_of_casa(
+    monkeypatch: pytest.MonkeyPatch, dirty: Callable[[tuple[int, int], int], Planes]
+) -> None:
+    planes, drawn = dirty((90, 72), 1), replace(draw(3, (90, 72), 1), sizes=[0, 4, 9], bias=0.2)
+    chosen, add = [], MultiscalePlane._add
+    monkeypatch.setattr(
+        MultiscalePlane, "_add", lambda self, found, flux: (chosen.append(found), add(self, found, flux))
+    )
+    planes.clean(drawn, CONTROLS, in_memory=True)
+    images = Scales((90, 72), drawn.sizes).images
+    former = np.zeros((90, 72), np.float32)
+    for niter, (scale, y, x, strength, _) in enumerate(chosen, 1):
+        model = planes.clean(drawn, {**CONTROLS, "cycleniter": niter}, in_memory=False)[1][0]
+        expected, half = np.zeros_like(model), images[scale].shape[0] // 2
+        expected[y - half : y + half + 1, x - half : x + half + 1] = GAIN * strength * images[scale]
+        np.testing.assert_allclose(model - former, expected, 0, TOLERANCE * np.abs(model).max())
+        former = model
+    assert len(chosen) == 200
+    assert {component.scale for component in chosen} == {0, 1, 2}
 
 
 def test_products_are_kept_for_a_version_and_within_the_limit() -> None:
