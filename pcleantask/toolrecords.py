@@ -249,6 +249,9 @@ class CleanSettings:
     nsigma, pbmask : float
     fastnoise, fullsummary : bool
     restoringbeam : str or tuple of str
+    scales : tuple of float
+        [pixel]
+    smallscalebias : float
     is_masked : bool
         Whether the user or the primary beam gives the mask.
     has_start_model : bool
@@ -261,6 +264,8 @@ class CleanSettings:
     fastnoise: bool
     fullsummary: bool
     restoringbeam: str | tuple[str, ...]
+    scales: tuple[float, ...]
+    smallscalebias: float
     is_masked: bool
     has_start_model: bool
 
@@ -276,6 +281,8 @@ class CleanSettings:
             fastnoise=bool(decpars.get("fastnoise", True)),
             fullsummary=bool(decpars.get("fullsummary", False)),
             restoringbeam=beam if isinstance(beam, str) else tuple(beam),
+            scales=tuple(map(float, decpars.get("scales", ()))),
+            smallscalebias=float(decpars.get("scalebias", 0.0)),
             is_masked=decpars["usemask"] != "user" or (any(mask) if isinstance(mask, list) else bool(mask)),
             has_start_model=bool(decpars.get("startmodel")),
         )

@@ -142,8 +142,9 @@ class AlgorithmTraits:
     ----------
     makes_terms : bool
         It makes Taylor terms.
-    planes : int
-        Planes in single precision that CASA reckons with, for those that are cleaned in memory; 0 for others.
+    planes, scale_planes : int
+        Planes in single precision that CASA reckons with, for those that are cleaned in memory, and so many more for
+        each scale; 0 for others.
     joins_polarisations : bool
         All polarisations of a channel are cleaned together.
     can_be_recalled : bool
@@ -152,6 +153,7 @@ class AlgorithmTraits:
 
     makes_terms: bool = False
     planes: int = 0
+    scale_planes: int = 0
     joins_polarisations: bool = False
     can_be_recalled: bool = True
 
@@ -166,7 +168,7 @@ ALGORITHMS: dict[str, AlgorithmTraits] = {
     "clarkstokes": AlgorithmTraits(planes=6),
     "clark_exp": AlgorithmTraits(),
     "clarkstokes_exp": AlgorithmTraits(),
-    "multiscale": AlgorithmTraits(),
+    "multiscale": AlgorithmTraits(planes=7, scale_planes=5),
     "mtmfs": AlgorithmTraits(makes_terms=True),
     "mem": AlgorithmTraits(can_be_recalled=False),
     "asp": AlgorithmTraits(),

@@ -106,6 +106,12 @@ MOSAIC_CASE = Case(
 CASES = {
     "cube": Case("a cube, no mask", ("tclean", "pclean")),
     "automask": Case("a cube with usemask='auto-multithresh'", ("tclean", "pclean"), AUTOMASK),
+    "multiscale": Case(
+        "a multiscale cube, scales 0, 5 and 15",
+        ("tclean", "ducc", "ducc-2"),
+        {"deconvolver": "multiscale", "scales": [0, 5, 15]},
+        compared=NO_SUMWT,
+    ),
     "mask-update": Case(
         "one automask update of all planes, the call alone",
         ("casa-mask", "numpy-mask"),

@@ -13,7 +13,8 @@ import numpy as np
 import scipy  # its submodules, which take 0.2 s to load, are loaded when they are used
 from numpy.typing import NDArray
 
-from .hogbom import Plane, Step
+from .hogbom import Step
+from .tiles import Plane
 
 Planes = NDArray[np.float32]
 

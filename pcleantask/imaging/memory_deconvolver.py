@@ -1,4 +1,4 @@
-"""Deconvolver in memory: Hogbom and Clark as CASA's synthesisdeconvolver does them, on the same images on disk."""
+"""Deconvolver in memory: Hogbom, Clark and multiscale as CASA's synthesisdeconvolver does them, on the same images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..cores import usable_threads
+from .. import casa
+from ..cores import memory_share, usable_threads
 from ..errors import ImagingError
 from ..images.making import make_product
 from ..images.planes import opened
@@ -21,9 +22,11 @@ from .clark import ClarkPlanes, patch_size
 from .deconvolver import Deconvolver
 from .field_statistics import FieldStatistics, peak_of
 from .hogbom import HogbomPlane
-from .minor_cycle import Algorithm, Candidate, Controls, MinorCycle, merged_record
+from .minor_cycle import Algorithm, Candidate, Cleaned, Controls, MinorCycle, merged_record
+from .multiscale_making import MultiscaleMaker
 from .restoration import correct_for_pb, restore
 
+WORKING_SHARE = 1 / 2  # of the free memory, for planes that are cleaned at one time
 NO_MASK = -1.0  # the mask's sum where there is none, or where it is as it was
 
 
@@ -62,6 +65,7 @@ class MemoryDeconvolver:
         self._fullsummary = self._settings.fullsummary
         self._has_start_model = self._settings.has_start_model
         self.leaves_residual = not keeps_residual
+        self._make = ALGORITHM_MAKERS[self._algorithm](self._settings)
         self._store = store or ImageStore(keeps=False)
         self._field = FieldStatistics(imagename, self._store)
         self._masksum = NO_MASK
@@ -180,14 +184,21 @@ class MemoryDeconvolver:
         residuals: dict[Key, Pixels] = {}
         groups = self._groups(keys)
         candidates = [self._candidate(group, float(thresholds.get(group[0], 0))) for group in groups]
-        for group, algorithm in zip(groups, cycle.clean(candidates, usable_threads()), strict=True):
-            if algorithm is not None:
-                models.update(zip(group, _planes_of(algorithm.model), strict=True))
-                residuals.update(zip(group, _planes_of(algorithm.residual), strict=True))
+        for group, cleaned in zip(groups, cycle.clean(candidates, self._nthreads()), strict=True):
+            if cleaned is not None:
+                models.update(zip(group, _planes_of(cleaned.model), strict=True))
+            if cleaned is not None and cleaned.residual is not None:
+                residuals.update(zip(group, _planes_of(cleaned.residual), strict=True))
         self._field.model.put(models)
         if not self.leaves_residual:
             self._field.residual.put(residuals)
         return cycle
+
+    def _nthreads(self) -> int:
+        """How many planes to clean at one time: what there is room for."""
+        nx, ny, _, _ = self._field.residual.shape
+        room = casa.available_memory() * memory_share() * WORKING_SHARE
+        return max(1, min(usable_threads(), int(room / self.estimate_memory((nx, ny)))))
 
     def _rms_of_block(self, keys: list[Key]) -> dict[Key, float]:
         """Robust rms of the planes, for their n-sigma thresholds; with one channel that of the first plane for all.
@@ -219,23 +230,24 @@ class MemoryDeconvolver:
             flux=float(np.float32(sum(map(field.flux, group)))),
             nsigma_threshold=nsigma_threshold,
             make=lambda: self._make_algorithm(group),
-            measure_peak=lambda algorithm: self._peak_after(group, algorithm),
+            finish=lambda algorithm: self._finish(group, algorithm),
         )
 
     def _make_algorithm(self, group: list[Key]) -> Algorithm:
-        return ALGORITHM_MAKERS[self._algorithm](self._field, group, whole=self._needs_residual)
+        return self._make(self._field, group, whole=self._needs_residual)
 
     @property
     def _needs_residual(self) -> bool:
         return not self.leaves_residual or self._fullsummary
 
-    def _peak_after(self, group: list[Key], algorithm: Algorithm) -> float:
-        """Peak |residual| everywhere [Jy/beam], which only a full summary tells."""
+    def _finish(self, group: list[Key], algorithm: Algorithm) -> Cleaned:
+        """What is left of a clean; only a full summary tells the peak |residual| everywhere."""
         if not self._needs_residual:
-            return 0.0
+            return Cleaned(algorithm.model, None, 0.0)
         algorithm.finish()
         pairs = zip(group, _planes_of(algorithm.residual), strict=True)
-        return max(peak_of(residual, self._field.residual.valid(*key)) for key, residual in pairs)
+        peak = max(peak_of(residual, self._field.residual.valid(*key)) for key, residual in pairs)
+        return Cleaned(algorithm.model, algorithm.residual, peak)
 
     def _need_model(self) -> None:
         """Make .model where there is none."""
@@ -264,7 +276,8 @@ class MemoryDeconvolver:
     def estimate_memory(self, imsize: tuple[int, int]) -> float:
         """Memory that the minor cycle will take [kB], as CASA reckons it: some planes in single precision."""
         nx, ny = imsize
-        return float(4 * nx * ny * ALGORITHMS[self._algorithm].planes // 1024)
+        traits, scales = ALGORITHMS[self._algorithm], max(1, len(self._settings.scales))
+        return float(4 * nx * ny * (traits.planes + traits.scale_planes * scales) // 1024)
 
     def facts(self, first: int, own: range | None) -> dict[str, Any]:
         """The mask's sum and the noise that it knows, and the last minor cycle's iterations and controls."""
@@ -301,7 +314,13 @@ def _clark(field: FieldStatistics, group: list[Key], *, whole: bool) -> Algorith
     return ClarkPlanes(residual, model, field.psf.plane(*first), field.mask_of(first), patch)
 
 
-ALGORITHM_MAKERS: dict[str, Callable[..., Algorithm]] = {"hogbom": _hogbom, "clark": _clark, "clarkstokes": _clark}
+# What makes the thing that makes cleans of planes.
+ALGORITHM_MAKERS: dict[str, Callable[[CleanSettings], Callable[..., Algorithm]]] = {
+    "hogbom": lambda settings: _hogbom,
+    "clark": lambda settings: _clark,
+    "clarkstokes": lambda settings: _clark,
+    "multiscale": MultiscaleMaker,
+}
 
 
 def _planes_of(pixels: Any) -> Any:

@@ -68,6 +68,24 @@ class Algorithm(Protocol):
         """Bring the residual up to date."""
 
 
+class Cleaned(NamedTuple):
+    """What is left of a clean when it is done.
+
+    Attributes
+    ----------
+    model : float32 array
+        [Jy/pixel]
+    residual : float32 array or None
+        [Jy/beam]; None where nobody wants it.
+    peak : float
+        Peak |residual| everywhere [Jy/beam]; 0 without it.
+    """
+
+    model: NDArray[np.float32]
+    residual: NDArray[np.float32] | None
+    peak: float
+
+
 @dataclass(frozen=True)
 class Candidate:
     """Planes that are cleaned together, as they stand before the minor cycle.
@@ -86,8 +104,8 @@ class Candidate:
         n-sigma threshold [Jy/beam]; 0 where nsigma is.
     make : callable
         Makes the algorithm, from arrays that it may change.
-    measure_peak : callable
-        Peak |residual| everywhere, when it has been cleaned.
+    finish : callable
+        Takes from the algorithm what is left when it has cleaned.
     """
 
     chan: int
@@ -98,7 +116,7 @@ class Candidate:
     flux: float
     nsigma_threshold: float
     make: Callable[[], Algorithm]
-    measure_peak: Callable[[Algorithm], float]
+    finish: Callable[[Algorithm], Cleaned]
 
 
 class _Stop:
@@ -139,9 +157,9 @@ class _Stop:
 
 
 class _Outcome(NamedTuple):
-    """What came of a candidate: its cleaner, iterations, why it was left, peak, the model's flux, peak anywhere."""
+    """What came of a candidate: arrays, iterations, why it was left, peak, the model's flux, peak anywhere."""
 
-    algorithm: Algorithm | None
+    cleaned: Cleaned | None
     iterations: int
     code: int
     peak: float
@@ -172,8 +190,8 @@ class MinorCycle:
     updated: bool = False
     rows: list[list[float]] = field(default_factory=list)
 
-    def clean(self, candidates: Sequence[Candidate], nthreads: int = 1) -> list[Algorithm | None]:
-        """Clean candidates; for each what has been cleaned, None where there was nothing to do.
+    def clean(self, candidates: Sequence[Candidate], nthreads: int = 1) -> list[Cleaned | None]:
+        """Clean candidates; for each what is left of it, None where there was nothing to do.
 
         With nsigma a plane's threshold acts on the next one, so that they are cleaned in turn.
         """
@@ -185,7 +203,7 @@ class MinorCycle:
                 outcomes = list(pool.map(self._run, candidates))
         for candidate, outcome in zip(candidates, outcomes, strict=True):
             self._note(candidate, outcome)
-        return [outcome.algorithm for outcome in outcomes]
+        return [outcome.cleaned for outcome in outcomes]
 
     def _run(self, candidate: Candidate) -> _Outcome:
         """Clean a candidate."""
@@ -196,7 +214,7 @@ class MinorCycle:
             self.nsigma_threshold = own
         stop = _Stop(controls, self.nsigma_threshold, candidate.peak)
         code, peak, peak_unmasked = stop.code(candidate.peak), candidate.peak, candidate.peak_unmasked
-        algorithm, flux = None, candidate.flux
+        cleaned, flux = None, candidate.flux
         if code == GOES_ON and candidate.masksum > 0:
             if controls.nsigma > 0:
                 stop.nsigma_threshold = self.nsigma_threshold = own
@@ -208,9 +226,9 @@ class MinorCycle:
                 peak, code = step.peak, stop.after(step)
                 if code == GOES_ON and step.iterations != asked:
                     code = NO_CRITERION
-            flux = model_flux(algorithm.model)
-            peak_unmasked = candidate.measure_peak(algorithm)
-        return _Outcome(algorithm, stop.iterations, code, peak, flux, peak_unmasked)
+            cleaned = candidate.finish(algorithm)
+            flux, peak_unmasked = model_flux(cleaned.model), cleaned.peak
+        return _Outcome(cleaned, stop.iterations, code, peak, flux, peak_unmasked)
 
     def _note(self, candidate: Candidate, outcome: _Outcome) -> None:
         """Add a plane to the summary."""

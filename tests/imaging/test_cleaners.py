@@ -24,7 +24,7 @@ KINDS = {
     "hogbom": ({}, "memory"),
     "clark": ({"deconvolver": "clark"}, "memory"),
     "clarkstokes": ({"deconvolver": "clarkstokes"}, "memory"),
-    "multiscale": ({"deconvolver": "multiscale", "scales": [0, 4]}, "casa"),
+    "multiscale": ({"deconvolver": "multiscale", "scales": [0, 4]}, "memory"),
     "mtmfs": ({"deconvolver": "mtmfs", "nterms": 2}, "casa"),
     "nsigma": ({"nsigma": 3.0}, "memory"),
     "automask": (NUMPY, "memory"),

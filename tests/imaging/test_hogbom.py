@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pcleantask.imaging import hogbom
-from pcleantask.imaging.hogbom import HogbomPlane, Plane, Step
+from pcleantask.imaging import tiles
+from pcleantask.imaging.hogbom import HogbomPlane, Step
+from pcleantask.imaging.tiles import Plane
 
 GAIN = np.float32(0.1)
 NOTHING = np.float32(0)
@@ -58,17 +59,17 @@ MASKS = {
 
 
 @pytest.mark.parametrize("mask_name", MASKS)
-@pytest.mark.parametrize("tiles", [(8, 8), (16, 32), 1, 1500, 1 << 18])
+@pytest.mark.parametrize("side", [(8, 8), (16, 32), 1, 1500, 1 << 18])
 @pytest.mark.parametrize("shape", [(64, 64), (90, 97), (41, 130)])
 @pytest.mark.parametrize(("gain", "threshold"), [(0.1, 0.0), (0.6, 0.4), (0.1, 0.8)])
 def test_tiles_give_model_and_residual_of_plain_loop(
-    monkeypatch: pytest.MonkeyPatch, mask_name: str, tiles: tuple[int, int] | int, shape: tuple[int, int], gain: float,
+    monkeypatch: pytest.MonkeyPatch, mask_name: str, side: tuple[int, int] | int, shape: tuple[int, int], gain: float,
     threshold: float,
 ) -> None:  # fmt: skip
-    if isinstance(tiles, int):  # pixels of whole rows
-        monkeypatch.setattr(hogbom, "TILE_PIXELS", tiles)
+    if isinstance(side, int):  # pixels of whole rows
+        monkeypatch.setattr(tiles, "TILE_PIXELS", side)
     else:
-        monkeypatch.setattr(hogbom, "_sides_of_tiles", lambda ny, nx, cropped: tiles)
+        monkeypatch.setattr(tiles, "_sides_of_tiles", lambda ny, nx, cropped: side)
     rng = np.random.default_rng(shape[0])
     psf = make_psf(shape, rng)
     residual = make_sky(psf, rng)
@@ -106,20 +107,22 @@ def test_second_step_goes_on_from_first() -> None:
 
 
 def test_maxima_of_a_psf_are_found_once_and_go_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hogbom, "TILE_PIXELS", 16 * 60)
+    monkeypatch.setattr(tiles, "TILE_PIXELS", 16 * 60)
     psf = make_psf((50, 60), np.random.default_rng(4))
-    residual = np.zeros_like(psf)
-    planes = [HogbomPlane(residual, residual, plane) for plane in (psf, psf, psf.copy())]
-    assert planes[0]._highest is planes[1]._highest
-    assert planes[0]._highest is not planes[2]._highest
-    kept = len(hogbom._tables)
-    del planes, psf
-    assert len(hogbom._tables) == kept - 2
+    kept, copied = dict(tiles._tables), psf.copy()
+    for response in (psf, psf, copied):
+        HogbomPlane(psf.copy(), np.zeros_like(psf), response).take_step(GAIN, 1, NOTHING)
+    assert len(tiles._tables) == len(kept) + 2
+    table = tiles._tables[id(psf)]
+    HogbomPlane(psf.copy(), np.zeros_like(psf), psf).take_step(GAIN, 1, NOTHING)
+    assert tiles._tables[id(psf)] is table
+    del psf, response, copied
+    assert tiles._tables == kept
 
 
 @pytest.mark.parametrize("pixels", [1, 1 << 18])
 def test_first_of_equal_peaks_is_cleaned_first(monkeypatch: pytest.MonkeyPatch, pixels: int) -> None:
-    monkeypatch.setattr(hogbom, "TILE_PIXELS", pixels)
+    monkeypatch.setattr(tiles, "TILE_PIXELS", pixels)
     psf = np.zeros((70, 600), np.float32)
     psf[35, 300] = 1
     residual = np.zeros_like(psf)
@@ -138,12 +141,12 @@ def test_most_tiles_are_left_behind_while_one_source_is_cleaned(monkeypatch: pyt
     mask = np.ones_like(psf)
     mask[::2, 0] = 0
     for given, ntiles, nbehind in ((None, 8, 5), (mask, 16, 12)):  # whole rows, and boxes cut to the mask
-        monkeypatch.setattr(hogbom, "TILE_PIXELS", 1 << 16)
+        monkeypatch.setattr(tiles, "TILE_PIXELS", 1 << 16)
         plane = HogbomPlane(residual.copy(), np.zeros_like(psf), psf, given, whole=False)
         plane.take_step(GAIN, 12, NOTHING)
-        behind = [tile for tile in plane._tiles if tile is not None and tile.subtracted == 0]
+        behind = [tile for tile in plane._tiled._tiles if tile is not None and tile.subtracted == 0]
         assert len(behind) >= nbehind
-        assert len(plane._tiles) == ntiles
+        assert len(plane._tiled._tiles) == ntiles
 
 
 def test_empty_plane_has_peak_zero() -> None:

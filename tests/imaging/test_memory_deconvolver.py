@@ -29,6 +29,7 @@ IQUV = {**MFS, "vis": "full_stokes.ms", "stokes": "IQUV"}
 IQUV_CUBE = {**SMALL_CUBE, "vis": "full_stokes.ms", "stokes": "IQUV", "start": "229.998GHz"}
 ABSORPTION = {**SMALL_CUBE, "vis": "noisy.ms", "start": "230.003GHz", "nchan": 4}
 CLARK = {"deconvolver": "clark"}
+SCALES = {"deconvolver": "multiscale", "scales": [0, 4, 10]}
 CENTRE = "circle[[50pix,50pix],6pix]"
 
 # Of the model's or image's peak: CASA's FFTs, in Clark's residual and in restoration, are in single precision.
@@ -80,6 +81,16 @@ CASES = {
     "iquv-cube": Case(IQUV_CUBE),
     "iquv-cube-clark": Case(IQUV_CUBE, CLARK),
     "iquv-cube-nsigma": Case(IQUV_CUBE, {"nsigma": 3.0}, ({"cyclethreshold": 0.001},) * 2, codes=(1, 6)),
+    "mfs-multiscale": Case(MFS, SCALES),
+    "mfs-multiscale-points": Case(MFS, {"deconvolver": "multiscale"}),
+    "mfs-multiscale-one-scale": Case(MFS, {**SCALES, "scales": [3]}, ({"cycleniter": 10},) * 2, (1,)),
+    "cube-multiscale": Case(SMALL_CUBE, SCALES),
+    "cube-multiscale-bias": Case(SMALL_CUBE, {**SCALES, "scales": [8, 0, 3], "smallscalebias": 0.4}),
+    "cube-multiscale-no-bias": Case(SMALL_CUBE, {**SCALES, "smallscalebias": -0.7}, codes=(1, 2, 5)),
+    "mask-multiscale": Case(MFS, {**SCALES, "mask": CENTRE}),
+    "automask-multiscale": Case(NOISY, {**AUTO, **SCALES}),
+    "nsigma-multiscale": Case(NOISY, {"nsigma": 5.0, **SCALES}, ({"cyclethreshold": 0.01},) * 2, codes=(5, 6)),
+    "iquv-cube-multiscale": Case(IQUV_CUBE, {**SCALES, "scales": [0, 6]}, codes=(1, 2, 5)),
     "common-beam": Case(NOISY, {"restoringbeam": "common"}),
     "round-beam": Case(SMALL_CUBE, {"restoringbeam": "2arcsec"}),
     "elliptical-beam": Case(SMALL_CUBE, {"restoringbeam": ["2.2arcsec", "1.8arcsec", "30deg"]}),
