@@ -222,7 +222,7 @@ OFF_AXIS = {
 # 27 pointings in rows, half a primary beam apart; each is observed twice.
 POINTINGS = [
     (13.6 * (place - (count - 1) / 2), 11.8 * row)
-    for row, count in zip(range(-2, 3), (5, 6, 5, 6, 5))
+    for row, count in zip(range(-2, 3), (5, 6, 5, 6, 5), strict=True)
     for place in range(count)
 ]
 FULL = {"nintegrations": 60, "nchannels": 64, "seed": 1}
