@@ -17,7 +17,15 @@ Planes = NDArray[np.float32]
 
 
 class Measurement(Protocol):
-    """The operator of an image; visibilities are about its centre, or in a mosaic about their pointing."""
+    """The operator of an image; visibilities are about its centre, or in a mosaic about their pointing.
+
+    Attributes
+    ----------
+    kept_bytes : int
+        What it may keep in memory.
+    """
+
+    kept_bytes: int
 
     def blank(self, *count: int) -> Planes:
         """Planes [..., y, x] of zeros to add to; not all operators add at the image's pixels."""
@@ -62,6 +70,7 @@ class OneField:
     """
 
     transform: Transform
+    kept_bytes = 0
 
     def blank(self, *count: int) -> Planes:
         """Planes [..., y, x] of zeros, in the order of memory in which ducc0 gives them."""

@@ -65,8 +65,9 @@ class GriddedField:
         """Bytes that a pass takes, beside the visibilities: planes, their way to the disk, and ducc0's grids."""
         nx, ny, npol, _ = self.images.shape
         group = max(map(len, self.images.channel_groups))
-        planes = 4 * npol * group * self.images.psf_terms + ACCESS_BYTES * npol * group
-        return nx * ny * (planes + 4 * OVERSAMPLING * self.nthreads)
+        kinds = 1 + self.images.is_mosaic  # the PSF, and the weight of a mosaic
+        planes = 4 * npol * group * self.images.psf_terms * kinds + ACCESS_BYTES * npol * group
+        return nx * ny * (planes + 4 * OVERSAMPLING * self.nthreads) + self.measurement.kept_bytes
 
     def share_out(
         self, channels: range, work: Callable[[int, range], None], meanwhile: Callable[[], None] = nothing

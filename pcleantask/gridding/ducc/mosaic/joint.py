@@ -76,6 +76,11 @@ class JointMeasurement:
         Threads of one transform.
     kept : int
         How many views are of use later on; as many of them are kept as VIEWS_BYTES allows.
+
+    Attributes
+    ----------
+    kept_bytes : int
+        That they may take, at most.
     """
 
     def __init__(
@@ -83,8 +88,10 @@ class JointMeasurement:
     ) -> None:
         self._image, self._canvas, self._beams, self._nthreads = image, canvas, beams, nthreads
         self._plane = canvas.plane if canvas else image
-        most = VIEWS_BYTES // (4 * self._plane.shape[0] * self._plane.shape[1])
-        self._view = lru_cache(max(FEWEST, min(kept, most)))(self._make_view)
+        view_bytes = 4 * self._plane.shape[0] * self._plane.shape[1]
+        count = max(FEWEST, min(kept, VIEWS_BYTES // view_bytes))
+        self.kept_bytes = count * view_bytes
+        self._view = lru_cache(count)(self._make_view)
 
     def blank(self, *count: int) -> Planes:
         return np.zeros((*count, *self._plane.shape), np.float32).swapaxes(-1, -2)
