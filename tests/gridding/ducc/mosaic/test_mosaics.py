@@ -188,3 +188,22 @@ def test_the_true_sky_leaves_nothing_and_its_fluxes_are_found(
     for x, y, flux in TrueSky.SOURCES:
         found = image[TrueSky.IMSIZE // 2 + x, TrueSky.IMSIZE // 2 + y]
         np.testing.assert_allclose(found, flux, rtol=2e-3)
+
+
+@pytest.mark.parametrize("specmode", ["mfs", "cubedata"])
+def test_the_saved_model_of_the_true_sky_is_the_data(
+    specmode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a run that goes on from it without a new PSF has the same residual."""
+    monkeypatch.chdir(tmp_path)
+    TrueSky.observe()
+    parameters = {**TrueSky.PARAMETERS, "specmode": specmode, "imagename": "true"}
+    pclean(**{**parameters, "imagename": "dirty"})
+    TrueSky.model("dirty")
+    pclean(**{**parameters, "startmodel": "dirty.true", "savemodel": "modelcolumn"})
+    with casa.opened_table("true.ms") as table:
+        data, model = table.getcol("DATA"), table.getcol("MODEL_DATA")
+    assert abs(model - data).max() < 2e-3 * abs(data).max()
+    residual = pixels("true.residual")
+    pclean(**{**parameters, "calcpsf": False})
+    assert abs(pixels("true.residual") - residual).max() < 1e-6 * abs(pixels("dirty.residual")).max()
