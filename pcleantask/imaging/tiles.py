@@ -96,7 +96,7 @@ class TiledPlane:
             pass
         peak = self._limits.max()
         leaders = np.flatnonzero(self._limits == peak).tolist()
-        if any([self._measured(number) for number in leaders]):  # each of them
+        if any(self._measured(number) for number in leaders):
             return self.find_peak()
         return *min(tile.position for number in leaders if (tile := self._tiles[number]) is not None), float(peak)
 
