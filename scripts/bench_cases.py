@@ -95,6 +95,7 @@ class Case:
 
 
 AUTOMASK = {"usemask": "auto-multithresh"}
+SCALES = {"deconvolver": "multiscale", "scales": [0, 5, 15]}
 OURS = ("tclean", "pclean", "pclean-2", "ducc", "ducc-2")
 MOSAIC_CASE = Case(
     "a cube of a mosaic of 27 pointings",
@@ -109,7 +110,7 @@ CASES = {
     "multiscale": Case(
         "a multiscale cube, scales 0, 5 and 15",
         ("tclean", "ducc", "ducc-2"),
-        {"deconvolver": "multiscale", "scales": [0, 5, 15]},
+        SCALES,
         compared=NO_SUMWT,
     ),
     "mask-update": Case(
@@ -125,6 +126,16 @@ CASES = {
         "one minor cycle of Hogbom on a plane of 4096 x 4096, the call alone",
         ("casa-minor", "memory-minor"),
         kind="plane",
+        whole_process=False,
+        proof=(".model",),
+        compared=".model",
+        from_dirty=True,
+    ),
+    "multiscale-plane": Case(
+        "one minor cycle of multiscale on a continuum image, the call alone",
+        ("casa-minor", "memory-minor"),
+        SCALES,
+        kind="mfs",
         whole_process=False,
         proof=(".model",),
         compared=".model",

@@ -111,7 +111,15 @@ def test_run_killed_as_its_images_take_their_names_returns_what_it_had_to(
     same_as_tclean(next(case for case in RESUMABLE if case.name == name), ["move 3"], [0, 0])
 
 
-BY_DUCC = ("cube-hogbom", "auto-cube-slow-noise-numpy", "mfs-hogbom", "mfs-mtmfs", "cube-nsigma-full", "outliers")
+BY_DUCC = (
+    "cube-hogbom",
+    "auto-cube-slow-noise-numpy",
+    "mfs-hogbom",
+    "mfs-mtmfs",
+    "cube-nsigma-full",
+    "outliers",
+    "cube-multiscale-bias",
+)
 
 
 @pytest.mark.parametrize("name", [*BY_DUCC[:2], *(pytest.param(name, marks=pytest.mark.long) for name in BY_DUCC[2:])])
@@ -151,6 +159,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "ducc": {"engine": "ducc"},
     "ducc, automask": {"engine": "ducc", "usemask": "auto-multithresh", "sidelobethreshold": 0.6},
     "multiscale": {"deconvolver": "multiscale", "scales": [0, 3]},
+    "ducc, multiscale": {"engine": "ducc", "deconvolver": "multiscale", "scales": [0, 3]},
     "mfs": {"specmode": "mfs", "start": "", "width": ""},
     "mtmfs": {"specmode": "mfs", "start": "", "width": "", "deconvolver": "mtmfs", "nterms": 2},
     "mfs, two workers": {"specmode": "mfs", "start": "", "width": "", "parallel": True, "nworkers": 2},

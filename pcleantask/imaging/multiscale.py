@@ -37,7 +37,9 @@ class MultiscalePlane:
 
     The residual smoothed with each scale is kept, and a component of any scale is subtracted from each by the PSF
     smoothed with both. Follows MatrixCleaner::clean and SDAlgorithmMSClean::takeOneStep (casatools 6.7): components are
-    the same as far as FFTs in single precision round alike.
+    the same as far as FFTs in single precision round alike. Unlike CASA's, they are right along axes of odd size, where
+    CASA's are a pixel off; and a plane that no component may be put on has no iteration, where CASA tells the number of
+    the plane before.
 
     Parameters
     ----------
@@ -66,7 +68,8 @@ class MultiscalePlane:
         self._products, self._scales = products, scales
         self._peaks = [_signed_peak(products.smoothed[scale, scale]) for scale in range(len(scales.sizes))]
         self._biases = _biases(scales.sizes, smallscalebias)
-        self._can_clean = min(self._peaks) >= 0 and (mask is None or mask.max() >= MASK_LEVEL)
+        is_masked_out = mask is not None and mask.max() < MASK_LEVEL
+        self._can_clean = min(self._peaks) >= 0 and not is_masked_out and bool(np.isfinite(residual.sum()))
         self._smoothed: dict[int, TiledPlane] = {}
         if self._can_clean:
             planes = [plane.copy() if plane is residual else plane for plane in scales.smooth(residual)]

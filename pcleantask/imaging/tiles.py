@@ -92,15 +92,13 @@ class TiledPlane:
 
     def find_peak(self) -> tuple[int, int, float]:
         """Position (y, x) and |value| of the first of the highest pixels inside."""
-        while True:
-            peak = self._limits.max()
-            numbers = np.flatnonzero(self._limits == peak).tolist()
-            leaders = [(number, tile) for number in numbers if (tile := self._tiles[number]) is not None]
-            behind = [entry for entry in leaders if entry[1].measured < len(self._components)]
-            if not behind:
-                return *min(tile.position for _, tile in leaders), float(peak)
-            for number, tile in behind:
-                self._measure(number, tile)
+        while self._measured(int(self._limits.argmax())):
+            pass
+        peak = self._limits.max()
+        leaders = np.flatnonzero(self._limits == peak).tolist()
+        if any(self._measured(number) for number in leaders):
+            return self.find_peak()
+        return *min(tile.position for number in leaders if (tile := self._tiles[number]) is not None), float(peak)
 
     def subtract(self, y: int, x: int, flux: np.float32, response: Plane) -> None:
         """Subtract flux times the response, whose centre (ny // 2, nx // 2) comes to (y, x).
@@ -119,6 +117,14 @@ class TiledPlane:
         for tile in self._tiles:
             if tile is not None:
                 self._catch_up(tile)
+
+    def _measured(self, number: int) -> bool:
+        """Whether the tile was behind, so that its peak had to be found."""
+        tile = self._tiles[number]
+        if tile is None or tile.measured == len(self._components):
+            return False
+        self._measure(number, tile)
+        return True
 
     def _measure(self, number: int, tile: _Tile) -> None:
         """Find the peak of a tile, after subtracting what it lacks."""
@@ -139,7 +145,7 @@ class TiledPlane:
         y0, y1, x0, x1 = tile.bounds
         half_y, half_x = self.pixels.shape[0] // 2, self.pixels.shape[1] // 2
         lacking = self._components[tile.subtracted :]
-        for component in _merged(lacking) if self._merges else lacking:
+        for component in _merged(lacking) if self._merges and len(lacking) > 1 else lacking:
             y, x, flux, psf = component
             first_y, last_y = max(y0, y - half_y), min(y1, y + half_y)
             first_x, last_x = max(x0, x - half_x), min(x1, x + half_x)
@@ -176,12 +182,12 @@ class TiledPlane:
 
 def _merged(components: list[_Component]) -> list[_Component]:
     """One component for all that differ in flux alone."""
-    merged: dict[tuple[int, int, int], _Component] = {}
-    for component in components:
-        y, x, flux, response = component
-        known = merged.get((y, x, id(response)))
-        merged[y, x, id(response)] = known._replace(flux=known.flux + flux) if known else component
-    return list(merged.values())
+    fluxes: dict[tuple[int, int, int], np.float32] = {}
+    responses = {}
+    for y, x, flux, response in components:
+        fluxes[y, x, id(response)] = fluxes.get((y, x, id(response)), np.float32(0)) + flux
+        responses[id(response)] = response
+    return [_Component(y, x, flux, responses[number]) for (y, x, number), flux in fluxes.items()]
 
 
 def _first_peak(pixels: Plane) -> int:

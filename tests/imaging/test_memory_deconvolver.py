@@ -195,7 +195,20 @@ def test_minor_cycles_and_restoration_are_those_of_casa(
     assert read_image(folders[1] / "img.model").pixels.any() != (codes == {0})
 
 
-@pytest.mark.parametrize("name", ["cube", "automask", "iquv-cube-clark", "nsigma"])
+@pytest.mark.parametrize("asked", [{}, CLARK, SCALES, {**SCALES, "scales": []}])
+def test_memory_is_reckoned_as_casa_does(
+    dirty: Callable[[Parameters], Path], folders: tuple[Path, Path], dataset: Callable[[str], Path], asked: Parameters
+) -> None:
+    theirs, ours = (
+        Side(folder, dirty(MFS), Case(MFS, asked), dataset, in_memory=number == 1)
+        for number, folder in enumerate(folders)
+    )
+    assert ours.cleaner.estimate_memory((100, 90)) == theirs.cleaner.estimate_memory((100, 90)) > 0
+    for side in (theirs, ours):
+        side.cleaner.close()
+
+
+@pytest.mark.parametrize("name", ["cube", "automask", "iquv-cube-clark", "nsigma", "cube-multiscale"])
 def test_planes_that_do_not_fit_into_memory_are_read_one_by_one(
     dirty: Callable[[Parameters], Path], folders: tuple[Path, Path], dataset: Callable[[str], Path], name: str
 ) -> None:

@@ -21,6 +21,7 @@ CUBES: dict[str, dict[str, Any]] = {
     "briggs": {**CUBE, **WHOLE, "weighting": "briggs"},
     "one-density": {**CUBE, **WHOLE, "weighting": "briggs", "perchanweightdensity": False},
     "bandwidth-taper": {**CUBE, **WHOLE, "weighting": "briggsbwtaper", "interpolation": "nearest"},
+    "multiscale": {**CUBE, **WHOLE, "deconvolver": "multiscale", "scales": [0, 4, 10]},
 }
 CONTINUUM: dict[str, dict[str, Any]] = {
     "natural": MFS,
