@@ -29,7 +29,7 @@ import pexpect
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT_S = 60
-OWN = {"nworkers": 0, "engine": "casa", "resume": True, "automaskengine": "numpy"}
+OWN = {"nworkers": 0, "engine": "", "resume": True, "automaskengine": "numpy"}
 SMALL = {**MFS, "niter": 20, "cycleniter": 20}
 
 # As a user without ~/.casa writes it: casashell finds no data by itself.
