@@ -70,7 +70,7 @@ def test_positional_arguments_are_tcleans_with_own_parameters_last(monkeypatch: 
     assert got["pclean"] == {
         **got["tclean"],
         "nworkers": 0,
-        "engine": "casa",
+        "engine": "",
         "resume": True,
         "automaskengine": "numpy",
     }
