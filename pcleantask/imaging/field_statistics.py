@@ -119,6 +119,13 @@ class FieldStatistics:
         """Sum of the model of one plane [Jy]."""
         return float(np.float32(self.model.plane(*key).sum(dtype=np.float64)))
 
+    def fluxes(self) -> list[float]:
+        """|Sum| of the model of each term, over all planes [Jy]."""
+        return [
+            abs(sum(float(np.float32(image.plane(*key).sum(dtype=np.float64))) for key in self.keys))
+            for image in self.terms("model")
+        ]
+
     def robust_rms(self, keys: list[Key], pbmask: float, *, fastnoise: bool) -> dict[Key, float]:
         """Robust rms of the residual where pb > pbmask, as SIImageStore::calcRobustRMS has it [Jy/beam].
 

@@ -239,6 +239,14 @@ class MtmfsPlane:
                 self._look_at_brightness(box)
 
 
+def principal_solution(residuals: Sequence[Plane], products: TermProducts) -> list[Plane]:
+    """The coefficients of the terms at the first scale, which restored images have in place of the residuals.
+
+    Follows MultiTermMatrixCleaner::computeprincipalsolution (casatools 6.7).
+    """
+    return [_dot(row, residuals) for row in products.inverses[0]]
+
+
 def term_places(scales: Scales, mask: Plane | None) -> Inside:
     """For each scale where its components may lie, bool [scale, y, x].
 
