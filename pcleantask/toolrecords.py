@@ -12,7 +12,7 @@ from . import casa, measurementsets
 from .config import PcleanConfig
 from .errors import ParameterError
 from .sections import ImageField
-from .traits import GRIDDERS
+from .traits import GRIDDERS, makes_terms
 
 Record = dict[str, Any]
 
@@ -249,6 +249,8 @@ class CleanSettings:
     nsigma, pbmask : float
     fastnoise, fullsummary : bool
     restoringbeam : str or tuple of str
+    nterms : int
+        Taylor terms; 0 where the algorithm makes none.
     scales : tuple of float
         [pixel]
     smallscalebias : float
@@ -264,6 +266,7 @@ class CleanSettings:
     fastnoise: bool
     fullsummary: bool
     restoringbeam: str | tuple[str, ...]
+    nterms: int
     scales: tuple[float, ...]
     smallscalebias: float
     is_masked: bool
@@ -281,6 +284,7 @@ class CleanSettings:
             fastnoise=bool(decpars.get("fastnoise", True)),
             fullsummary=bool(decpars.get("fullsummary", False)),
             restoringbeam=beam if isinstance(beam, str) else tuple(beam),
+            nterms=int(decpars["nterms"]) if makes_terms(decpars["deconvolver"]) else 0,
             scales=tuple(map(float, decpars.get("scales", ()))),
             smallscalebias=float(decpars.get("scalebias", 0.0)),
             is_masked=decpars["usemask"] != "user" or (any(mask) if isinstance(mask, list) else bool(mask)),

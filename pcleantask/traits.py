@@ -169,7 +169,7 @@ ALGORITHMS: dict[str, AlgorithmTraits] = {
     "clark_exp": AlgorithmTraits(),
     "clarkstokes_exp": AlgorithmTraits(),
     "multiscale": AlgorithmTraits(planes=7, scale_planes=5),
-    "mtmfs": AlgorithmTraits(makes_terms=True),
+    "mtmfs": AlgorithmTraits(makes_terms=True, planes=10, scale_planes=3),
     "mem": AlgorithmTraits(can_be_recalled=False),
     "asp": AlgorithmTraits(),
 }

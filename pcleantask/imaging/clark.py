@@ -14,7 +14,7 @@ import scipy  # its submodules, which take 0.2 s to load, are loaded when they a
 from numpy.typing import NDArray
 
 from .hogbom import Step
-from .tiles import Plane
+from .tiles import Plane, overlap
 
 Planes = NDArray[np.float32]
 
@@ -181,7 +181,7 @@ class _ActivePixels:
     def subtract(self, position: tuple[int, int], flux: NDArray[np.float32], patch: Plane) -> None:
         """Subtract a component of `flux` [pol] with the patch [x, y] of the PSF."""
         cuts = [
-            _overlap(at - first, size, side)
+            overlap(at - first, size, side)
             for at, first, size, side in zip(position, self._first, self._passive.shape, patch.shape, strict=True)
         ]
         box, response = tuple(cut[0] for cut in cuts), patch[tuple(cut[1] for cut in cuts)]
@@ -192,13 +192,6 @@ class _ActivePixels:
         levels[...] = _polarised_maximum(self._values[(slice(None), *box)])
         np.copyto(levels, np.float32(-1), where=self._passive[box])
         self._highest[box[0]] = self._levels[box[0]].max(axis=1)
-
-
-def _overlap(at: int, size: int, side: int) -> tuple[slice, slice]:
-    """What a patch of that side, centred `at` a pixel, covers of an axis of that size; and that part of the patch."""
-    start = at - side // 2
-    first, last = max(0, start), min(size, start + side)
-    return slice(first, last), slice(first - start, last - start)
 
 
 def _polarised_maximum(values: Planes) -> Plane:

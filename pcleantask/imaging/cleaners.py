@@ -6,9 +6,10 @@ from ..config import PcleanConfig
 from ..images.store import ImageStore
 from ..sections import ImageField
 from ..toolrecords import Record
-from ..traits import ALGORITHMS, ENGINES
+from ..traits import ALGORITHMS, ENGINES, makes_terms
 from .deconvolver import Deconvolver
 from .memory_deconvolver import MemoryDeconvolver
+from .multiterm_deconvolver import MultiTermMemoryDeconvolver
 
 AnyDeconvolver = Deconvolver | MemoryDeconvolver
 
@@ -25,4 +26,7 @@ def is_in_memory(config: PcleanConfig, field: ImageField) -> bool:
 
 def make_deconvolver(imagename: str, decpars: Record, store: ImageStore, *, in_memory: bool) -> AnyDeconvolver:
     """A deconvolver from the record of `masking.mask_decpars`."""
-    return (MemoryDeconvolver if in_memory else Deconvolver)(imagename, decpars, store=store)
+    if not in_memory:
+        return Deconvolver(imagename, decpars, store=store)
+    kind = MultiTermMemoryDeconvolver if makes_terms(decpars["deconvolver"]) else MemoryDeconvolver
+    return kind(imagename, decpars, store=store)

@@ -26,17 +26,20 @@ class FieldStatistics:
         Name of the images without their suffixes.
     store : ImageStore
         Of the run.
+    nterms : int
+        Taylor terms of the model; 0 where the images have none.
 
     Attributes
     ----------
     psf, residual, model, mask, image, pb : StoredImage
-        The images; the last four needn't be there.
+        The images, or those of the first Taylor term; the last four needn't be there.
     """
 
-    def __init__(self, imagename: str, store: ImageStore) -> None:
-        self.imagename, self.store = imagename, store
-        self.psf, self.residual, self.model, self.mask, self.image, self.pb = (
-            store.image(f"{imagename}.{kind}") for kind in ("psf", "residual", "model", "mask", "image", "pb")
+    def __init__(self, imagename: str, store: ImageStore, nterms: int = 0) -> None:
+        self.imagename, self.store, self.nterms = imagename, store, nterms
+        self.mask = store.image(f"{imagename}.mask")
+        self.psf, self.residual, self.model, self.image, self.pb = (
+            self.terms(kind)[0] for kind in ("psf", "residual", "model", "image", "pb")
         )
         self._measured: dict[str, tuple[tuple[int, ...], dict[Any, float]]] = {}
 
@@ -46,6 +49,16 @@ class FieldStatistics:
         if self._measured.get(what, ((), {}))[0] != versions:
             self._measured[what] = versions, {}
         return self._measured[what][1]
+
+    def suffixes(self, kind: str, count: int | None = None) -> list[str]:
+        """Of the images of a kind: one for each Taylor term of the model, or for so many of them."""
+        if not self.nterms:
+            return [kind]
+        return [f"{kind}.tt{term}" for term in range(self.nterms if count is None else count)]
+
+    def terms(self, kind: str, count: int | None = None) -> list[StoredImage]:
+        """Those images; one alone where there are no Taylor terms."""
+        return [self.store.image(f"{self.imagename}.{suffix}") for suffix in self.suffixes(kind, count)]
 
     @property
     def keys(self) -> list[Key]:
@@ -65,7 +78,7 @@ class FieldStatistics:
 
     def _fit_beams(self) -> None:
         with self.store.on_disk("fitting the beam"), casa.tool("synthesisutils") as utilities:
-            utilities.fitPsfBeam(imagename=self.imagename, nterms=1, psfcutoff=PSF_CUTOFF)
+            utilities.fitPsfBeam(imagename=self.imagename, nterms=max(1, self.nterms), psfcutoff=PSF_CUTOFF)
 
     def sidelobe_level(self) -> float:
         """The PSF's highest sidelobe over all planes, relative to its peak."""
@@ -105,6 +118,13 @@ class FieldStatistics:
     def flux(self, key: Key) -> float:
         """Sum of the model of one plane [Jy]."""
         return float(np.float32(self.model.plane(*key).sum(dtype=np.float64)))
+
+    def fluxes(self) -> list[float]:
+        """|Sum| of the model of each term, over all planes [Jy]."""
+        return [
+            abs(sum(float(np.float32(image.plane(*key).sum(dtype=np.float64))) for key in self.keys))
+            for image in self.terms("model")
+        ]
 
     def robust_rms(self, keys: list[Key], pbmask: float, *, fastnoise: bool) -> dict[Key, float]:
         """Robust rms of the residual where pb > pbmask, as SIImageStore::calcRobustRMS has it [Jy/beam].

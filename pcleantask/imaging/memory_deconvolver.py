@@ -22,7 +22,7 @@ from .clark import ClarkPlanes, patch_size
 from .deconvolver import Deconvolver
 from .field_statistics import FieldStatistics, peak_of
 from .hogbom import HogbomPlane
-from .minor_cycle import Algorithm, Candidate, Cleaned, Controls, MinorCycle, merged_record
+from .minor_cycle import Algorithm, Candidate, Cleaned, Controls, MinorCycle, merged_record, model_flux
 from .multiscale_making import MultiscaleMaker
 from .restoration import correct_for_pb, restore
 
@@ -65,9 +65,9 @@ class MemoryDeconvolver:
         self._fullsummary = self._settings.fullsummary
         self._has_start_model = self._settings.has_start_model
         self.leaves_residual = not keeps_residual
-        self._make = ALGORITHM_MAKERS[self._algorithm](self._settings)
+        self._make = self._make_maker()
         self._store = store or ImageStore(keeps=False)
-        self._field = FieldStatistics(imagename, self._store)
+        self._field = FieldStatistics(imagename, self._store, self._settings.nterms)
         self._masksum = NO_MASK
         self._has_mask = False
         self._controls: Controls | None = None
@@ -75,6 +75,10 @@ class MemoryDeconvolver:
         self._iterations = 0
         self._cleaned = -1  # the version of .residual that the last minor cycle has cleaned
         self._peak_unmasked = 0.0
+
+    def _make_maker(self) -> Callable[..., Algorithm]:
+        """What makes cleans of planes."""
+        return ALGORITHM_MAKERS[self._algorithm](self._settings)
 
     def init_record(self) -> Record:
         """Peak residual, sidelobe level and mask sum, as CASA's initminorcycle gives them; no empty `summaryminor`."""
@@ -163,7 +167,8 @@ class MemoryDeconvolver:
         cycles = [self._clean_block(range(*block)) for block in blocks]
         record = merged_record(cycles, summary_rows=self._controls.summary_rows, nchan=nchan)
         if record["iterdone"] and self.leaves_residual:
-            residual.drop()  # algorithms work in its planes
+            for image in self._field.terms("residual"):
+                image.drop()  # algorithms work in its planes
         self._iterations += record["iterdone"]
         self._cleaned = residual.version if record["iterdone"] else -1
         return record if nchan > 1 else {**record, "peakresidualnomask": self._peak_unmasked}
@@ -180,19 +185,29 @@ class MemoryDeconvolver:
         rms = self._rms_of_block(keys)
         thresholds = {key: np.float32(self._nsigma) * np.float32(value) for key, value in rms.items()}
         cycle = MinorCycle(self._controls, np.float32(max(thresholds.values(), default=0)), self._settings.number)
-        models: dict[Key, Pixels] = {}
-        residuals: dict[Key, Pixels] = {}
         groups = self._groups(keys)
         candidates = [self._candidate(group, float(thresholds.get(group[0], 0))) for group in groups]
-        for group, cleaned in zip(groups, cycle.clean(candidates, self._nthreads()), strict=True):
-            if cleaned is not None:
-                models.update(zip(group, _planes_of(cleaned.model), strict=True))
-            if cleaned is not None and cleaned.residual is not None:
-                residuals.update(zip(group, _planes_of(cleaned.residual), strict=True))
-        self._field.model.put(models)
+        found = cycle.clean(candidates, self._nthreads())
+        cleaned = [(group, own) for group, own in zip(groups, found, strict=True) if own is not None]
+        self._put("model", [(group, own.model) for group, own in cleaned])
         if not self.leaves_residual:
-            self._field.residual.put(residuals)
+            self._put("residual", [(group, own.residual) for group, own in cleaned if own.residual is not None])
         return cycle
+
+    def _put(self, kind: str, changed: list[tuple[list[Key], Pixels]]) -> None:
+        """Change the planes of groups, in the images of all terms."""
+        for term, image in enumerate(self._field.terms(kind)):
+            image.put(
+                {
+                    key: plane
+                    for group, pixels in changed
+                    for key, plane in zip(group, self._by_terms(group, pixels)[term], strict=True)
+                }
+            )
+
+    def _by_terms(self, group: list[Key], pixels: Pixels) -> Pixels:
+        """What an algorithm has of a group, as [term, plane of the group, y, x]."""
+        return pixels.reshape(-1, len(group), *pixels.shape[-2:])
 
     def _nthreads(self) -> int:
         """How many planes to clean at one time: what there is room for."""
@@ -242,18 +257,20 @@ class MemoryDeconvolver:
 
     def _finish(self, group: list[Key], algorithm: Algorithm) -> Cleaned:
         """What is left of a clean; only a full summary tells the peak |residual| everywhere."""
-        if not self._needs_residual:
-            return Cleaned(algorithm.model, None, 0.0)
-        algorithm.finish()
-        pairs = zip(group, _planes_of(algorithm.residual), strict=True)
-        peak = max(peak_of(residual, self._field.residual.valid(*key)) for key, residual in pairs)
-        return Cleaned(algorithm.model, algorithm.residual, peak)
+        model, residual, peak = algorithm.model, None, 0.0
+        if self._needs_residual:
+            algorithm.finish()
+            residual = algorithm.residual
+            pairs = zip(group, self._by_terms(group, residual)[0], strict=True)
+            peak = max(peak_of(plane, self._field.residual.valid(*key)) for key, plane in pairs)
+        return Cleaned(model, model_flux(self._by_terms(group, model)[0]), residual, peak)
 
     def _need_model(self) -> None:
         """Make .model where there is none."""
-        if not self._field.model.exists():
-            make_product(self.imagename, "model", unit="Jy/pixel")
-            self._field.model.fill(0.0)
+        for suffix, image in zip(self._field.suffixes("model"), self._field.terms("model"), strict=True):
+            if not image.exists():
+                make_product(self.imagename, suffix, unit="Jy/pixel")
+                image.fill(0.0)
 
     def check_beam(self) -> None:
         """Raise ImagingError where the common restoring beam is infinite."""
@@ -321,8 +338,3 @@ ALGORITHM_MAKERS: dict[str, Callable[[CleanSettings], Callable[..., Algorithm]]]
     "clarkstokes": lambda settings: _clark,
     "multiscale": MultiscaleMaker,
 }
-
-
-def _planes_of(pixels: Any) -> Any:
-    """[pol, y, x] as it is; [y, x] as the only one of its kind."""
-    return pixels if pixels.ndim == 3 else pixels[np.newaxis]

@@ -75,6 +75,8 @@ class Cleaned(NamedTuple):
     ----------
     model : float32 array
         [Jy/pixel]
+    flux : float
+        Sum of the model, of the first Taylor term if there are more [Jy].
     residual : float32 array or None
         [Jy/beam]; None where nobody wants it.
     peak : float
@@ -82,6 +84,7 @@ class Cleaned(NamedTuple):
     """
 
     model: NDArray[np.float32]
+    flux: float
     residual: NDArray[np.float32] | None
     peak: float
 
@@ -227,7 +230,7 @@ class MinorCycle:
                 if code == GOES_ON and step.iterations != asked:
                     code = NO_CRITERION
             cleaned = candidate.finish(algorithm)
-            flux, peak_unmasked = model_flux(cleaned.model), cleaned.peak
+            flux, peak_unmasked = cleaned.flux, cleaned.peak
         return _Outcome(cleaned, stop.iterations, code, peak, flux, peak_unmasked)
 
     def _note(self, candidate: Candidate, outcome: _Outcome) -> None:

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy  # its submodules, which take 0.2 s to load, are loaded when they are used
-from numpy.typing import NDArray
 
 from .hogbom import Step
 from .scales import MASK_LEVEL, Inside, PsfProducts, Scales
@@ -67,7 +66,7 @@ class MultiscalePlane:
         self._dirty, self._mask, self._whole = residual, mask, whole
         self._products, self._scales = products, scales
         self._peaks = [_signed_peak(products.smoothed[scale, scale]) for scale in range(len(scales.sizes))]
-        self._biases = _biases(scales.sizes, smallscalebias)
+        self._biases = scales.biases(smallscalebias)
         is_masked_out = mask is not None and mask.max() < MASK_LEVEL
         self._can_clean = min(self._peaks) >= 0 and not is_masked_out and bool(np.isfinite(residual.sum()))
         self._smoothed: dict[int, TiledPlane] = {}
@@ -161,12 +160,3 @@ def _signed_peak(plane: Plane) -> np.float32:
     """The value that is highest in absolute value."""
     highest, lowest = plane.max(), plane.min()
     return np.float32(lowest if -lowest > highest else highest)
-
-
-def _biases(sizes: tuple[float, ...], smallscalebias: float) -> NDArray[np.float32]:
-    """The factors by which merits of the scales are weighed."""
-    if len(sizes) == 1:
-        return np.ones(1, np.float32)
-    bias = np.float32(min(max(smallscalebias, -1.0), 1.0))
-    with np.errstate(invalid="ignore"):
-        return np.float32(1) - bias * np.array(sizes, np.float32) / np.float32(sizes[-1])

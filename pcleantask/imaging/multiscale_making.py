@@ -16,7 +16,7 @@ class MultiscaleMaker:
     """Makes the clean of one plane."""
 
     def __init__(self, settings: CleanSettings) -> None:
-        self._sizes, self._bias = settings.scales, settings.smallscalebias
+        self._sizes, self._bias = tuple(sorted(settings.scales)), settings.smallscalebias
         self._kept: Kept[Any] = Kept()
 
     def __call__(self, field: FieldStatistics, group: list[Key], *, whole: bool) -> MultiscalePlane:

@@ -7,7 +7,7 @@ Unlike CASA's, it is right along an axis of odd size, where CASA's model lies a 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
@@ -107,8 +107,14 @@ class BeamConvolver:
         return result
 
 
-def restore(field: FieldStatistics, restoringbeam: str | Sequence[str]) -> None:
-    """Write .image, with the pixel mask of .residual where there is a .pb.
+def restore(
+    field: FieldStatistics,
+    restoringbeam: str | Sequence[str],
+    residuals: Callable[[Key], Sequence[Pixels]] | None = None,
+) -> None:
+    """Write .image of every term, with the pixel mask of .residual where there is a .pb.
+
+    As in CASA, Taylor terms of several polarisations have no pixel mask.
 
     Parameters
     ----------
@@ -116,27 +122,36 @@ def restore(field: FieldStatistics, restoringbeam: str | Sequence[str]) -> None:
         With .model, .residual and .psf.
     restoringbeam : str or list of str
         '' for the PSF's beams, 'common', or one, two or three quantities: axes (FWHM) and position angle.
+    residuals : callable, optional
+        What is added to the model of each term, float32 [y, x] for a (chan, pol) [Jy/beam]; by default .residual.
     """
     record = _chosen_beam(field, restoringbeam)
     beam = None if record is None else planes.beam_values(record)
-    restorer = _Restorer(field, None if beam is None else Beam(*beam))
-    field.image.drop()
-    nx, ny, _, _ = field.residual.shape
-    most = max(1, RESTORED_AT_ONCE // (nx * ny))
+    restorer = _Restorer(field, None if beam is None else Beam(*beam), residuals)
+    images = field.terms("image")
+    for image in images:
+        image.drop()
+    nx, ny, npol, _ = field.residual.shape
+    is_masked = field.pb.exists() and (npol == 1 or not field.nterms)
+    most = max(1, RESTORED_AT_ONCE // (nx * ny * len(images)))
     with ThreadPoolExecutor(usable_threads()) as pool:
         for start in range(0, len(field.keys), most):
             keys = field.keys[start : start + most]
-            restored = pool.map(restorer.plane, keys)
+            restored = pool.map(restorer.terms, keys)
             if start == 0:  # meanwhile
                 field.store.flush()
-                make_product(field.imagename, "image", unit="Jy/beam")
-            field.image.put(dict(zip(keys, restored, strict=True)))
-    if record is None:
-        copy_beams(field.psf.path, field.image.path)
-    else:
-        set_beam(field.image.path, record)
-    if field.pb.exists():
-        copy_pixel_mask(field.residual.path, field.image.path)
+                for suffix in field.suffixes("image"):
+                    make_product(field.imagename, suffix, unit="Jy/beam")
+            found = dict(zip(keys, restored, strict=True))
+            for term, image in enumerate(images):
+                image.put({key: terms[term] for key, terms in found.items()})
+    for image, residual in zip(images, field.terms("residual"), strict=True):
+        if record is None:
+            copy_beams(field.psf.path, image.path)
+        else:
+            set_beam(image.path, record)
+        if is_masked:
+            copy_pixel_mask(residual.path, image.path)
 
 
 def correct_for_pb(field: FieldStatistics) -> None:
@@ -163,19 +178,26 @@ def _corrected(image: Pixels, pb: Pixels) -> Pixels:
 
 
 class _Restorer:
-    """Restores planes, in any thread, with one beam for all or with each PSF's own."""
+    """Restores planes, in any thread, with one beam for all or with each PSF's own; for `residuals` see `restore`."""
 
-    def __init__(self, field: FieldStatistics, beam: Beam | None) -> None:
-        self._field, self._beam = field, beam
+    def __init__(
+        self, field: FieldStatistics, beam: Beam | None, residuals: Callable[[Key], Sequence[Pixels]] | None
+    ) -> None:
+        self._field, self._beam, self._residuals = field, beam, residuals
         self._geometry = field.geometry
-        self._is_empty = abs(sum(field.flux(key) for key in field.keys)) < EMPTY_FLUX
+        self._is_empty = all(flux < EMPTY_FLUX for flux in field.fluxes())
         self._convolver: tuple[Beam, BeamConvolver] | None = None
 
-    def plane(self, key: Key) -> Pixels:
-        """The restored plane, float32 [y, x] [Jy/beam]."""
-        old = self._field.beam(key)
+    def terms(self, key: Key) -> list[Pixels]:
+        """The restored plane of each term, float32 [y, x] [Jy/beam]."""
+        field = self._field
+        residuals = self._residuals(key) if self._residuals else [term.plane(*key) for term in field.terms("residual")]
+        models = [term.plane(*key) for term in field.terms("model")]
+        old = field.beam(key)
         new = self._beam or old
-        residual = self._field.residual.plane(*key)
+        return [self._restored(*planes, old, new) for planes in zip(models, residuals, strict=True)]
+
+    def _restored(self, model: Pixels, residual: Pixels, old: Beam, new: Beam) -> Pixels:
         if self._beam is not None:
             residual = self._rescaled(residual, old, new)
         if self._is_empty:
@@ -183,7 +205,7 @@ class _Restorer:
         latest = self._convolver
         if latest is None or latest[0] != new:
             latest = self._convolver = new, self._make_convolver(new)
-        return latest[1](self._field.model.plane(*key)) + residual
+        return latest[1](model) + residual
 
     def _make_convolver(self, beam: Beam, *, normalized: bool = False) -> BeamConvolver:
         nx, ny, _, _ = self._field.residual.shape

@@ -6,7 +6,7 @@ Arrays are [y, x] in C order. All convolutions are cyclic: by FFTs of the planes
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -36,7 +36,7 @@ class PsfProducts(NamedTuple):
     transform : complex64 [y, x // 2 + 1]
         The PSF's Fourier transform.
     smoothed : dict
-        (scale, scale) -> the PSF smoothed with both, float32 [y, x]; the second is not below the first.
+        (scale, scale) -> the PSF smoothed with both, float32 [y, x]; the second is not before the first.
     """
 
     transform: Transform
@@ -62,14 +62,13 @@ class Scales:
     Attributes
     ----------
     sizes : tuple of float
-        In rising order.
     images : list
         The scales, float32 [y, x] of sum 1, cut to what isn't zero around (ny // 2, nx // 2).
     """
 
     def __init__(self, shape: tuple[int, int], sizes: Sequence[float]) -> None:
         self.shape = shape
-        self.sizes = tuple(sorted(sizes)) or (0.0,)
+        self.sizes = tuple(sizes) or (0.0,)
         planes = [scale_plane(shape, size) for size in self.sizes]
         self.images = [_cut(plane) for plane in planes]
         # symmetric about the centre, so that they are real; None for points, with which nothing changes
@@ -99,20 +98,36 @@ class Scales:
     def products(self, psf: Plane) -> PsfProducts:
         """Of a PSF whose peak is at (ny // 2, nx // 2)."""
         transform = scipy.fft.rfft2(psf)
-        pairs = [(one, other) for other in range(len(self.sizes)) for one in range(other + 1)]
-        return PsfProducts(transform, {pair: self._smoothed(psf, transform, *pair) for pair in pairs})
+        return PsfProducts(transform, dict(self.by_pairs(psf, transform)))
 
-    def places(self, mask: Plane | None) -> Inside:
+    def by_pairs(self, psf: Plane, transform: Transform) -> Iterator[tuple[tuple[int, int], Plane]]:
+        """(scale, scale) and the PSF smoothed with both, one after the other; the second is not before the first."""
+        pairs = ((one, other) for other in range(len(self.sizes)) for one in range(other + 1))
+        return ((pair, self._smoothed(psf, transform, *pair)) for pair in pairs)
+
+    def places(self, mask: Plane | None, level: np.float32 = MASK_LEVEL, *, reaches_edge: bool = False) -> Inside:
         """For each scale where its components may lie, bool [scale, y, x].
 
-        That is away from the edges, and where nearly all of it lies inside the mask.
+        That is where the mask smoothed with the scale is above `level`, away from the edges; or up to them for the
+        first scale, if it `reaches_edge`.
         """
         places = np.ones((len(self.sizes), *self.shape), np.bool_)
         if mask is not None:
-            np.greater(self.smooth(mask), MASK_LEVEL, out=places)
-        for size, inside in zip(self.sizes, places, strict=True):
-            _clear_border(inside, int(size * BORDER) + 1)
+            np.greater(self.smooth(mask), level, out=places)
+        for scale, (size, inside) in enumerate(zip(self.sizes, places, strict=True)):
+            if scale or not reaches_edge:
+                _clear_border(inside, int(size * BORDER) + 1)
         return places
+
+    def biases(self, smallscalebias: float) -> NDArray[np.float32]:
+        """The factors by which merits of the scales are weighed; values beyond -1 and 1 are taken as these.
+
+        As in CASA sizes are relative to the last one, which needn't be the largest; unless that is 0.
+        """
+        if len(self.sizes) == 1:
+            return np.ones(1, np.float32)
+        bias, last = np.float32(min(max(smallscalebias, -1.0), 1.0)), self.sizes[-1] or max(self.sizes) or 1.0
+        return np.float32(1) - bias * np.array(self.sizes, np.float32) / np.float32(last)
 
 
 @functools.lru_cache(maxsize=8)

@@ -300,3 +300,10 @@ def _maxima_of_cells(response: Plane, sides: tuple[int, int]) -> Plane:
         along_y = extreme.reduceat(response, np.arange(0, response.shape[0], sides[0]), axis=0)
         found.append(np.abs(extreme.reduceat(along_y, np.arange(0, response.shape[1], sides[1]), axis=1)))
     return np.maximum(*found)
+
+
+def overlap(at: int, size: int, side: int) -> tuple[slice, slice]:
+    """What a patch of that side, centred `at` a pixel, covers of an axis of that size; and that part of the patch."""
+    start = at - side // 2
+    first, last = max(0, start), min(size, start + side)
+    return slice(first, last), slice(first - start, last - start)
