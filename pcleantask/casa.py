@@ -25,7 +25,7 @@ from typing import Any
 
 from .errors import CasaSetupError, ImagingError
 from .memory import check_casa_fits, left_by_limits
-from .ownprocess import allow_many_files, interrupts_held, tune_malloc, without_new_ports
+from .ownprocess import allow_many_files, interrupts_held, making_temporary_file, tune_malloc, without_new_ports
 
 MEASURES_MARK = os.path.join("geodetic", "IERSeop2000")  # the table whose absence makes casatools refuse to import
 NO_DATA = (
@@ -326,7 +326,9 @@ def _readable_log() -> Iterator[Path]:
     if path.is_file() or not path.exists():
         yield path
         return
-    with tempfile.NamedTemporaryFile(prefix="pclean-", suffix=".log") as file:
+    with making_temporary_file():
+        own = tempfile.NamedTemporaryFile(prefix="pclean-", suffix=".log")  # noqa: SIM115  the next block closes it
+    with own as file:
         log().setlogfile(file.name)
         try:
             yield Path(file.name)

@@ -319,13 +319,16 @@ class SerialImager(SteppedImager):
                         self._end_loop()
                 if self._is_set_up and self.failed and self._run.folders is not None and self._run.folders.shortage:
                     self._run.store.drop()  # to write more would end the process
-                self._release_parts()
+                with self._noting_failure():
+                    self._release_parts()
                 if self._is_set_up and not self.failed:
                     with self._noting_failure():
                         if self._run.folders is not None:
                             self._run.folders.let_go_of_room()
                         self._run.publish(self._history)
             finally:
+                if self.failed:
+                    self._run.store.drop()  # what could be written is
                 self._is_set_up = False
                 self._run.close()
 

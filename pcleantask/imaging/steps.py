@@ -87,7 +87,7 @@ class SteppedImager:
     def _noting_failure(self) -> Iterator[None]:
         """Note that a part of the run has failed; CASA's errors and the file system's come out named, with the folder.
 
-        What fails inside a part that fails is noted once.
+        Those of a full disk also say how little is free. What fails inside a part that fails is noted once.
         """
         noted_before = self.failed
         try:
@@ -96,10 +96,14 @@ class SteppedImager:
             raise
         except BaseException as error:
             noted, self.failed = self.failed and not noted_before, True
-            if noted or not isinstance(error, ImagingError | OSError) or isinstance(error, ParameterError):
+            if noted or not isinstance(error, RuntimeError | OSError) or isinstance(error, ParameterError):
+                raise
+            advice = self._run.advice(error)
+            if not (advice or isinstance(error, ImagingError | OSError)):
                 raise
             is_kept = self._is_set_up and self._run.path.exists()
-            message = f"{error}" + (f"\nThe unfinished images are in {self._run.shown_path!r}" if is_kept else "")
+            message = advice or str(error)
+            message += f"\nThe unfinished images are in {self._run.shown_path!r}" if is_kept else ""
             if isinstance(error, ImagingError):
                 error.args = (message,)  # the same error, as a worker's has its rank and host
                 raise
