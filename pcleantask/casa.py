@@ -192,9 +192,10 @@ def _opened(name: str, path: str, **options: Any) -> Iterator[Any]:
             instance.close()
 
 
-def opened_table(path: str, *, writable: bool = False) -> contextlib.AbstractContextManager[Any]:
-    """The table tool with the table at `path` open."""
-    return _opened("table", path, nomodify=not writable)
+def opened_table(path: str, *, writable: bool = False, is_held: bool = False) -> contextlib.AbstractContextManager[Any]:
+    """The table tool with the table at `path` open; `is_held` says that its lock is given up at the end alone."""
+    lock = {"lockoptions": {"option": "permanentwait"}} if is_held else {}
+    return _opened("table", path, nomodify=not writable, **lock)
 
 
 def opened_ms(path: str) -> contextlib.AbstractContextManager[Any]:

@@ -11,6 +11,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import NoReturn
 
 from .errors import OutputError
 from .memory import has_address_limit
@@ -26,6 +27,15 @@ MALLOPT = {-3: 1 << 30, -1: (1 << 31) - 1, -2: 64 << 20}  # M_MMAP_THRESHOLD, M_
 # Where addresses are limited: one heap for all threads, as each takes 64 MB of them.
 SPARING = {-8: 1}  # M_ARENA_MAX
 ENDED = 1  # exit status of a process that C++ would abort
+PATIENCE_S = 5.0  # that a process's end waits for what is unbroken
+
+unbroken = threading.Lock()  # held while something is written that is of no use unless it is whole
+
+
+def end_process(status: int) -> NoReturn:
+    """End this process from a thread, whatever it is at, but what is `unbroken`."""
+    unbroken.acquire(timeout=PATIENCE_S)
+    os._exit(status)
 
 
 def tune_malloc() -> bool:

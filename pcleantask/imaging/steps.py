@@ -73,6 +73,7 @@ class SteppedImager:
         self._cleaning = Cleaning([], [])
         self._is_set_up = False
         self._is_running = False  # whether `run` calls the steps
+        self._has_saved = False  # whether the models as they are have been saved with the visibilities
         self._done: set[str] = set()  # steps that have been done, by this run or the one that it goes on from
 
     def _check_step(self, name: str, needed: tuple[str, ...]) -> None:
@@ -120,7 +121,7 @@ class SteppedImager:
 
     @property
     def _saves_late(self) -> bool:
-        """Whether no major cycle saves the model, nor the run when it is published."""
+        """Whether no major cycle can save the model, and the run doesn't when it is published."""
         return self.config.saves_model_late and not self._run.saves_model
 
     def _make_parts(self) -> None:
