@@ -25,7 +25,7 @@ from typing import Any
 
 from .errors import CasaSetupError, ImagingError
 from .memory import check_casa_fits, left_by_limits
-from .ownprocess import allow_many_files, interrupts_held, tune_malloc, without_new_ports
+from .ownprocess import allow_many_files, interrupts_held, making_temporary_file, tune_malloc, without_new_ports
 
 MEASURES_MARK = os.path.join("geodetic", "IERSeop2000")  # the table whose absence makes casatools refuse to import
 NO_DATA = (
@@ -192,9 +192,10 @@ def _opened(name: str, path: str, **options: Any) -> Iterator[Any]:
             instance.close()
 
 
-def opened_table(path: str, *, writable: bool = False) -> contextlib.AbstractContextManager[Any]:
-    """The table tool with the table at `path` open."""
-    return _opened("table", path, nomodify=not writable)
+def opened_table(path: str, *, writable: bool = False, is_held: bool = False) -> contextlib.AbstractContextManager[Any]:
+    """The table tool with the table at `path` open; `is_held` says that its lock is given up at the end alone."""
+    lock = {"lockoptions": {"option": "permanentwait"}} if is_held else {}
+    return _opened("table", path, nomodify=not writable, **lock)
 
 
 def opened_ms(path: str) -> contextlib.AbstractContextManager[Any]:
@@ -326,7 +327,9 @@ def _readable_log() -> Iterator[Path]:
     if path.is_file() or not path.exists():
         yield path
         return
-    with tempfile.NamedTemporaryFile(prefix="pclean-", suffix=".log") as file:
+    with making_temporary_file():
+        own = tempfile.NamedTemporaryFile(prefix="pclean-", suffix=".log")  # noqa: SIM115  the next block closes it
+    with own as file:
         log().setlogfile(file.name)
         try:
             yield Path(file.name)

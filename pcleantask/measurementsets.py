@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from . import casa
 from .errors import MissingInputError, SelectionError
+from .ownprocess import unbroken
 from .sections import Selection
 
 # Entries of a Selection -> their names in ms.msselect, which selects as `synthesisimager.selectdata` does.
@@ -22,6 +24,24 @@ PARTS = {
     "observation": "observation",
     "intent": "scanintent",
 }
+
+
+@contextlib.contextmanager
+def written_at_once(paths: Iterable[str]) -> Iterator[None]:
+    """A block in which casacore writes the headers of what is written to MeasurementSets once, as it ends.
+
+    It does so each time that a tool gives up the lock on a table, and truncates the file: a process that is killed at
+    that moment leaves a set that can't be read; one that ends by SIGTERM or Ctrl-C ends after it. Other processes can't
+    read the sets meanwhile.
+    """
+    with contextlib.ExitStack() as held:
+        for path in dict.fromkeys(paths):
+            held.enter_context(casa.opened_table(path, writable=True, is_held=True))
+        try:
+            yield
+        finally:
+            with unbroken:
+                held.close()
 
 
 def check_readable(paths: Sequence[str]) -> None:

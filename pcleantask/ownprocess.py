@@ -11,7 +11,9 @@ import stat
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import NoReturn
 
+from .errors import OutputError
 from .memory import has_address_limit
 
 try:
@@ -25,6 +27,15 @@ MALLOPT = {-3: 1 << 30, -1: (1 << 31) - 1, -2: 64 << 20}  # M_MMAP_THRESHOLD, M_
 # Where addresses are limited: one heap for all threads, as each takes 64 MB of them.
 SPARING = {-8: 1}  # M_ARENA_MAX
 ENDED = 1  # exit status of a process that C++ would abort
+PATIENCE_S = 5.0  # that a process's end waits for what is unbroken
+
+unbroken = threading.Lock()  # held while something is written that is of no use unless it is whole
+
+
+def end_process(status: int) -> NoReturn:
+    """End this process from a thread, whatever it is at, but what is `unbroken`."""
+    unbroken.acquire(timeout=PATIENCE_S)
+    os._exit(status)
 
 
 def tune_malloc() -> bool:
@@ -64,6 +75,17 @@ def without_new_ports() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def making_temporary_file() -> Iterator[None]:
+    """A block that makes a temporary file; where none can be made, that is an OutputError."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"a temporary file can't be made ({error.strerror}); make room, or set TMPDIR to a folder that has some"
+        ) from error
+
+
+@contextlib.contextmanager
 def interrupts_held() -> Iterator[None]:
     """A block that Ctrl-C doesn't end, but what comes after it: casatools' import would swallow it."""
     if threading.current_thread() is not threading.main_thread():
@@ -88,7 +110,7 @@ def last_word_of_cplusplus(say: Callable[[str], None]) -> Iterator[None]:
     Parameters
     ----------
     say : callable
-        Given the name of the exception's class, such as 'casacore::AipsError'.
+        Given the name of the exception's class, such as 'casacore::AipsError', and what it says, if it says anything.
     """
     try:
         library = ctypes.CDLL("libstdc++.so.6")
@@ -105,8 +127,8 @@ def last_word_of_cplusplus(say: Callable[[str], None]) -> Iterator[None]:
         try:
             found = kind()  # std::type_info: a table of functions, and the name
             name = ctypes.cast(found, ctypes.POINTER(ctypes.c_char_p))[1] if found else b""
-            _tell_in_child(ctypes.CFUNCTYPE(None)(former))
-            say((demangle(name, None, None, None) or b"unknown").decode())
+            message = _said_in_child(ctypes.CFUNCTYPE(None)(former))
+            say((demangle(name, None, None, None) or b"unknown").decode() + (f": {message}" if message else ""))
         finally:
             os._exit(ENDED)
 
@@ -118,15 +140,22 @@ def last_word_of_cplusplus(say: Callable[[str], None]) -> Iterator[None]:
         set_terminate(ctypes.c_void_p(former))
 
 
-def _tell_in_child(handler: Callable[[], None]) -> None:
-    """Have C++ say what the exception says, by its own handler, which aborts: in a child, without a core file."""
+def _said_in_child(handler: Callable[[], None]) -> str:
+    """What the exception says, told by C++'s own handler, which aborts: in a child, without a core file."""
+    reading, writing = os.pipe()
     with contextlib.suppress(OSError):  # no memory for another process
         child = os.fork()
         if child == 0:
+            os.dup2(writing, 2)
             if resource is not None:
                 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             handler()
+        os.close(writing)
+        with os.fdopen(reading, "rb") as file:
+            told = file.read().decode(errors="replace")
         os.waitpid(child, 0)
+        return told.partition("what():")[2].strip()
+    return ""
 
 
 def _ports() -> set[int]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -168,3 +171,35 @@ def test_frequency_range_of_a_field_without_data_is_that_of_the_first_one_with(c
         table.putcell("NAME", 1, "unobserved")
     expected = measurementsets.frequency_range([Selection(vis)])
     assert measurementsets.frequency_range([Selection(vis, field="unobserved")]) == expected
+
+
+SAVING = """
+import sys
+from pcleantask import pclean
+from tests.agreement.cases import CUBE
+call = {**CUBE, "vis": "line.ms", "imagename": "img", "imsize": 64, "savemodel": "modelcolumn", "engine": sys.argv[1]}
+pclean(**{**call, "niter": 40, "cycleniter": 20})
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("engine", ["casa", "ducc"])
+def test_header_of_saved_models_is_truncated_once_in_a_run(dataset: Callable[[str], Path], engine: str) -> None:
+    """A process that is killed at that moment leaves a set that can't be read."""
+    if shutil.which("strace") is None:
+        pytest.skip("there is no strace, which counts the files that are truncated")
+    copied(dataset("line"), "line.ms")
+    counts = []
+    for _ in ("the column is new", "it is there"):
+        words = ["strace", "-f", "-qq", "-e", "trace=openat", "-o", "trace", sys.executable, "-c", SAVING, engine]
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+        run = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        if "ptrace" in run.stderr:
+            pytest.skip("this user may trace no process")
+        assert run.returncode == 0, run.stderr[-2000:]
+        with casa.opened_table("line.ms") as table:
+            managers = table.getdminfo().values()
+        (header,) = (f"table.f{entry['SEQNR']}" for entry in managers if list(entry["COLUMNS"]) == ["MODEL_DATA"])
+        opened = Path("trace").read_text(encoding="utf-8").splitlines()
+        counts.append(sum(f'line.ms/{header}"' in line and "O_TRUNC" in line for line in opened))
+    assert counts == [2, 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from ..errors import ImagingError, ParameterError
 from ..images.finite import channels_not_finite
 from ..images.planes import is_image
 from ..images.store import ImageStore
+from ..measurementsets import written_at_once
+from ..ownprocess import unbroken
 from ..toolrecords import Record, ToolRecords
 from ..traits import GRIDDERS, makes_terms
 
@@ -44,11 +47,13 @@ class CasaGridder:
     ) -> None:
         self._records, self._store = records, store or ImageStore(keeps=False)
         self._has_warned = False
+        self._selpars = selpars or records.selpars
         self._tool: Any = casa.load().synthesisimager()
         try:
-            with self._store.on_disk("selecting the data and defining the images"):
-                for record in selpars or records.selpars:
-                    self._tool.selectdata(record)
+            with self._store.on_disk("selecting the data and defining the images"), self._writing_at_once():
+                with unbroken:  # columns may be made
+                    for record in self._selpars:
+                        self._tool.selectdata(record)
                 for impars, gridpars in zip(records.impars, records.gridpars, strict=True):
                     self._tool.defineimage(impars, gridpars)
                 self._tool.normalizerinfo(records.normpars[0])
@@ -115,7 +120,8 @@ class CasaGridder:
 
     def major_cycle(self, *, last: bool) -> None:
         self._check_data()
-        with self._store.on_disk("running a major cycle"):
+        writing = self._writing_at_once() if last else contextlib.nullcontext()
+        with self._store.on_disk("running a major cycle"), writing:
             self._tool.executemajorcycle(controls={"lastcycle": last, "usemask": self._records.decpars[0]["usemask"]})
         self._warn_unless_finite("residual")
 
@@ -134,10 +140,14 @@ class CasaGridder:
                 )
 
     def predict(self, *, tuned: bool = False) -> None:
-        with self._store.on_disk("predicting the model visibilities"):
+        with self._store.on_disk("predicting the model visibilities"), self._writing_at_once():
             if tuned:
                 self._tool.tuneselectdata()
             self._tool.predictmodel()
+
+    def _writing_at_once(self) -> contextlib.AbstractContextManager[None]:
+        """A block in which CASA may write to the column of models."""
+        return written_at_once(record["msname"] for record in self._selpars if record["usescratch"])
 
     def make_image(self, kind: str, path: str) -> None:
         """Write one image of the kind 'psf', 'observed', ... of the first field to `path`."""

@@ -29,7 +29,7 @@ def write_channels(path: str, pixels: NDArray[np.float32], start: int = 0, pol: 
     """
     count, npol, ny, nx = pixels.shape
     step = max(1, WRITTEN_AT_ONCE // (nx * ny * npol))
-    with casa.opened_table(path, writable=True) as table:
+    with casa.working_on(f"writing {path!r}"), casa.opened_table(path, writable=True) as table:
         for first in range(0, count, step):
             piece = pixels[first : first + step]
             ends = [0, 0, pol, start + first], [nx - 1, ny - 1, pol + npol - 1, start + first + len(piece) - 1]

@@ -25,8 +25,7 @@ def ending_in_order(run: Run, progress: Progress) -> Iterator[None]:
 
     def end_by_cplusplus(exception: str) -> None:
         shortage = run.folders.shortage if run.folders is not None else ""
-        why = shortage or f"CASA or ducc0 can't go on ({exception})"
-        end("pclean: ended", f": {why}")
+        end("pclean: ended", f": CASA or ducc0 can't go on ({exception})" + (f"; {shortage}" if shortage else ""))
 
     with last_word_of_cplusplus(end_by_cplusplus), ended_by_sigterm(lambda: end("Ended by SIGTERM")):
         yield

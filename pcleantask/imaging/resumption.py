@@ -10,7 +10,7 @@ from .. import casa
 from ..progress import Progress
 from ..runs.checkpoint import Checkpoint
 from ..runs.publication import remove
-from ..runs.reserve import NO_ROOM
+from ..runs.shortage import NO_ROOM
 from .cleaning import Cleaning
 from .iteration import IterationControl
 from .run import Parts, Run

@@ -244,6 +244,10 @@ class Run(abc.ABC):
         if self.folders is not None:
             self.folders.check_space(step)
 
+    def advice(self, error: BaseException) -> str:
+        """What an error says that is there as a disk is full, and what to do; '' of others."""
+        return "" if self.folders is None else self.folders.advice(error)
+
     def publish(self, history: Mapping[str, Any]) -> None:
         """Write the history and give the products their final names, when the parts are closed."""
         if self.folders is not None:

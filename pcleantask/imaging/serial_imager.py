@@ -128,6 +128,7 @@ class SerialImager(SteppedImager):
         if self._is_set_up:
             raise StepError("the imager is set up already: call teardown first")
         self.failed, self.stop_code, self.is_blank, self.exec_records = False, 0, False, []
+        self._has_saved = False
         run = self.config.run
         former = {"make_psf": run.calcpsf, "make_pb": run.calcpsf, "run_major_cycle": run.calcres}
         self._done = {name for name, is_to_do in former.items() if not is_to_do}
@@ -194,11 +195,13 @@ class SerialImager(SteppedImager):
             raise StepError("run_major_cycle can't run after predict_model, which has saved the final model")
         if last is None:
             last = self._control is None or self._control.is_last_major_cycle()
+            last = last and not (is_first and self._control is not None)  # which it foresees before it knows anything
         parts = self._need_parts()
         normalizers = parts.normalizers if self.config.divides_in_python else []
         for normalizer in normalizers:
             normalizer.divide_model()
         parts.gridder.major_cycle(last=last)
+        self._has_saved = last and not self.config.saves_model_late
         self._cleaning.note_residual()
         if self._control is not None and not self._cleaning.is_idle:
             self._control.end_major_cycle(is_first=is_first)
@@ -281,11 +284,16 @@ class SerialImager(SteppedImager):
         self._cleaning.revert_masks()
 
     @step()
-    def predict_model(self) -> None:
+    def predict_model(self, *, tuned: bool = False) -> None:
         """Predict the models and save them with the visibilities, as `savemodel` says.
 
         Where major cycles can't do that by themselves, as with automasks, it is a gridder for this only that does it,
         and no major cycle can follow. `teardown` does this step where it is needed and left out.
+
+        Parameters
+        ----------
+        tuned : bool
+            Leave alone what is saved with data whose frequencies are far from the images', as major cycles do.
         """
         parts = self._need_parts()
         if self._saves_late:
@@ -293,9 +301,10 @@ class SerialImager(SteppedImager):
             parts.gridder = self._run.make_saving_gridder()
         for normalizer in parts.normalizers:
             normalizer.divide_model()
-        parts.gridder.predict()
+        parts.gridder.predict(tuned=tuned)
         for normalizer in parts.normalizers:
             normalizer.restore_model()
+        self._has_saved = True
 
     @step(*RESIDUAL)
     def restore(self) -> None:
@@ -319,13 +328,16 @@ class SerialImager(SteppedImager):
                         self._end_loop()
                 if self._is_set_up and self.failed and self._run.folders is not None and self._run.folders.shortage:
                     self._run.store.drop()  # to write more would end the process
-                self._release_parts()
+                with self._noting_failure():
+                    self._release_parts()
                 if self._is_set_up and not self.failed:
                     with self._noting_failure():
                         if self._run.folders is not None:
                             self._run.folders.let_go_of_room()
                         self._run.publish(self._history)
             finally:
+                if self.failed:
+                    self._run.store.drop()  # what could be written is
                 self._is_set_up = False
                 self._run.close()
 
@@ -420,7 +432,7 @@ class SerialImager(SteppedImager):
             control.report_cycle(self.progress)
         summary = report.clean_summary(control.summary())
         self.progress.stopped(self.stop_code, report.stop_reason(self.stop_code, is_blank=self.is_blank))
-        self._save_model_late()
+        self._save_final_model()
         return summary
 
     def _end_loop(self) -> None:
@@ -429,12 +441,13 @@ class SerialImager(SteppedImager):
         if self.stop_code > 0:
             self._cleaning.revert_masks()
         if "has_converged" in self._done:
-            self._save_model_late()
+            self._save_final_model()
 
     def _bring_residual_up_to_date(self) -> None:
         if self._cleaning.needs_residual:
             self.run_major_cycle()
 
-    def _save_model_late(self) -> None:
-        if self._saves_late and "predict_model" not in self._done:
-            self.predict_model()
+    def _save_final_model(self) -> None:
+        """Save the final model where no major cycle has, as none can or none was foreseen to be the last."""
+        if self.config.run.savemodel != "none" and not self._has_saved:
+            self.predict_model(tuned=self.config.grids_by_channel and not self.config.saves_model_late)

@@ -73,6 +73,7 @@ class SteppedImager:
         self._cleaning = Cleaning([], [])
         self._is_set_up = False
         self._is_running = False  # whether `run` calls the steps
+        self._has_saved = False  # whether the models as they are have been saved with the visibilities
         self._done: set[str] = set()  # steps that have been done, by this run or the one that it goes on from
 
     def _check_step(self, name: str, needed: tuple[str, ...]) -> None:
@@ -87,7 +88,7 @@ class SteppedImager:
     def _noting_failure(self) -> Iterator[None]:
         """Note that a part of the run has failed; CASA's errors and the file system's come out named, with the folder.
 
-        What fails inside a part that fails is noted once.
+        Those of a full disk also say how little is free. What fails inside a part that fails is noted once.
         """
         noted_before = self.failed
         try:
@@ -96,10 +97,14 @@ class SteppedImager:
             raise
         except BaseException as error:
             noted, self.failed = self.failed and not noted_before, True
-            if noted or not isinstance(error, ImagingError | OSError) or isinstance(error, ParameterError):
+            if noted or not isinstance(error, RuntimeError | OSError) or isinstance(error, ParameterError):
+                raise
+            advice = self._run.advice(error)
+            if not (advice or isinstance(error, ImagingError | OSError)):
                 raise
             is_kept = self._is_set_up and self._run.path.exists()
-            message = f"{error}" + (f"\nThe unfinished images are in {self._run.shown_path!r}" if is_kept else "")
+            message = advice or str(error)
+            message += f"\nThe unfinished images are in {self._run.shown_path!r}" if is_kept else ""
             if isinstance(error, ImagingError):
                 error.args = (message,)  # the same error, as a worker's has its rank and host
                 raise
@@ -116,7 +121,7 @@ class SteppedImager:
 
     @property
     def _saves_late(self) -> bool:
-        """Whether no major cycle saves the model, nor the run when it is published."""
+        """Whether no major cycle can save the model, and the run doesn't when it is published."""
         return self.config.saves_model_late and not self._run.saves_model
 
     def _make_parts(self) -> None:

@@ -34,11 +34,11 @@ class TeamGridder:
 
     def major_cycle(self, *, last: bool) -> None:
         self._run.steps("major_cycle", last)
-        self._run.saved_in_cycle = last
+        self._run.note_major_cycle(last=last)
 
     def predict(self, *, tuned: bool = False) -> None:
         """The model is saved when the whole of it is there."""
-        self._run.is_predicted = True
+        self._run.saves_tuned = tuned
 
     def estimate_memory(self) -> float:
         return sum(self._run.steps("estimate_memory"))
@@ -58,6 +58,11 @@ class TeamRun(SerialRun, abc.ABC):
         How many workers to use at most.
     make_team : callable
         Makes a team of the size it is given, or a smaller one.
+
+    Attributes
+    ----------
+    saves_tuned : bool or None
+        Whether the model, when it is saved, leaves alone what is far from a cube's channels; None: it isn't saved.
     """
 
     def __init__(self, config: PcleanConfig, plan: Plan, make_team: TeamMaker) -> None:
@@ -65,8 +70,7 @@ class TeamRun(SerialRun, abc.ABC):
         self._plan, self._make_team = plan, make_team
         self._team: Team | None = None
         self.saves_model = config.run.savemodel != "none"
-        self.saved_in_cycle = False
-        self.is_predicted = config.saves_model_late
+        self.saves_tuned: bool | None = None
         self.coordinates: list[ImageCoordinates] = []
         self._npart = 0
         self._hosts: list[str] = []
@@ -143,20 +147,25 @@ class TeamRun(SerialRun, abc.ABC):
         if self._team is not None and self._team.size:
             self.call("close_part", [()] * self._npart)
 
+    def note_major_cycle(self, *, last: bool) -> None:
+        """Note whether a serial run's major cycle would have saved the model."""
+        saves = last and not self._config.saves_model_late
+        self.saves_tuned = self._config.grids_by_channel if saves else None
+
     def save_model(self) -> None:
         """Predict the whole model and save it with the data, in this process: the MeasurementSet is one for all.
 
-        It is saved where tclean would save it, by a last major cycle or afterwards; such a cycle of a cube writes only
-        to channels of the data that are near the cube's.
+        It is saved as the serial run would save it, by a last major cycle or afterwards; such a cycle of a cube writes
+        only to channels of the data that are near the cube's.
         """
-        if not (self.saves_model and (self.is_predicted or self.saved_in_cycle)):
+        if not self.saves_model or self.saves_tuned is None:
             return
         gridder = self.make_saving_gridder()
         normalizers = [Normalizer(record, store=self.store) for record in self._records.normpars]
         try:
             for normalizer in normalizers:
                 normalizer.divide_model()
-            gridder.predict(tuned=self._config.grids_by_channel and not self.is_predicted)
+            gridder.predict(tuned=self.saves_tuned)
             for normalizer in normalizers:
                 normalizer.restore_model()
         finally:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import threading
 
+from ..ownprocess import end_process
+
 ORPHANED = 3  # exit status of a process whose parent is gone
 
 
@@ -18,4 +20,4 @@ def watch(lifeline: int) -> None:
 
 def _end_with_parent(lifeline: int) -> None:
     os.read(lifeline, 1)
-    os._exit(ORPHANED)
+    end_process(ORPHANED)

@@ -8,6 +8,8 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 
+from ..ownprocess import end_process
+
 TERMINATED, INTERRUPTED = 143, 130  # exit statuses, as shells give them to processes that these signals end
 PATIENCE_S = 5.0  # that a program has to end by itself after Ctrl-C
 
@@ -59,7 +61,7 @@ def ended_by_sigterm(last_act: Callable[[], None]) -> Iterator[None]:
         try:
             last_act()
         finally:
-            os._exit(TERMINATED)
+            end_process(TERMINATED)
 
     signal.signal(signal.SIGTERM, _nothing)
     try:
@@ -77,7 +79,7 @@ def ended_by_interrupt(last_act: Callable[[], None]) -> Iterator[None]:
         try:
             last_act()
         finally:
-            os._exit(INTERRUPTED)
+            end_process(INTERRUPTED)
 
     timers: list[threading.Timer] = []
 

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from .. import casa
 from ..cores import MEMORY, fair_share
 from ..errors import ImagingError, WorkerError
+from ..ownprocess import making_temporary_file
 from .environment import importable, python_command, worker_environment
 from .silence import Pulse, Silence, announce, limit_s, look_s
 
@@ -68,7 +69,8 @@ class LocalWorker:
         self.rank = rank
         environment = {**worker_environment(os.environ, threads), **casa.data_environment(), MEMORY: str(memory)}
         with contextlib.ExitStack() as parent_ends, contextlib.ExitStack() as child_ends:
-            self.words = parent_ends.enter_context(tempfile.TemporaryFile(mode="w+b"))
+            with making_temporary_file():
+                self.words = parent_ends.enter_context(tempfile.TemporaryFile(mode="w+b"))
             ours, theirs = socket.socketpair()
             parent_ends.callback(ours.close)
             child_ends.callback(theirs.close)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import shutil
 from collections import Counter
@@ -24,12 +25,13 @@ from .lock import Heartbeat, Owner, new_owner
 from .psf_images import PsfImages
 from .publication import publish
 from .reserve import Reserve
+from .shortage import may_tell_of_full_disk, room_in_words, tells_of_full_disk
 from .space import MADE_IN, bytes_to_come, check_space
 
 SCRATCH = "scratch"
 SPARE, SPARE_SHARE = 64 << 20, 0.1  # bytes to hold beside what images take, at most that share of what is free
 PAD = 4 << 20  # bytes that a step finds free
-LEAST_FREE = 128 << 20  # bytes: with fewer, disk or memory is short
+LEAST_FREE = 128 << 20  # bytes: with fewer on the disk, or in memory, that may be why a run fails
 ShapeCheck = Callable[[ImageField], None]
 
 
@@ -135,8 +137,7 @@ class WorkFolders:
             self._hold_spare()
         except OSError as error:
             raise OutputError(
-                f"imagename {self._finals[0]!r}: the room that the images need can't be had ({error.strerror}); "
-                f"make room for {self.shown!r}, or choose another place"
+                f"imagename {self._finals[0]!r}: the room that the images need can't be had ({error.strerror})"
             ) from error
 
     def _hold_spare(self) -> None:
@@ -173,12 +174,31 @@ class WorkFolders:
 
     @property
     def shortage(self) -> str:
-        """What this run can't have more of, in words; '' where nothing is short."""
-        free = shutil.disk_usage(self.path).free
-        if free < LEAST_FREE:
-            return f"the disk of {self.shown!r} is full"
+        """How little room the disk has, and how little memory limits leave, in words; '' where neither is little."""
         left = left_by_limits()
-        return f"limits leave {readable(left)} of memory" if left < LEAST_FREE else ""
+        memory = f"limits leave {readable(left)} of memory" if left < LEAST_FREE else ""
+        return "; ".join(filter(None, (room_in_words(self._places, LEAST_FREE), memory)))
+
+    def advice(self, error: BaseException) -> str:
+        """What an error says that is there as a disk is full, how much room there is, and what to do; '' of others."""
+        is_full = tells_of_full_disk(error)
+        place = getattr(error, "filename", None)
+        places = [Path(os.fsdecode(place)).absolute()] if place else self._places
+        room = room_in_words(places, math.inf if is_full else LEAST_FREE) if may_tell_of_full_disk(error) else ""
+        if not (is_full or room):
+            return ""
+        said = getattr(error, "strerror", None) or str(error)
+        free = f"; {room}, beside what this run holds" if room else ""
+        return (
+            f"imagename {self._finals[0]!r}: {said.removeprefix(f'imagename {self._finals[0]!r}: ')}{free}; make room "
+            f"there, and the same call goes on where this one ended, or choose another place"
+        )
+
+    @property
+    def _places(self) -> list[Path]:
+        """Where the run writes."""
+        written = self._config.selections if self._config.run.savemodel != "none" else ()
+        return [*(folder.path for folder in self._folders), *(Path(entry.vis).absolute() for entry in written)]
 
     def _begin_checkpoint(self, since: str) -> None:
         """Look whether all folders are a dead run's that was this one, and begin a checkpoint."""

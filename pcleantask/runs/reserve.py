@@ -7,12 +7,11 @@ process, however that ends.
 from __future__ import annotations
 
 import ctypes
-import errno
 import os
 import tempfile
 from pathlib import Path
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+from .shortage import NO_ROOM
 
 
 class Reserve:

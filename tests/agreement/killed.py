@@ -72,15 +72,20 @@ def watched(file: TextIO) -> Iterator[None]:
         serial_imager.tell_of = former
 
 
+is_over = threading.Event()  # whether the products stand under their names: the same call would clean on from them
+
+
 def end(status: int) -> None:
-    os.kill(os.getpid(), status)
+    if not is_over.is_set():
+        os.kill(os.getpid(), status)
 
 
 def main() -> None:
     sys.path[0] = str(Path(__file__).resolve().parents[2])
     from pcleantask import casa, pclean
     from pcleantask.runs.checkpoint import Checkpoint
-    from pcleantask.runs.publication import Move
+    from pcleantask.runs.folder import WorkFolder
+    from pcleantask.runs.publication import JOURNAL, Move
 
     kind, number = sys.argv[1].split()
     status = int(sys.argv[2])
@@ -105,6 +110,14 @@ def main() -> None:
             end(status)
         do(self)
 
+    remove: Callable[..., None] = WorkFolder.remove
+
+    def note_end(self: WorkFolder, **values: bool) -> None:
+        if (self.path / JOURNAL).is_file():
+            is_over.set()
+        remove(self, **values)
+
+    WorkFolder.remove = note_end  # type: ignore[method-assign]
     Move.do = end_before_move  # type: ignore[method-assign]
     Checkpoint.keep = keep_and_end  # type: ignore[method-assign]
     parameters = pickle.load(sys.stdin.buffer)

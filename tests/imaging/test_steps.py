@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pcleantask import PcleanConfig, SerialImager
+from pcleantask import PcleanConfig, SerialImager, casa
 from pcleantask.errors import ImagingError, StepError
 from pcleantask.parallel.plan import Plan
 from pcleantask.parallel.team_runs import make_run
@@ -355,3 +355,26 @@ def test_final_model_is_saved_by_steps_as_by_run(
     imager.teardown()
     assert compare_saved_models(folder / "run.ms", folder / "steps.ms") == []
     assert compare_products(products(folder / "run", "img"), products(folder / "steps", "img")) == []
+
+
+@pytest.mark.parametrize("kind", [{}, pytest.param(WORKERS, marks=pytest.mark.long)], ids=["serial", "workers"])
+def test_final_model_is_saved_where_the_end_was_not_foreseen(
+    folder: Path, dataset: Callable[[str], Path], kind: Parameters
+) -> None:
+    """tclean leaves the model that it began with; here it is what a call of its own saves from the final one."""
+    limited = {**SMALL_CUBE, **kind, "nmajor": 1}
+    for name in ("run", "after"):
+        shutil.copytree(dataset("line"), f"{name}.ms")
+    with imager_of("run", limited, vis="run.ms", savemodel="modelcolumn") as imager:
+        assert imager.run()["stopcode"] == 9
+    for changes in ({}, {"niter": 0, "calcres": False, "calcpsf": False, "savemodel": "modelcolumn"}):
+        with imager_of("after", {**limited, **changes}, vis="after.ms") as imager:
+            imager.run()
+    models = []
+    for name in ("run.ms", "after.ms"):
+        with casa.opened_table(name) as table:
+            models.append(table.getcol("MODEL_DATA"))
+    near = models[0] != 1  # major cycles leave what a new column is made with in channels beyond the cube's
+    assert near.any()
+    assert np.abs(models[0][near]).max() > 0.1
+    assert (models[0][near] == models[1][near]).all()

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
+import re
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from pcleantask import PcleanConfig
+from pcleantask.errors import ImagingError
+from pcleantask.runs.folders import WorkFolders
 from pcleantask.runs.reserve import Reserve
 from tests.agreement.cases import CUBE
 
@@ -96,3 +103,30 @@ def test_disk_that_is_filled_in_mid_run_is_an_error_with_a_name(
         return
     assert process.returncode == 1, err
     assert "pcleantask.errors." in err or "pclean: ended " in err, err
+    *_, last = re.split(r"\npcleantask\.errors\.|\npclean: ended ", err)
+    assert re.search(r"\d MB are free by now for '.*/disk/|and '.*' has .* free", last), err
+    assert "rrno 28" not in last
+
+
+def test_full_disk_is_named_whoever_tells_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: Callable[[str], Path]
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(total=10**9, free=3 << 20))
+    config = PcleanConfig.from_parameters(vis=str(dataset("line")), imagename=str(tmp_path / "img"), cell="1arcsec")
+    folders = WorkFolders(config)
+    room = f"; 3.0 MB are free by now for {str(folders.path)!r}, beside what this run holds; make room there"
+    for error in (
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        ImagingError("CASA failed while making the PSF: FilebufIO: write error for file x: No space left on device"),
+        RuntimeError("No work directory with at least 48MB free can be found"),
+        ImagingError("FiledesIO::write - write error in TempLattice: No such file or directory"),
+    ):
+        assert f"{error}".removeprefix(f"[Errno {getattr(error, 'errno', '')}] ") + room in folders.advice(error)
+    elsewhere = OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "other" / "file"))
+    assert f"are free by now for {str(tmp_path / 'other' / 'file')!r}" in folders.advice(elsewhere)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(total=10**12, free=10**11))
+    assert folders.advice(ImagingError("FiledesIO::write - write error in x: File too large")) == ""
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(total=0, free=0))
+    assert "by now" not in folders.advice(elsewhere), "the disk doesn't know its size"
+    assert not any(map(folders.advice, (OSError(errno.EACCES, "Permission denied"), ImagingError("no data"))))

@@ -53,6 +53,12 @@ def with_planes_in_w(records: ToolRecords) -> ToolRecords:
     return dataclasses.replace(records, gridpars=gridpars)
 
 
+def for_reading(records: ToolRecords) -> ToolRecords:
+    """The records with which CASA is asked of the images, and opens no data for writing."""
+    selpars = tuple({**record, "readonly": True, "usescratch": False} for record in records.selpars)
+    return dataclasses.replace(records, selpars=selpars)
+
+
 class DuccGridder:
     """A Gridder on `ducc0.wgridder`, with visibilities that are read once.
 
@@ -87,8 +93,9 @@ class DuccGridder:
         makes_pb: bool = True,
         beam_selpars: tuple[Record, ...] | None = None,
     ) -> None:
-        self._config, self._records, self._store = config, records, store
-        self._beam_records = dataclasses.replace(records, selpars=beam_selpars or records.selpars)
+        self._config, self._records, self._store = config, for_reading(records), store
+        self._saving_records = for_saving(records)
+        self._beam_records = for_reading(dataclasses.replace(records, selpars=beam_selpars or records.selpars))
         self._makes_residuals, self._makes_pb = config.run.calcres, makes_pb
         self._ahead: ResidualsAhead | None = None
         self._saves_model = config.run.savemodel != "none" and not config.saves_model_late
@@ -200,9 +207,9 @@ class DuccGridder:
             sources = find_data(self._records.selpars)
             models = [self._field_model(number, sources, is_sky) for number in range(len(self._config.fields))]
             tuned = tuned and self._config.fields[0].specmode != "cubedata"
-            save_models(models, self._records.selpars, tuned=tuned, at_once=self._values_at_once)
+            save_models(models, self._saving_records.selpars, tuned=tuned, at_once=self._values_at_once)
             return
-        gridder = CasaGridder(with_planes_in_w(for_saving(self._records)), store=self._store)
+        gridder = CasaGridder(with_planes_in_w(self._saving_records), store=self._store)
         try:
             gridder.predict(tuned=tuned)
         finally:

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import casa
+from ...measurementsets import written_at_once
+from ...ownprocess import unbroken
 from ...toolrecords import Record
 from ..data.casacore_memory import History
 from ..data.frames import Observation
@@ -47,36 +49,39 @@ def save_models(
     at_once : int
         How many visibilities of a model are worked on at the same time.
     """
-    make_columns(selpars)
-    sources = find_data(selpars)
-    history = History(sources)
-    for source in sources:
-        for piece in pieces_of(source, models[0].image.target, Observation(source.vis)):
-            _save(piece, models, history, tuned=tuned, at_once=at_once)
+    with written_at_once(record["msname"] for record in selpars), casa.working_on("saving the model"):
+        make_columns(selpars)
+        sources = find_data(selpars)
+        history = History(sources)
+        for source in sources:
+            for piece in pieces_of(source, models[0].image.target, Observation(source.vis)):
+                with selected_rows(piece, writable=True) as table:
+                    _save(table, piece, models, history, tuned=tuned, at_once=at_once)
 
 
 def make_columns(selpars: Sequence[Record]) -> None:
     """Have CASA make MODEL_DATA where it isn't there, and drop virtual models, as tclean does when it selects data."""
-    with casa.tool("synthesisimager") as tool, casa.working_on(f"making the column {COLUMN}"):
+    with casa.tool("synthesisimager") as tool, casa.working_on(f"making the column {COLUMN}"), unbroken:
         for record in selpars:
             tool.selectdata(record)
 
 
-def _save(source: DataSet, models: Sequence[ModelAtData], history: History, *, tuned: bool, at_once: int) -> None:
-    """Write the model of a data set."""
+def _save(
+    table: Any, source: DataSet, models: Sequence[ModelAtData], history: History, *, tuned: bool, at_once: int
+) -> None:
+    """Write the model of a data set to the table of its rows."""
     main = models[0].image
     matrix = correlations_of(main.target.stokes, source.correlations)
-    with selected_rows(source, writable=True) as table:
-        tracks = _tracks(table, source, models, history)
-        kept = None
-        if tuned and main.axis is not None:
-            kept = ~near(main.axis, source, tracks[0].doppler)[tracks[0].integration]
-        for rows in row_pieces(len(source.rows), len(source.frequency) * matrix.shape[1], at_once):
-            found = [model.at(own.at(rows)) for model, own in zip(models, tracks, strict=True)]
-            values = [entry for entry in found if entry is not None]
-            shape = (matrix.shape[1], rows.stop - rows.start, len(source.frequency))
-            total = sum(values[1:], values[0]) if values else np.zeros(shape, np.complex64)
-            _write(table, source, rows, matrix, total, None if kept is None else kept[rows])
+    tracks = _tracks(table, source, models, history)
+    kept = None
+    if tuned and main.axis is not None:
+        kept = ~near(main.axis, source, tracks[0].doppler)[tracks[0].integration]
+    for rows in row_pieces(len(source.rows), len(source.frequency) * matrix.shape[1], at_once):
+        found = [model.at(own.at(rows)) for model, own in zip(models, tracks, strict=True)]
+        values = [entry for entry in found if entry is not None]
+        shape = (matrix.shape[1], rows.stop - rows.start, len(source.frequency))
+        total = sum(values[1:], values[0]) if values else np.zeros(shape, np.complex64)
+        _write(table, source, rows, matrix, total, None if kept is None else kept[rows])
 
 
 def _tracks(table: Any, source: DataSet, models: Sequence[ModelAtData], history: History) -> list[Tracks]:

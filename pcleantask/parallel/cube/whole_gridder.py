@@ -58,7 +58,7 @@ class WholeCubeGridder:
             self._gather_model(number)
         self._run.store.look()
         self._gridder.major_cycle(last=last)
-        self._run.saved_in_cycle = last
+        self._run.note_major_cycle(last=last)
         self.made.append("residual")
 
     def _gather_model(self, number: int) -> None:
@@ -75,7 +75,7 @@ class WholeCubeGridder:
 
     def predict(self, *, tuned: bool = False) -> None:
         """The model is saved when the whole of it is there."""
-        self._run.is_predicted = True
+        self._run.saves_tuned = tuned
 
     def estimate_memory(self) -> float:
         return self._gridder.estimate_memory()
