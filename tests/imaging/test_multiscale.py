@@ -17,6 +17,7 @@ from pcleantask.images.pixels import read_channels, write_channels
 from pcleantask.images.store import ImageStore
 from pcleantask.imaging import multiscale
 from pcleantask.imaging.deconvolver import Deconvolver
+from pcleantask.imaging.hogbom import Step
 from pcleantask.imaging.kept import Kept
 from pcleantask.imaging.memory_deconvolver import MemoryDeconvolver
 from pcleantask.imaging.multiscale import MultiscalePlane
@@ -114,6 +115,36 @@ def test_components_are_those_of_a_plain_loop(
     assert [component[:3] for component in added] == [component[:3] for component in expected]
     np.testing.assert_allclose([component[3] for component in added], [component[3] for component in expected], 1e-4)
     assert len({component[0] for component in expected}) > 1
+
+
+def test_second_step_goes_on_and_its_residual_lacks_the_first_as_in_casa() -> None:
+    rng = np.random.default_rng(5)
+    psf = make_psf((64, 50), rng)
+    residual, scales = make_sky(psf, rng), Scales((64, 50), (0, 4))
+    products, places = scales.products(psf), scales.places(None)
+    once, twice = (MultiscalePlane(residual, np.zeros_like(psf), products, scales, 0.0, None, places) for _ in range(2))
+    once.take_step(GAIN, 40, np.float32(0))
+    twice.take_step(GAIN, 20, np.float32(0))
+    first = twice.model.copy()
+    step = twice.take_step(GAIN, 20, np.float32(0))
+    np.testing.assert_array_equal(twice.model, once.model)
+    seen = np.fft.irfft2(np.fft.rfft2(twice.model - first) * np.fft.rfft2(np.fft.ifftshift(psf)), psf.shape)
+    np.testing.assert_allclose(twice.residual, residual - seen, 0, 1e-5)
+    assert step == Step(20, float(np.abs(twice.residual).max()))
+
+
+@pytest.mark.parametrize("hidden", ["mask", "psf", "residual"])
+def test_plane_that_cannot_be_cleaned_is_left(hidden: str) -> None:
+    rng = np.random.default_rng(6)
+    psf = make_psf((64, 50), rng)
+    residual, mask = make_sky(psf, rng), np.full((64, 50), 0.5 if hidden == "mask" else 1.0, np.float32)
+    if hidden == "residual":
+        residual[3, 4] = np.nan
+    scales, model = Scales((64, 50), (0, 4)), np.zeros_like(psf)
+    products = scales.products(-psf if hidden == "psf" else psf)
+    plane = MultiscalePlane(residual, model, products, scales, 0.0, mask, scales.places(mask))
+    assert plane.take_step(GAIN, 20, np.float32(0)).iterations == 0
+    assert not model.any()
 
 
 @dataclass(frozen=True)
