@@ -23,6 +23,7 @@ from .deconvolver import Deconvolver
 from .field_statistics import FieldStatistics, peak_of
 from .hogbom import HogbomPlane
 from .minor_cycle import Algorithm, Candidate, Cleaned, Controls, MinorCycle, merged_record, model_flux
+from .mtmfs_making import MtmfsMaker
 from .multiscale_making import MultiscaleMaker
 from .restoration import correct_for_pb, restore
 
@@ -65,7 +66,7 @@ class MemoryDeconvolver:
         self._fullsummary = self._settings.fullsummary
         self._has_start_model = self._settings.has_start_model
         self.leaves_residual = not keeps_residual
-        self._make = self._make_maker()
+        self._make = ALGORITHM_MAKERS[self._algorithm](self._settings)
         self._store = store or ImageStore(keeps=False)
         self._field = FieldStatistics(imagename, self._store, self._settings.nterms)
         self._masksum = NO_MASK
@@ -75,10 +76,6 @@ class MemoryDeconvolver:
         self._iterations = 0
         self._cleaned = -1  # the version of .residual that the last minor cycle has cleaned
         self._peak_unmasked = 0.0
-
-    def _make_maker(self) -> Callable[..., Algorithm]:
-        """What makes cleans of planes."""
-        return ALGORITHM_MAKERS[self._algorithm](self._settings)
 
     def init_record(self) -> Record:
         """Peak residual, sidelobe level and mask sum, as CASA's initminorcycle gives them; no empty `summaryminor`."""
@@ -293,8 +290,11 @@ class MemoryDeconvolver:
     def estimate_memory(self, imsize: tuple[int, int]) -> float:
         """Memory that the minor cycle will take [kB], as CASA reckons it: some planes in single precision."""
         nx, ny = imsize
+        return float(4 * nx * ny * self._planes(nx, ny) // 1024)
+
+    def _planes(self, nx: int, ny: int) -> int:
         traits, scales = ALGORITHMS[self._algorithm], max(1, len(self._settings.scales))
-        return float(4 * nx * ny * (traits.planes + traits.scale_planes * scales) // 1024)
+        return traits.planes + traits.scale_planes * scales
 
     def facts(self, first: int, own: range | None) -> dict[str, Any]:
         """The mask's sum and the noise that it knows, and the last minor cycle's iterations and controls."""
@@ -337,4 +337,5 @@ ALGORITHM_MAKERS: dict[str, Callable[[CleanSettings], Callable[..., Algorithm]]]
     "clark": lambda settings: _clark,
     "clarkstokes": lambda settings: _clark,
     "multiscale": MultiscaleMaker,
+    "mtmfs": MtmfsMaker,
 }

@@ -22,10 +22,6 @@ class MultiTermMemoryDeconvolver(MemoryDeconvolver):
     Images are corrected for the primary beam by CASA's tool, which does so for ALMA alone.
     """
 
-    def _make_maker(self) -> MtmfsMaker:
-        self._maker = MtmfsMaker(self._settings)
-        return self._maker
-
     def restore(self) -> None:
         """Write .image, .alpha, .alpha.error and .beta of the Taylor terms.
 
@@ -39,9 +35,10 @@ class MultiTermMemoryDeconvolver(MemoryDeconvolver):
 
     def _solution(self, key: Key) -> Sequence[Pixels]:
         """What is added to the models; the residuals as they are, where the data don't tell the terms apart."""
+        assert isinstance(self._make, MtmfsMaker)
         residuals = [image.plane(*key) for image in self._field.terms("residual")]
         try:
-            return principal_solution(residuals, self._maker.products(self._field, key))
+            return principal_solution(residuals, self._make.products(self._field, key))
         except ImagingError:
             return residuals
 
@@ -52,3 +49,9 @@ class MultiTermMemoryDeconvolver(MemoryDeconvolver):
             deconvolver.pbcor()
         finally:
             deconvolver.close()
+
+    def _planes(self, nx: int, ny: int) -> int:
+        """Follows SDAlgorithmMSMFS::estimateRAM (casatools 6.7): patches of PSFs are of 100 x 100 pixels."""
+        scales, terms = max(1, len(self._settings.scales)), self._settings.nterms
+        patches = scales * (scales + 1) // 2 * (terms * (terms + 1) // 2) + scales
+        return super()._planes(nx, ny) + 5 * terms + 2 * terms * scales + int(100 / nx * 100 / ny * patches)

@@ -18,6 +18,7 @@ from pcleantask.imaging.run import Parts, SerialRun
 from tests.agreement.cases import AUTO, CUBE, MFS
 from tests.agreement.compare import read_image
 
+TERMS = {"deconvolver": "mtmfs", "nterms": 2}
 NUMPY = {**AUTO, "automaskengine": "numpy"}
 # What is asked -> the kind of deconvolver for it.
 KINDS = {
@@ -25,7 +26,7 @@ KINDS = {
     "clark": ({"deconvolver": "clark"}, "memory"),
     "clarkstokes": ({"deconvolver": "clarkstokes"}, "memory"),
     "multiscale": ({"deconvolver": "multiscale", "scales": [0, 4]}, "memory"),
-    "mtmfs": ({"deconvolver": "mtmfs", "nterms": 2}, "casa"),
+    "mtmfs": (TERMS, "memory"),
     "nsigma": ({"nsigma": 3.0}, "memory"),
     "automask": (NUMPY, "memory"),
     "automask-by-casa": ({**AUTO, "automaskengine": "casa"}, "casa"),
@@ -33,6 +34,7 @@ KINDS = {
 }
 RUNS = {
     "mfs": {**MFS, "cyclefactor": 2.0},
+    "mtmfs": {**MFS, **TERMS, "scales": [0, 4], "cyclefactor": 2.0},
     "cube-clark": {**CUBE, "deconvolver": "clark", "nchan": 3, "start": "230.002GHz", "pbcor": True},
     "cube-automask": {**CUBE, **NUMPY, "vis": "noisy.ms", "niter": 300, "threshold": "0.1Jy", "pbcor": True},
     "cube-startmodel": {**CUBE, "nchan": 3, "start": "230.002GHz", "startmodel": "first.model", "niter": 60},

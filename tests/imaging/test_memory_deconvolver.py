@@ -222,12 +222,13 @@ def test_minor_cycles_and_restoration_are_those_of_casa(
     assert read_image(folders[1] / f"img{model}").pixels.any() != (codes == {0})
 
 
-@pytest.mark.parametrize("asked", [{}, CLARK, SCALES, {**SCALES, "scales": []}])
+@pytest.mark.parametrize("asked", [{}, CLARK, SCALES, {**SCALES, "scales": []}, TERMS, {**TERMS, "scales": [0, 5, 9]}])
 def test_memory_is_reckoned_as_casa_does(
     dirty: Callable[[Parameters], Path], folders: tuple[Path, Path], dataset: Callable[[str], Path], asked: Parameters
 ) -> None:
+    base = MFS_TERMS if "nterms" in asked else MFS
     theirs, ours = (
-        Side(folder, dirty(MFS), Case(MFS, asked), dataset, in_memory=number == 1)
+        Side(folder, dirty(base), Case(base, asked), dataset, in_memory=number == 1)
         for number, folder in enumerate(folders)
     )
     assert ours.cleaner.estimate_memory((100, 90)) == theirs.cleaner.estimate_memory((100, 90)) > 0
