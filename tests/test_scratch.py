@@ -97,7 +97,9 @@ with SerialImager(PcleanConfig.from_parameters(engine="casa", **parameters, **js
 """
 
 
-@pytest.mark.parametrize("runs", [[{}], [{"niter": 20}], [{}, {"calcpsf": False, "calcres": False}]])
+@pytest.mark.parametrize(
+    "runs", [[{"niter": 20}, {"calcpsf": False, "calcres": False}], pytest.param([{}], marks=pytest.mark.long)]
+)
 def test_tables_of_a_large_mosaic_are_found_to_the_last(
     folder: Path, dataset: Callable[[str], Path], runs: list[dict[str, object]]
 ) -> None:

@@ -119,6 +119,19 @@ CASES = {
     "elliptical-beam": Case(SMALL_CUBE, {"restoringbeam": ["2.2arcsec", "1.8arcsec", "30deg"]}),
     "beam-smaller-than-the-psf": Case(MFS, {"restoringbeam": "0.9arcsec"}),
 }
+# Rows whose kind others have, of minor cycles that take long here.
+LONG = {
+    *("mfs-multiscale-points", "mfs-multiscale-one-scale", "cube-multiscale", "cube-multiscale-no-bias"),
+    *(
+        "automask-multiscale",
+        "nsigma-multiscale",
+        "terms",
+        "terms-bias",
+        "terms-one",
+        "terms-pbmask",
+        "terms-thousands",
+    ),
+}
 CONTROLS = {
     "cycleniter": 100, "cyclethreshold": 0.05, "loopgain": 0.1, "thresholdreached": False,
     "summaryrows": len(report.FULL_ROWS),
@@ -195,7 +208,9 @@ def test_table_of_cases_reaches_all_stop_codes_of_planes() -> None:
     assert {0, 1, 2, 4, 6} <= {code for case in CASES.values() for code in case.codes}
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, id=name, marks=[pytest.mark.long] * (name in LONG)) for name, case in CASES.items()]
+)
 def test_minor_cycles_and_restoration_are_those_of_casa(
     dirty: Callable[[Parameters], Path], folders: tuple[Path, Path], dataset: Callable[[str], Path], case: Case
 ) -> None:

@@ -170,7 +170,14 @@ class TrueSky:
             image.setbrightnessunit("Jy/pixel")
 
 
-@pytest.mark.parametrize("changes", [{}, {"specmode": "cubedata"}, {"specmode": "cubedata", "parallel": True}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"specmode": "cubedata"},
+        pytest.param({}, marks=LONG),
+        pytest.param({"specmode": "cubedata", "parallel": True}, marks=LONG),
+    ],
+)
 def test_the_true_sky_leaves_nothing_and_its_fluxes_are_found(
     changes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,7 +197,7 @@ def test_the_true_sky_leaves_nothing_and_its_fluxes_are_found(
         np.testing.assert_allclose(found, flux, rtol=2e-3)
 
 
-@pytest.mark.parametrize("specmode", ["mfs", "cubedata"])
+@pytest.mark.parametrize("specmode", [pytest.param("mfs", marks=LONG), "cubedata"])
 def test_the_saved_model_of_the_true_sky_is_the_data(
     specmode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
