@@ -96,6 +96,11 @@ class DataSet:
     field: int = -1
     pointing: Pointing | None = None
 
+    @property
+    def field_of_vis(self) -> tuple[str, int]:
+        """MeasurementSet and FIELD_ID: whose density the weights may rest on."""
+        return self.vis, self.field
+
 
 def find_data(selpars: Sequence[Record]) -> list[DataSet]:
     """The data that a run's selections select, MeasurementSet by MeasurementSet.

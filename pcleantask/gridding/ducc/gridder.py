@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from ..data.coordinates import image_coordinates
 from ..data.frames import Observation
 from ..data.memory import values_at_once
 from ..data.pointings import pieces_of
-from ..data.selection import DataSet, find_data
+from ..data.selection import find_data
 from .channels.target_image import ImageOfData
 from .channels.visibilities import read_visibilities
 from .model.at_data import ModelAtData
@@ -204,8 +204,7 @@ class DuccGridder:
 
     def _predict(self, *, tuned: bool, is_sky: bool) -> None:
         if self._saves_column:
-            sources = find_data(self._records.selpars)
-            models = [self._field_model(number, sources, is_sky) for number in range(len(self._config.fields))]
+            models = [self._field_model(number, is_sky) for number in range(len(self._config.fields))]
             tuned = tuned and self._config.fields[0].specmode != "cubedata"
             save_models(models, self._saving_records.selpars, tuned=tuned, at_once=self._values_at_once)
             return
@@ -219,10 +218,11 @@ class DuccGridder:
     def _saves_column(self) -> bool:
         return self._config.run.savemodel == "modelcolumn"
 
-    def _field_model(self, number: int, sources: Sequence[DataSet], is_sky: bool) -> ModelAtData:
+    def _field_model(self, number: int, is_sky: bool) -> ModelAtData:
         """The model of a field, which predicts with all threads."""
         images = self._images(number)
         image = ImageOfData.of(self._config, self._config.fields[number], images.coordinates)
+        sources = find_data(self._records.selpars) if images.is_mosaic else []
         pieces = [piece for source in sources for piece in pieces_of(source, image.target, Observation(source.vis))]
         measurement = make_measurement(self._records, images, pieces)
         return ModelAtData(images, image, measurement, is_sky=is_sky)

@@ -114,7 +114,8 @@ def make_psf(field: GriddedField, meanwhile: Callable[[], None] = nothing) -> No
 def _psf(field: GriddedField, channel: int) -> dict[str, NDArray[Any]]:
     """The products of a channel that are the weights' alone, for each Taylor term: 'psf', 'sumwt' and 'weight'."""
     images, factor = field.images, field.visibilities.ncorr
-    planes, squares = field.measurement.blank(images.psf_terms), field.measurement.blank(images.psf_terms)
+    planes = field.measurement.blank(images.psf_terms)
+    squares = field.measurement.blank(images.psf_terms if images.is_mosaic else 0)
     sums = np.zeros((images.psf_terms, 1, 1))
     for block in field.blocks(channel):
         weights = [_tapered(block.psf_weight, block, images, term) for term in range(images.psf_terms)]

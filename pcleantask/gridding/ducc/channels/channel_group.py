@@ -51,7 +51,7 @@ class ChannelWeights:
 
     def _owner(self, spectra: Spectra) -> Owner:
         """Whose densities the weights of data come from."""
-        return (spectra.source.vis, spectra.source.field) if self._by_field else ()
+        return spectra.source.field_of_vis if self._by_field else ()
 
     def _make_density(self, owner: Owner, channel: int) -> ChannelDensity:
         samples = (sample for member in self._members[owner] for sample in member.natural(channel))

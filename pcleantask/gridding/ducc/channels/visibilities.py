@@ -206,14 +206,14 @@ class Visibilities:
         if image.axis is None or image.scheme.by_channel:
             return {}
         found = ((data, density) for data, density in self._densities(None, image.grid) if density is not None)
-        return {_field_of(data[0]): density for data, density in found}
+        return {data[0].source.field_of_vis: density for data, density in found}
 
     def _densities(self, density: Density | None, grid: UvGrid) -> Iterator[tuple[list[Spectra], Density | None]]:
         """Data that are weighed together, with their density where their weights rest on one."""
         data = [spectra for spectra, _ in self._data]
         if self._image.weighs_fields and self._image.scheme.needs_density:
-            data.sort(key=_field_of)
-            for _, own in itertools.groupby(data, key=_field_of):
+            data.sort(key=lambda spectra: spectra.source.field_of_vis)
+            for _, own in itertools.groupby(data, key=lambda spectra: spectra.source.field_of_vis):
                 field = list(own)
                 yield field, self._density_of(field, grid)
         elif self._image.scheme.needs_density:
@@ -285,11 +285,6 @@ class Visibilities:
 def _own_size(block: Block) -> int:
     """Bytes of a block's arrays but uvw, which others share."""
     return block.data.nbytes + block.weight.nbytes + (block.weight is not block.psf_weight) * block.psf_weight.nbytes
-
-
-def _field_of(spectra: Spectra) -> tuple[str, int]:
-    """MeasurementSet and FIELD_ID."""
-    return spectra.source.vis, spectra.source.field
 
 
 def _coverage(spectra: Spectra) -> Coverage:
