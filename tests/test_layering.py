@@ -15,7 +15,7 @@ PACKAGE = "pcleantask"
 
 # The levels, from the lowest: a module may import what stands below it, and within its level what is of its own folder.
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("errors", "version", "progress", "cores", "records"),
+    ("errors", "version", "progress", "cores", "records", "minorrecords"),
     ("memory",),
     ("inputs", "ownprocess"),
     ("parameters", "outliers", "lastfile"),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ast
 import inspect
+import math
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from pcleantask import parameters, pclean
+from pcleantask import parameters, pclean, rules
 from pcleantask.errors import ParameterTypeError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -122,3 +124,44 @@ def test_task_stays_the_instance_after_its_module_is_imported() -> None:
     import pcleantask.pclean
 
     assert callable(pcleantask.pclean)
+
+
+# Values of every type the definition knows, in Python's and numpy's forms.
+TRIED: list[Any] = [
+    True, np.bool_(False), 0, -1, 3, np.int32(3), np.int64(3), 0.5, 2.0, math.inf, np.float32(0.5), np.float64(0.5),
+    "", "mfs", "5mJy", np.str_("I"), None, {"value": 1.0, "unit": "Jy"}, 1j, object,
+    [], [1], [1, 2], [1.5], [1, 2.5], [np.int64(1)], [np.float64(1.5)], ["a"], ["a", "b"], ["a", 1], [None], [[1]],
+    (1, 2), (1.5, 2.5), ("a", "b"), np.array([1, 2]), np.array([1.5]), np.array(["a"]), np.array([]),
+]  # fmt: skip
+
+
+def casatools_admits(name: str, value: Any) -> bool:
+    """What the check of casatools says, by the schema that casatasks' generator would make."""
+    import generate_task
+    from casatools.coercetype import coerce
+    from casatools.typecheck import CasaValidator
+
+    item = parameters.definitions()[name]
+    rows = [eval(f"{{{generate_task.VALIDATOR_TYPES[kind]}}}", {"_coerce": coerce}) for kind in item.types]
+    schema = rows[0] if len(rows) == 1 else {"anyof": rows}
+    schema |= {"allowed": list(item.choices)} if item.choices else {}
+    schema |= {"min": item.low} if item.low is not None else {}
+    schema |= {"max": item.high} if item.high is not None else {}
+    return bool(CasaValidator().validate({name: value}, {name: schema}))
+
+
+@pytest.mark.parametrize("name", [name for name in parameters.definitions() if name != "vis"])
+def test_type_check_admits_all_that_casatools_admits(name: str) -> None:
+    """`vis` is left out, as casatools looks for the path as well; so are entries of a dictionary as those of a list."""
+    item = parameters.definitions()[name]
+    values = [*TRIED, item.default, *item.choices]
+    values = [value for value in values if not isinstance(value, dict) or "variant" in item.types]
+    admitted = [value for value in values if casatools_admits(name, value)]
+    assert admitted
+    assert [value for value in admitted if not item.admits(item.coerced(value))] == []
+    assert not any(item.admits(item.coerced(value)) for value in (None, 1j, object))
+
+
+@pytest.mark.parametrize("name", parameters.definitions())
+def test_every_default_passes_the_type_check(name: str) -> None:
+    rules.check_types({name: parameters.defaults()[name]})

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from ..errors import StepError
-from ..toolrecords import Record
+from ..minorrecords import ExecRecord, InitRecord, MinorControls
 from .masking import MaskMaker
 
 # What `IterationControl.start_minor_cycle` tells every field.
@@ -24,10 +24,10 @@ class MinorCycles(Protocol):
 
     leaves_residual: bool
 
-    def init_record(self) -> Record:
+    def init_record(self) -> InitRecord:
         """Peak residual, sidelobe level and mask sum."""
 
-    def minor_cycle(self, controls: Record) -> Record:
+    def minor_cycle(self, controls: MinorControls) -> ExecRecord:
         """Clean .residual within .mask."""
 
 
@@ -53,7 +53,7 @@ class Cleaning:
 
     def __init__(self, deconvolvers: Sequence[MinorCycles], masks: Sequence[MaskMaker]) -> None:
         self._deconvolvers, self._masks = deconvolvers, masks
-        self.records: list[Record] = []
+        self.records: list[ExecRecord] = []
         self.is_idle = False
         self._iterations = [0] * len(deconvolvers)
         self._threshold_reached = False
@@ -83,17 +83,17 @@ class Cleaning:
         if self.needs_residual:
             raise StepError("the last minor cycle's model isn't subtracted from the data yet: call run_major_cycle")
 
-    def init_records(self) -> list[Record]:
+    def init_records(self) -> list[InitRecord]:
         """Peak residual, sidelobe level and mask sum of every field, for an iteration control."""
         self.check_residual()
         self.update_masks()
         return self._look()
 
-    def _look(self) -> list[Record]:
+    def _look(self) -> list[InitRecord]:
         self._has_looked = True
         return [deconvolver.init_record() for deconvolver in self._deconvolvers]
 
-    def check_minor_cycle(self, controls: Record | None) -> None:
+    def check_minor_cycle(self, controls: MinorControls | None) -> None:
         """Raise StepError where a minor cycle can't be done now, or not with these controls."""
         self.check_residual()
         missing = [key for key in CONTROLS if controls is not None and key not in controls]
@@ -103,7 +103,7 @@ class Cleaning:
                 f"IterationControl.start_minor_cycle returns"
             )
 
-    def minor_cycle(self, controls: Record) -> None:
+    def minor_cycle(self, controls: MinorControls) -> None:
         """Clean every field's .residual within its .mask, and remember the masks."""
         if not self._has_masks:
             self.init_records()

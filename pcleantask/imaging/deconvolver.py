@@ -8,6 +8,7 @@ from .. import casa, report
 from ..errors import MissingInputError, ParameterError
 from ..images.planes import is_image
 from ..images.store import ImageStore
+from ..minorrecords import ExecRecord, InitRecord, MinorControls
 from ..toolrecords import Record, checked_record
 from ..traits import makes_terms
 from .iteration import IterationControl
@@ -74,14 +75,14 @@ class Deconvolver:
             self.close()
             raise
 
-    def init_record(self) -> Record:
+    def init_record(self) -> InitRecord:
         """Peak residual, sidelobe level and mask sum, as `IterationControl.converged` wants them.
 
         Must be called before each `minor_cycle`; CASA's tool wants it before the first mask as well.
         """
         self._has_looked = True
         with self._store.on_disk("reading the residual"):
-            record = self._tool.initminorcycle()
+            record: InitRecord = self._tool.initminorcycle()
         self.sidelobe_level = float(record["maxpsfsidelobe"])
         return record
 
@@ -92,10 +93,11 @@ class Deconvolver:
         with self._store.on_disk("making the mask"):
             self._tool.setupmask()
 
-    def minor_cycle(self, controls: Record) -> Record:
+    def minor_cycle(self, controls: MinorControls) -> ExecRecord:
         """Clean .residual within .mask, add to .model, and return the record for `IterationControl.end_minor_cycle`."""
         with self._store.on_disk("running a minor cycle"):
-            return self._tool.executeminorcycle(iterbotrecord=dict(controls))
+            record: ExecRecord = self._tool.executeminorcycle(iterbotrecord=dict(controls))
+            return record
 
     def check_beam(self) -> None:
         """Raise ImagingError where the common restoring beam is infinite."""

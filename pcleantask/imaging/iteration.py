@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import casa
 from ..errors import ImagingError
+from ..minorrecords import ExecRecord, InitRecord, MinorControls
 from ..progress import Progress
 from ..toolrecords import Record
 
@@ -50,14 +51,14 @@ class IterationControl:
         self._counts_fields = casa.takes(self._sink.mergeinitrecord, "immod")  # since casatools 6.7
         self.iterations = 0
         self.major_cycles = 0
-        self.controls: Record = {}
+        self.controls: MinorControls = {}
         self.peak_residual = 0.0
         self.knows_residual = False
         self._told: list[tuple[float, float]] = []
         self._stop_code = 0
         self._events: list[list[Any]] = []
 
-    def converged(self, init_records: Sequence[Record], nmajor_limit: int = -1) -> int:
+    def converged(self, init_records: Sequence[InitRecord], nmajor_limit: int = -1) -> int:
         """The stop code after these records of all fields' `Deconvolver.init_record`; 0 means go on.
 
         CASA compares a residual with the one that it was told of before, were it the same: that answer is kept.
@@ -76,15 +77,17 @@ class IterationControl:
         self._stop_code = int(self._tool.cleanComplete(reachedMajorLimit=reached))
         return self._stop_code
 
-    def start_minor_cycle(self) -> Record:
+    def start_minor_cycle(self) -> MinorControls:
         """The controls for the next minor cycle: the same for every field and part."""
         self._note("start_minor_cycle")
-        self.controls = {**self._tool.getminorcyclecontrols(), "summaryrows": self._summary_rows}
+        controls: MinorControls = self._tool.getminorcyclecontrols()
+        controls["summaryrows"] = self._summary_rows
+        self.controls = controls
         self.knows_residual = False
         self._tool.resetminorcycleinfo()
         return self.controls
 
-    def end_minor_cycle(self, exec_records: Sequence[Record]) -> bool:
+    def end_minor_cycle(self, exec_records: Sequence[ExecRecord]) -> bool:
         """Take the records of all fields' minor cycles; True if any iteration was done."""
         self._note("end_minor_cycle", [dict(record) for record in exec_records])
         for number, record in enumerate(exec_records):

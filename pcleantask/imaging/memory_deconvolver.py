@@ -15,6 +15,7 @@ from ..errors import ImagingError
 from ..images.making import make_product
 from ..images.planes import opened
 from ..images.store import ImageStore, Key, Pixels
+from ..minorrecords import ExecRecord, InitRecord, MinorControls
 from ..toolrecords import CleanSettings, Record
 from ..traits import ALGORITHMS
 from .beam import mask_blocks
@@ -77,7 +78,7 @@ class MemoryDeconvolver:
         self._cleaned = -1  # the version of .residual that the last minor cycle has cleaned
         self._peak_unmasked = 0.0
 
-    def init_record(self) -> Record:
+    def init_record(self) -> InitRecord:
         """Peak residual, sidelobe level and mask sum, as CASA's initminorcycle gives them; no empty `summaryminor`."""
         self._store.look()
         self._add_start_model()
@@ -152,7 +153,7 @@ class MemoryDeconvolver:
             make_product(self.imagename, "mask")
             self._field.mask.fill(0.0)
 
-    def minor_cycle(self, controls: Record) -> Record:
+    def minor_cycle(self, controls: MinorControls) -> ExecRecord:
         """Clean within .mask, add to .model, and return the record for `IterationControl.end_minor_cycle`."""
         self._controls = Controls.from_record(controls)
         self._store.look()

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import report
+from ..minorrecords import ExecRecord, MinorControls
 from .hogbom import Step
 
 STEP_LIMIT = 5000  # cycleniter from which steps are of STEP iterations
@@ -49,10 +50,15 @@ class Controls:
     summary_rows: int
 
     @classmethod
-    def from_record(cls, record: dict[str, Any]) -> Controls:
+    def from_record(cls, record: MinorControls) -> Controls:
         """From the record of `IterationControl.start_minor_cycle`."""
-        threshold, gain, nsigma = (np.float32(record[key]) for key in ("cyclethreshold", "loopgain", "nsigma"))
-        return cls(int(record["cycleniter"]), threshold, gain, nsigma, int(record["summaryrows"]))
+        return cls(
+            int(record["cycleniter"]),
+            np.float32(record["cyclethreshold"]),
+            np.float32(record["loopgain"]),
+            np.float32(record["nsigma"]),
+            int(record["summaryrows"]),
+        )
 
 
 class Algorithm(Protocol):
@@ -250,7 +256,7 @@ class MinorCycle:
             self.peak = max(self.peak, outcome.peak)
 
 
-def merged_record(cycles: list[MinorCycle], *, summary_rows: int, nchan: int) -> dict[str, Any]:
+def merged_record(cycles: list[MinorCycle], *, summary_rows: int, nchan: int) -> ExecRecord:
     """CASA's record of a minor cycle whose blocks of channels were cleaned one by one.
 
     In a summary without a row for the polarisation chan + pol * nchan stands for both.

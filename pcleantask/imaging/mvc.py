@@ -18,6 +18,7 @@ from ..gridding.base import Gridder
 from ..images.planes import image_geometry
 from ..images.products import check_shapes
 from ..images.taylor import CUBES, TaylorTerms
+from ..minorrecords import ExecRecord, MinorControls
 from ..sections import ImageField
 from ..toolrecords import Record, ToolRecords, tool_records
 from .deconvolver import Deconvolver
@@ -111,7 +112,7 @@ class MvcDeconvolver(Deconvolver):
         super().__init__(terms.imagename, decpars)
         self._terms = terms
 
-    def minor_cycle(self, controls: Record) -> Record:
+    def minor_cycle(self, controls: MinorControls) -> ExecRecord:
         record = super().minor_cycle(controls)
         with casa.working_on("making a cube of the model"):
             self._terms.write_model()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.processes.mpi_jobs import MPIS, Mpi, find_mpi
+from tests.agreement.compare import peak
+from tests.agreement.runner import Call, TaskProcess
+from tests.processes.mpi_jobs import MPIS, OTHER_FRAME, SMALL_CUBE, SMALL_MFS, Mpi, find_mpi, plain
 
 
 @pytest.fixture(scope="session", params=MPIS)
@@ -21,3 +24,22 @@ def folder(tmp_path: Path, dataset: Callable[[str], Path]) -> Path:
     for name in ("line", "continuum"):
         (tmp_path / f"{name}.ms").symlink_to(dataset(name))
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def serial(tmp_path_factory: pytest.TempPathFactory, dataset: Callable[[str], Path]) -> Path:
+    """A folder with the images that one process makes, and results.json with what it returned."""
+    folder = tmp_path_factory.mktemp("serial")
+    kinds = {"cube": SMALL_CUBE, "other": OTHER_FRAME, "mfs": SMALL_MFS}
+    for parameters in kinds.values():
+        if not (folder / parameters["vis"]).exists():
+            (folder / parameters["vis"]).symlink_to(dataset(parameters["vis"].removesuffix(".ms")))
+    # of its own: the last bits of CASA's transforms depend on what else a process has done, and tests do much
+    with TaskProcess(folder, {}) as process:
+        calls = [Call("pclean", {**parameters, "imagename": name}) for name, parameters in kinds.items()]
+        outcomes = process.run(calls, folder)
+    for name, outcome in zip(kinds, outcomes, strict=True):
+        assert not outcome.error, outcome.error
+        (folder / f"{name}.json").write_text(json.dumps(plain(outcome.value)), encoding="utf-8")
+    assert peak(folder / "cube.model") > 0.1
+    return folder

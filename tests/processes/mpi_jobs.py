@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import json
 import os
 import shutil
 import signal
@@ -21,8 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.agreement.cases import CUBE, MFS
 from tests.agreement.compare import products
 from tests.agreement.packages import install
+from tests.parallel.team_cases import WHOLE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LIMIT_S = 60.0
@@ -31,6 +34,12 @@ MARK = "PCLEANTASK_TEST_JOB"  # by this variable a job's processes are known, wh
 AS_ROOT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 MPIS = ("mpich", "openmpi")
 OPTIONS = {"mpich": [], "openmpi": ["--oversubscribe"]}
+
+# What jobs image, and one process for comparison (the fixture `serial`).
+SMALL_CUBE = {**CUBE, "niter": 60, "cycleniter": 20}
+SMALL_MFS = {**MFS, "niter": 20, "cycleniter": 20}
+LONG_CUBE = {**SMALL_CUBE, "niter": 100_000, "cycleniter": 2, "nmajor": 500}
+OTHER_FRAME = {**SMALL_CUBE, **WHOLE, "outframe": "BARY", "interpolation": "linear"}  # the lead grids it
 
 
 @dataclass(frozen=True)
@@ -198,3 +207,8 @@ def images_of(folder: Path, name: str) -> dict[str, Path]:
     found = products(folder, name)
     found.pop(".json", None)
     return found
+
+
+def plain(value: Any) -> Any:
+    """A return dictionary as it is in JSON."""
+    return json.loads(json.dumps(value, default=lambda entry: entry.tolist()))

@@ -6,55 +6,33 @@ processes may be left.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
-import shutil
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pcleantask import casa
-from tests.agreement.cases import CUBE, MFS
 from tests.agreement.compare import compare_products, differences, peak
 from tests.agreement.packages import install
-from tests.agreement.runner import Call, TaskProcess
-from tests.parallel.team_cases import WHOLE
-from tests.processes.mpi_jobs import END_S, MPIS, Job, Mpi, Result, find_mpi, image, images_of, options, run, script_job
-
-SMALL_CUBE = {**CUBE, "niter": 60, "cycleniter": 20}
-SMALL_MFS = {**MFS, "niter": 20, "cycleniter": 20}
-LONG_CUBE = {**SMALL_CUBE, "niter": 100_000, "cycleniter": 2, "nmajor": 500}
-OTHER_FRAME = {**SMALL_CUBE, **WHOLE, "outframe": "BARY", "interpolation": "linear"}  # the lead grids it
-
-
-@pytest.fixture(scope="session")
-def serial(tmp_path_factory: pytest.TempPathFactory, dataset: Callable[[str], Path]) -> Path:
-    """A folder with the images that one process makes, and results.json with what it returned."""
-    folder = tmp_path_factory.mktemp("serial")
-    kinds = {"cube": SMALL_CUBE, "other": OTHER_FRAME, "mfs": SMALL_MFS}
-    for parameters in kinds.values():
-        if not (folder / parameters["vis"]).exists():
-            (folder / parameters["vis"]).symlink_to(dataset(parameters["vis"].removesuffix(".ms")))
-    # of its own: the last bits of CASA's transforms depend on what else a process has done, and tests do much
-    with TaskProcess(folder, {}) as process:
-        calls = [Call("pclean", {**parameters, "imagename": name}) for name, parameters in kinds.items()]
-        outcomes = process.run(calls, folder)
-    for name, outcome in zip(kinds, outcomes, strict=True):
-        assert not outcome.error, outcome.error
-        (folder / f"{name}.json").write_text(json.dumps(plain(outcome.value)), encoding="utf-8")
-    assert peak(folder / "cube.model") > 0.1
-    return folder
-
-
-def plain(value: Any) -> Any:
-    """A return dictionary as it is in JSON."""
-    return json.loads(json.dumps(value, default=lambda entry: entry.tolist()))
+from tests.processes.mpi_jobs import (
+    LONG_CUBE,
+    MPIS,
+    OTHER_FRAME,
+    SMALL_CUBE,
+    SMALL_MFS,
+    Job,
+    Mpi,
+    Result,
+    find_mpi,
+    image,
+    images_of,
+    options,
+    run,
+    script_job,
+)
 
 
 def check_clean_end(result: Result, folder: Path) -> None:
@@ -325,94 +303,6 @@ def test_casatools_imported_first_is_an_error_that_names_the_way(mpi: Mpi, folde
         assert "MpiSetupError: casatools was imported before pcleantask" in result.err
         assert "python -m pcleantask run script.py" in result.err
     assert result.left == {}
-
-
-# --- failures ---
-
-KILLS: dict[str, Callable[[Job], tuple[int, int]]] = {
-    "worker": lambda job: (job.worker(1, "pcleantask image"), signal.SIGKILL),
-    "rank": lambda job: (job.rank(1, "pcleantask image"), signal.SIGKILL),
-    "rank 0": lambda job: (job.rank(0, "pcleantask image"), signal.SIGKILL),
-    "lead": lambda job: (next(iter(job.processes("pcleantask.lead"))), signal.SIGKILL),
-    "interrupt": lambda job: (job.process.pid, signal.SIGINT),
-    "ctrl-c": lambda job: (-job.process.pid, signal.SIGINT),  # as a terminal does it: to all in the foreground
-}
-WORDS = {
-    "worker": r"worker 1 on {host} failed in (?!part:)\w+: the process died \(signal 9",
-    "lead": r"the lead, the process on {host} that runs pclean for all ranks, died \(signal 9",
-}
-
-
-USUAL = {("mpich", "worker"), ("mpich", "rank"), ("mpich", "ctrl-c"), ("openmpi", "worker"), ("openmpi", "lead")}
-
-
-@pytest.mark.parametrize(
-    ("mpi", "victim"),
-    [
-        pytest.param(name, victim, marks=[] if (name, victim) in USUAL else [pytest.mark.long])
-        for name in MPIS
-        for victim in KILLS
-    ],
-    indirect=["mpi"],
-)
-def test_killed_process_ends_the_job_and_harms_no_product(mpi: Mpi, folder: Path, serial: Path, victim: str) -> None:
-    for suffix, path in images_of(serial, "cube").items():
-        shutil.copytree(path, folder / f"img{suffix}")
-    before = digests(folder)
-    with Job(image(mpi, 2, {**LONG_CUBE, "restart": False, "imagename": "img"}), folder) as job:
-        job.wait_for("    2 ")
-        pid, number = KILLS[victim](job)
-        os.kill(pid, number)
-        start = time.monotonic()
-        result = job.result(END_S)
-        assert time.monotonic() - start < END_S
-    assert result.status != 0, result.text
-    assert result.left == {}, result.text
-    assert re.search(WORDS.get(victim, "").format(host=os.uname().nodename), result.err), result.text
-    assert digests(folder) == before
-
-
-def digests(folder: Path) -> dict[str, str]:
-    """Digests of the files of the products img.*."""
-    found = {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for product in folder.glob("img.*")
-        if product.suffix != ".workdirectory"
-        for path in product.rglob("*")
-        if path.is_file()
-    }
-    assert len(found) > 20
-    return found
-
-
-CATCHING = """
-import json, os, signal, sys
-from pcleantask import pclean, errors
-from pcleantask.parallel.cube.run import TeamGridder
-cube = json.loads(sys.argv[1])
-major_cycle, count = TeamGridder.major_cycle, []
-def killing(self, *, last):
-    count.append(1)
-    if len(count) == 2:
-        os.kill(self._run._team.call_each("hello", [(), ()])[1]["pid"], signal.SIGKILL)
-    return major_cycle(self, last=last)
-TeamGridder.major_cycle = killing
-try:
-    pclean(**{**cube, "imagename": "first"})
-except errors.ImagingError as error:
-    print("caught", error)
-pclean(**cube)
-"""
-
-
-@pytest.mark.long
-def test_script_that_catches_a_dead_worker_goes_on_with_a_new_one(mpi: Mpi, folder: Path, serial: Path) -> None:
-    job = script_job(mpi, 2, folder, CATCHING, json.dumps({**SMALL_CUBE, "imagename": "cube"}), once=True)
-    result = run(job, folder)
-    assert result.status == 0, result.text
-    assert "caught worker 1 on" in result.out
-    assert result.left == {}
-    assert compare_products(images_of(serial, "cube"), images_of(folder, "cube")) == []
 
 
 # --- waiting ---

@@ -7,31 +7,43 @@ empty mask: such a part reports its unmasked peak, and a mask sum of zero.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Literal, TypedDict
 
 import numpy as np
 
 from ... import report
+from ...minorrecords import ExecRecord, InitRecord
 
-Record = dict[str, Any]
 UNCHANGED = -1.0  # a mask sum that is as it was, or isn't there
-LARGEST = ("peakresidualnomask", "maxpsfsidelobe", "madrms")
+LARGEST: tuple[Literal["peakresidualnomask", "maxpsfsidelobe", "madrms"], ...] = (
+    "peakresidualnomask",
+    "maxpsfsidelobe",
+    "madrms",
+)
 
 
-def merged_init_record(found: Sequence[Record], former_sum: float) -> tuple[Record, float]:
+class SlabRecord(TypedDict):
+    """A part before a minor cycle: CASA's record, the mask's sum (None without a mask), the planes' largest rms."""
+
+    record: InitRecord
+    masksum: float | None
+    rms: float
+
+
+def merged_init_record(found: Sequence[SlabRecord], former_sum: float) -> tuple[InitRecord, float]:
     """The record for `IterationControl.converged`, and the whole mask's sum (-1 where there is no mask).
 
     Parameters
     ----------
-    found : sequence of dict
-        Of each part: `record`, CASA's own; `masksum`, the sum of its mask or None; `rms`, its planes' largest.
+    found : sequence of SlabRecord
+        One of each part.
     former_sum : float
         The whole mask's sum at the record before; -1 before the first.
     """
     sums = [part["masksum"] for part in found]
     total = UNCHANGED if all(entry is None for entry in sums) else float(sum(entry or 0.0 for entry in sums))
     records = [part["record"] for part in found]
-    merged = dict(records[0])
+    merged = records[0].copy()
     merged["peakresidual"] = max(
         0.0 if total > 0 and entry == 0 else float(record["peakresidual"])
         for record, entry in zip(records, sums, strict=True)
@@ -45,9 +57,9 @@ def merged_init_record(found: Sequence[Record], former_sum: float) -> tuple[Reco
     return merged, total
 
 
-def merged_exec_record(records: Sequence[Record]) -> Record:
+def merged_exec_record(records: Sequence[ExecRecord]) -> ExecRecord:
     """The record for `IterationControl.end_minor_cycle`; summaries stand one after the other, in order of channels."""
-    merged = dict(records[0])
+    merged = records[0].copy()
     merged["iterdone"] = sum(int(record["iterdone"]) for record in records)
     merged["maxcycleiterdone"] = max(int(record["maxcycleiterdone"]) for record in records)
     merged["peakresidual"] = max(float(record["peakresidual"]) for record in records)
@@ -56,7 +68,7 @@ def merged_exec_record(records: Sequence[Record]) -> Record:
     return merged
 
 
-def _with_running_counts(records: Sequence[Record]) -> list[np.ndarray]:
+def _with_running_counts(records: Sequence[ExecRecord]) -> list[np.ndarray]:
     """The summaries; in full ones each plane starts with the count of iterations of all planes before it."""
     row = report.FULL_ROWS.index("startIterDone")
     summaries, before = [], 0

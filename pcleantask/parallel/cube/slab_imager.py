@@ -20,9 +20,11 @@ from ...imaging.cleaners import AnyDeconvolver
 from ...imaging.masking import ChannelBlock, NumpyAutoMask
 from ...imaging.robust import robust_rms
 from ...imaging.serial_imager import SerialImager
+from ...minorrecords import ExecRecord, MinorControls
 from ...toolrecords import Record
 from ...traits import ENGINES
 from ..partition import Slab
+from .merge import SlabRecord
 from .slab_beams import SlabBeams
 from .slab_run import SlabRun, clear
 
@@ -117,9 +119,9 @@ class SlabImager:
         memory.check_fits(1024 * needed)
         return needed
 
-    def init_record(self, number: int) -> dict[str, Any]:
-        """CASA's record of field `number`, with the sum of its mask (None where there is none) and the largest rms."""
-        record = dict(self._run.parts.deconvolvers[number].init_record())
+    def init_record(self, number: int) -> SlabRecord:
+        """CASA's record of field `number`, with what merging needs besides."""
+        record = self._run.parts.deconvolvers[number].init_record().copy()
         if record["masksum"] != NO_MASK_SUM:
             self._sums[number] = float(record["masksum"])
         rms = self._largest_rms(number)
@@ -179,10 +181,10 @@ class SlabImager:
     def _mask_image(self, number: int) -> StoredImage:
         return self._run.store.image(self._run.imagenames[number] + ".mask")
 
-    def minor_cycle(self, number: int, controls: Record) -> Record:
+    def minor_cycle(self, number: int, controls: MinorControls) -> ExecRecord:
         """Clean field `number`; the record's channels are those of the whole cube, without guards."""
         casa.plan_transforms(self._threads)
-        record = dict(self._run.parts.deconvolvers[number].minor_cycle(controls))
+        record = self._run.parts.deconvolvers[number].minor_cycle(controls).copy()
         self._run.store.image(self._run.imagenames[number] + ".model").flush()  # neighbours read it
         self._run.parts.masks[number].keep()
         record["summaryminor"] = self._summary_of_cube(np.asarray(record["summaryminor"]))

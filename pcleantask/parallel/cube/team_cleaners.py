@@ -15,6 +15,7 @@ from ...imaging.beam import mask_blocks
 from ...imaging.cleaners import is_in_memory
 from ...imaging.deconvolver import Deconvolver
 from ...imaging.psf_beams import area, plane_beams
+from ...minorrecords import ExecRecord, InitRecord, MinorControls
 from ...toolrecords import Record
 from .merge import UNCHANGED, merged_exec_record, merged_init_record
 
@@ -35,14 +36,14 @@ class TeamDeconvolver:
         self.sidelobe_level = 0.0
         self.mask_is_empty = True
 
-    def init_record(self) -> Record:
+    def init_record(self) -> InitRecord:
         found = self._run.steps("init_record", self._number)
         record, self._mask_sum = merged_init_record(found, self._mask_sum)
         self.sidelobe_level = float(record["maxpsfsidelobe"])
         self.mask_is_empty = self._mask_sum <= 0
         return record
 
-    def minor_cycle(self, controls: Record) -> Record:
+    def minor_cycle(self, controls: MinorControls) -> ExecRecord:
         record = merged_exec_record(self._run.steps("minor_cycle", self._number, dict(controls)))
         if record["updatedmodelflag"] or record["iterdone"] > 0:
             self._copy_guards()
