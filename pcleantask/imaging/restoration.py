@@ -30,6 +30,7 @@ EMPTY_FLUX = 1e-8  # total |flux| of a model below which CASA takes it for empty
 FFT_PLANES = 40  # Gaussians of a beam's box that cost as much as the FFTs of a plane, in planes' areas
 BEAM_PARTS = ("major", "minor", "positionangle")  # of CASA's record
 RESTORED_AT_ONCE = 1 << 25  # pixels
+ALL_TERMS_MASKED = (6, 7, 6)  # casatools from which Taylor terms of several polarisations have pixel masks
 
 
 class BeamConvolver:
@@ -114,7 +115,7 @@ def restore(
 ) -> None:
     """Write .image of every term, with the pixel mask of .residual where there is a .pb.
 
-    As in CASA, Taylor terms of several polarisations have no pixel mask.
+    As in CASA before 6.7.6, Taylor terms of several polarisations have no pixel mask.
 
     Parameters
     ----------
@@ -132,7 +133,7 @@ def restore(
     for image in images:
         image.drop()
     nx, ny, npol, _ = field.residual.shape
-    is_masked = field.pb.exists() and (npol == 1 or not field.nterms)
+    is_masked = field.pb.exists() and (npol == 1 or not field.nterms or casa.version() >= ALL_TERMS_MASKED)
     most = max(1, RESTORED_AT_ONCE // (nx * ny * len(images)))
     with ThreadPoolExecutor(usable_threads()) as pool:
         for start in range(0, len(field.keys), most):
