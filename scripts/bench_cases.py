@@ -96,6 +96,8 @@ class Case:
 
 AUTOMASK = {"usemask": "auto-multithresh"}
 SCALES = {"deconvolver": "multiscale", "scales": [0, 5, 15]}
+TERMS = {"deconvolver": "mtmfs", "nterms": 2}
+PROOF_OF_TERMS = (".image.tt0", ".model.tt0", ".model.tt1")
 OURS = ("tclean", "pclean", "pclean-2", "ducc", "ducc-2")
 MOSAIC_CASE = Case(
     "a cube of a mosaic of 27 pointings",
@@ -147,6 +149,24 @@ CASES = {
         kind="wide",
         data="wide",
         proof=(".image", ".model"),
+        compared=NO_SUMWT,
+    ),
+    "mtmfs": Case(
+        "a continuum image of two Taylor terms, bandwidth 30 %",
+        ("tclean", "ducc", "ducc-2"),
+        TERMS,
+        kind="terms",
+        data="wide-band",
+        proof=PROOF_OF_TERMS,
+        compared=NO_SUMWT,
+    ),
+    "mtmfs-wide": Case(
+        "two Taylor terms of a wide field with w, 3072 x 3072; tclean with 128 planes in w",
+        ("tclean", "ducc", "ducc-2"),
+        TERMS,
+        kind="wide",
+        data="wide",
+        proof=PROOF_OF_TERMS,
         compared=NO_SUMWT,
     ),
     "cube-2": Case("a cube, no mask, on two workers", (*OURS, "casa-pclean-2", "casampi-2", "wsclean")),
@@ -237,6 +257,8 @@ POINTINGS = [
     for place in range(count)
 ]
 FULL = {"nintegrations": 60, "nchannels": 64, "seed": 1}
+# 30 % of the frequency at its middle.
+WIDE_BAND = {"channel_hz": 1.08e9, "start_hz": 196e9, "sources": "continuum"}
 SMALL = {"antennas": 30, "nintegrations": 6, "integration_s": 600.0, "nchannels": 6, "seed": 1}
 SIZES = {
     "full": Size(
@@ -249,6 +271,7 @@ SIZES = {
             "twice-rows": {**FULL, "nintegrations": 120},
             "wide": {**OFF_AXIS, "nintegrations": 20, "nchannels": 64},
             "mosaic": {**FULL, "nintegrations": 54, "pointings": POINTINGS},
+            "wide-band": {**FULL, **WIDE_BAND},
         },
         {
             "wide": {**WIDE, "imsize": 3072},
@@ -257,6 +280,7 @@ SIZES = {
             "cube-twice": {**CUBE, "imsize": 720, "cell": "0.0711arcsec", "niter": 5000},
             "cube-four-times": {**CUBE, "imsize": 1024, "cell": "0.05arcsec", "niter": 5000},
             "mfs": {**MFS, "imsize": 1024, "niter": 2000},
+            "terms": {**MFS, "imsize": 1024, "niter": 500},
             "mosaic-cube": {**CUBE, **MOSAIC},
             "mosaic-mfs": {**MFS, **MOSAIC},
         },
@@ -271,6 +295,7 @@ SIZES = {
             "twice-rows": {**SMALL, "nintegrations": 12},
             "wide": {**OFF_AXIS, "antennas": 10, "nintegrations": 2, "nchannels": 2},
             "mosaic": {**SMALL, "nintegrations": 27, "integration_s": 100.0, "pointings": POINTINGS},
+            "wide-band": {**SMALL, **WIDE_BAND, "channel_hz": 1.15e10},
         },
         {
             "wide": {**WIDE, "imsize": 2048, "wprojplanes": 8, "niter": 20},
@@ -279,6 +304,7 @@ SIZES = {
             "cube-twice": {**CUBE, "imsize": 224, "cell": "0.0714arcsec", "niter": 300},
             "cube-four-times": {**CUBE, "imsize": 320, "cell": "0.05arcsec", "niter": 300},
             "mfs": {**MFS, "cell": "0.1arcsec", "imsize": 160, "niter": 100},
+            "terms": {**MFS, "cell": "0.1arcsec", "imsize": 160, "niter": 100},
             "mosaic-cube": {**CUBE, **MOSAIC, "cell": "0.4arcsec", "imsize": 320, "niter": 100},
             "mosaic-mfs": {**MFS, **MOSAIC, "cell": "0.4arcsec", "imsize": 320, "niter": 100},
         },

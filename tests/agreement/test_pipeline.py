@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.agreement.almapipeline import TARGETS, Target, attach_ephemeris, copy_products, dress, image
 from tests.agreement.closeness import deviations, minor_cycle_deviations, other_counts
-from tests.agreement.compare import compare_products, differences, listing, peak, products
+from tests.agreement.compare import compare_products, differences, is_image, listing, peak, products, read_image
 from tests.agreement.runner import Call, Outcome, TaskProcess
 
 LIMIT_S = 180.0
@@ -116,3 +117,36 @@ def test_pipeline_gets_what_tclean_gives(by_tclean: Imaged, own: dict[str, Any])
             lines += minor_cycle_deviations(one["summaryminor"], other["summaryminor"], "summaryminor")
         problems += [f"step {number}: {line}" for line in lines]
     assert not problems, f"{len(problems)} differences:\n" + "\n".join(problems)
+
+
+def far(expected: Path, found: Path, *, over: float = 1.0, within: np.ndarray | None = None) -> float:
+    """The largest difference of two images where both are good, of `over`; `within` is where to look."""
+    one, other = read_image(expected), read_image(found)
+    where = one.good & other.good if within is None else one.good & other.good & within
+    return float(np.abs(one.pixels - other.pixels)[where].max(initial=0.0)) / over
+
+
+def test_pipeline_gets_as_much_from_another_engine(by_tclean: Imaged) -> None:
+    """Where ducc images, dirty images are near tclean's, and cleaned ones come to the same end."""
+    target, here = by_tclean.target, by_tclean.folder
+    there = furnished(here.parent / "auto", [path.resolve() for path in here.glob("*.ms")])
+    returned = image_target(target, "pclean", {"engine": "auto"}, there)
+    term = ".tt0" if target.changes.get("deconvolver") == "mtmfs" else ""
+    print(target.name, [entry.get("engine", "casa") for entry in returned])
+    for number, (one, other) in enumerate(zip(by_tclean.returned, returned, strict=True)):
+        expected, found = products(here, image(number)), products(there, image(number))
+        print(number, expected.keys() ^ found.keys(), other_counts(one, other), one.get("iterdone"), other.get("iterdone"))
+        pb = read_image(expected[f".pb{term}"])
+        inner = pb.pixels > 0.5
+        nx, ny = pb.pixels.shape[:2]
+        middle = np.zeros(pb.pixels.shape, bool)
+        middle[nx // 8 : nx - nx // 8, ny // 8 : ny - ny // 8] = True
+        for kind in expected:
+            if kind == ".mask":
+                a, b = read_image(expected[kind]).pixels > 0, read_image(found[kind]).pixels > 0
+                print(kind, (a & b).sum() / max(1, (a | b).sum()), a.sum(), b.sum())
+            elif is_image(expected[kind]) and ".workdirectory" not in kind:
+                shape = read_image(expected[kind]).pixels.shape
+                within = {".psf": middle}.get(kind.replace(".tt0", ""), inner) if shape == inner.shape else None
+                print(kind, far(expected[kind], found[kind], over=peak(expected[kind]) or 1.0, within=within), peak(expected[kind]), peak(found[kind]))
+        assert one.get("stopcode") == other.get("stopcode")
