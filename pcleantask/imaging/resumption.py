@@ -58,7 +58,9 @@ class Resumption:
             self._run.flush()
             former = list(self._checkpoint.path.glob(f"{COPIES}*"))
             self._copies = self._checkpoint.path / f"{COPIES}{uuid.uuid4().hex}"
-            self._run.psf_images().copy_sums(self._copies)
+            images = self._run.psf_images()
+            images.write_through()
+            images.copy_sums(self._copies)
             self._checkpoint.note(is_blank=is_blank, **self._psf())
             for entry in former:
                 remove(entry)
