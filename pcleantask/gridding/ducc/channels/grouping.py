@@ -20,7 +20,6 @@ from ...spectral.axis import (
     telling,
 )
 from ...spectral.interpolation import Exact
-from ..weights.uv_extent import Extent
 from .channel_group import ChannelWeights, CubeGroup, Member
 from .dataset_in_channel import Direct, Interpolated
 from .target_image import ImageOfData
@@ -146,8 +145,7 @@ def cube_groups(image: ImageOfData, data: Sequence[tuple[Spectra, Channels]]) ->
             found[-1] = (range(before.start, max(before.stop, reach.stop)), [*own, member])
         else:
             found.append((reach, [member]))
-    extent = Extent.of(image.grid)
-    return [(reach, CubeGroup(group, extent, weights)) for reach, group in found]
+    return [(reach, CubeGroup(group, image.extent, weights)) for reach, group in found]
 
 
 def _kind(member: Member) -> tuple[object, ...]:

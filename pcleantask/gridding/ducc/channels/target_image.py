@@ -15,6 +15,7 @@ from ...data.stokes import products_of_stokes
 from ...spectral.axis import SpectralAxis
 from ..weights.density import Scheme, UvGrid
 from ..weights.scheme import uv_grid, weighting_scheme
+from ..weights.uv_extent import Extent
 from .channel_group import padding
 
 INTERPOLATIONS = ("linear", "nearest")
@@ -90,6 +91,11 @@ class ImageOfData:
             target=target,
             weighs_fields=config.gridding.mosweight,
         )
+
+    @property
+    def extent(self) -> Extent:
+        """How far the grid reaches on which CASA would image the data."""
+        return Extent.of(self.grid, joins_pointings=self.target.joins_pointings)
 
     @property
     def densities(self) -> SpectralAxis:

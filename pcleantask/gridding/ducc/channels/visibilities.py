@@ -196,7 +196,7 @@ class Visibilities:
                     _weigh(spectra, scheme, weigh)
         if self._image.axis is None:
             for spectra, _ in self._data:
-                _finish(spectra, Extent.of(self._image.grid))
+                _finish(spectra, self._image.extent)
         else:
             self._groups = cube_groups(self._image, self._data)
 

@@ -18,16 +18,18 @@ SUPPORT = 3  # cells around a visibility on which it is spread
 class Extent:
     """Distances from the centre within which visibilities are gridded, along u and v [wavelengths].
 
-    Follows GridFT::init and ogrid in CASA's GridFT.cc and fgridft.f.
+    Follows GridFT::init and ogrid in CASA's GridFT.cc and fgridft.f; for mosaics MosaicFT::init and onmosgrid in
+    MosaicFT.cc and fmosaic.f: there the grid isn't padded, and what lies on it counts, though it is spread beyond.
     """
 
     low: tuple[float, float]
     high: tuple[float, float]
 
     @classmethod
-    def of(cls, grid: UvGrid) -> Extent:
-        """Of the grid for an image of as many pixels as `grid` has cells."""
-        ends = [_ends(count, step) for count, step in ((grid.nx, grid.dx), (grid.ny, grid.dy))]
+    def of(cls, grid: UvGrid, *, joins_pointings: bool = False) -> Extent:
+        """Of the grid for an image of as many pixels as `grid` has cells; of a mosaic where that joins pointings."""
+        ends_of = _ends_in_mosaic if joins_pointings else _ends
+        ends = [ends_of(count, step) for count, step in ((grid.nx, grid.dx), (grid.ny, grid.dy))]
         return cls((ends[0][0], ends[1][0]), (ends[0][1], ends[1][1]))
 
     def holds_all(self, reach: NDArray[np.float64], frequency: NDArray[np.float64]) -> bool:
@@ -54,9 +56,18 @@ class Extent:
 
 def _ends(count: int, step: float) -> tuple[float, float]:
     """The ends of the grid along an axis, for an image with so many pixels of this size [rad]."""
-    size = padded_size(count)
+    return _ends_of_cells(padded_size(count), step, SUPPORT, SUPPORT)
+
+
+def _ends_in_mosaic(count: int, step: float) -> tuple[float, float]:
+    """The ends of a mosaic's grid along an axis; CASA's threads leave out its last cell (tweakGridSector)."""
+    return _ends_of_cells(count, step, 0, 1)
+
+
+def _ends_of_cells(size: int, step: float, low: int, high: int) -> tuple[float, float]:
+    """The ends of an axis of so many cells without so many of its first and last ones."""
     scale = size * step
-    ends = (SUPPORT - 0.5 - size // 2) / scale, (size - SUPPORT - 0.5 - size // 2) / scale
+    ends = (low - 0.5 - size // 2) / scale, (size - high - 0.5 - size // 2) / scale
     # CASA grids at -u and -v.
     return min(-ends[0], -ends[1]), max(-ends[0], -ends[1])
 

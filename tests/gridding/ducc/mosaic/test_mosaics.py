@@ -106,6 +106,19 @@ def test_taylor_terms_are_tcleans_within_percents(imaged: Callable[..., Imaged])
         assert abs(ours - theirs)[within].max() < tolerance * abs(theirs[within]).max(), kind
 
 
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=LONG) for seed in range(2, 7))])
+def test_visibilities_off_the_uv_grid_are_left_out(imaged: Callable[..., Imaged], seed: int) -> None:
+    """A mosaic's grid isn't padded, and what falls near its ends counts. (tclean's mosaics have no odd sizes.)"""
+    draw = np.random.default_rng(seed)
+    kind = (MFS, CUBE)[seed % 2]
+    cell = f"{draw.uniform(0.35, 0.8):.3f}arcsec"
+    parameters = {**kind, "vis": "wide_mosaic.ms", "imsize": (2 * draw.integers(60, 90, 2)).tolist(), "cell": cell}
+    parameters |= {"start": "", "nchan": -1, "weighting": str(draw.choice(["natural", "briggs"])), "spw": "1"}
+    theirs = imaged(parameters).images["sumwt"]
+    pclean(**{**parameters, "imagename": "ducc", "engine": "ducc"})
+    np.testing.assert_allclose(pixels("ducc.sumwt"), theirs, rtol=SUMWT, err_msg=str(parameters))
+
+
 def test_fields_off_the_image_are_left_out(imaged: Callable[..., Imaged]) -> None:
     parameters = {**CUBE, "imsize": 200, "cell": "0.1arcsec", "phasecenter": 0, "mosweight": False}
     theirs = imaged(parameters).images["sumwt"]
