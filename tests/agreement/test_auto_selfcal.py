@@ -155,4 +155,4 @@ def test_another_engine_reaches_the_same_signal_to_noise(place: Path, theirs: Si
     assert reached[1] == pytest.approx(reached[0], rel=SIGNAL_TO_NOISE)
     name = "Target_field0_Band_6_final.image.tt0"
     assert peak(ours.images[name]) == pytest.approx(peak(theirs.images[name]), rel=SIGNAL_TO_NOISE)
-    assert noise(ours.images[name]) == pytest.approx(noise(theirs.images[name]), rel=SIGNAL_TO_NOISE)
+    assert noise(ours.images[name]) < (1 + SIGNAL_TO_NOISE) * noise(theirs.images[name])

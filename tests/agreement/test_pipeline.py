@@ -13,10 +13,14 @@ import pytest
 
 from tests.agreement.almapipeline import TARGETS, Target, attach_ephemeris, copy_products, dress, image
 from tests.agreement.closeness import deviations, minor_cycle_deviations, other_counts
-from tests.agreement.compare import compare_products, differences, is_image, listing, peak, products, read_image
+from tests.agreement.compare import compare_products, differences, listing, peak, products, read_image
 from tests.agreement.runner import Call, Outcome, TaskProcess
 
 LIMIT_S = 180.0
+SUMWT = 1e-5
+# Of engine='ducc' from tclean, of the peak where the primary beam is above 0.5: dirty images, cleaned ones; and how
+# much of the masks both have. In mosaics it is tclean that is off (tests/gridding/ducc/mosaic): the beam's flux.
+NEAR = {"single": (2e-3, 2e-3, 1.0), "mosaic": (2e-2, 4e-2, 0.7)}
 ONE_PROCESS: dict[str, Any] = {}
 TWO_WORKERS = {"parallel": True, "nworkers": 2}
 
@@ -119,34 +123,43 @@ def test_pipeline_gets_what_tclean_gives(by_tclean: Imaged, own: dict[str, Any])
     assert not problems, f"{len(problems)} differences:\n" + "\n".join(problems)
 
 
-def far(expected: Path, found: Path, *, over: float = 1.0, within: np.ndarray | None = None) -> float:
-    """The largest difference of two images where both are good, of `over`; `within` is where to look."""
-    one, other = read_image(expected), read_image(found)
-    where = one.good & other.good if within is None else one.good & other.good & within
-    return float(np.abs(one.pixels - other.pixels)[where].max(initial=0.0)) / over
+def far(expected: dict[str, Path], found: dict[str, Path], suffix: str, where: np.ndarray) -> float:
+    """The largest difference of two images there, of the peak."""
+    difference = abs(read_image(expected[suffix]).pixels - read_image(found[suffix]).pixels)
+    return float(difference[where].max(initial=0.0)) / (peak(expected[suffix]) or 1.0)
 
 
+def overlap(expected: Path, found: Path) -> float:
+    """How much of two masks both have; 1 where they are the same."""
+    masks = [read_image(path).pixels > 0 for path in (expected, found)]
+    either = (masks[0] | masks[1]).sum()
+    return float((masks[0] & masks[1]).sum() / either) if either else 1.0
+
+
+@pytest.mark.long
 def test_pipeline_gets_as_much_from_another_engine(by_tclean: Imaged) -> None:
-    """Where ducc images, dirty images are near tclean's, and cleaned ones come to the same end."""
+    """Where ducc images, dirty images are near tclean's, and cleaned ones come to its end; else all is the same."""
     target, here = by_tclean.target, by_tclean.folder
     there = furnished(here.parent / "auto", [path.resolve() for path in here.glob("*.ms")])
     returned = image_target(target, "pclean", {"engine": "auto"}, there)
+    assert {entry.get("engine", "casa") for entry in returned} == {"casa" if "moving" in target.name else "ducc"}
+    is_mosaic = target.changes.get("gridder") == "mosaic"
+    allowed = NEAR["mosaic" if is_mosaic else "single"]
     term = ".tt0" if target.changes.get("deconvolver") == "mtmfs" else ""
-    print(target.name, [entry.get("engine", "casa") for entry in returned])
     for number, (one, other) in enumerate(zip(by_tclean.returned, returned, strict=True)):
         expected, found = products(here, image(number)), products(there, image(number))
-        print(number, expected.keys() ^ found.keys(), other_counts(one, other), one.get("iterdone"), other.get("iterdone"))
-        pb = read_image(expected[f".pb{term}"])
-        inner = pb.pixels > 0.5
-        nx, ny = pb.pixels.shape[:2]
-        middle = np.zeros(pb.pixels.shape, bool)
-        middle[nx // 8 : nx - nx // 8, ny // 8 : ny - ny // 8] = True
-        for kind in expected:
-            if kind == ".mask":
-                a, b = read_image(expected[kind]).pixels > 0, read_image(found[kind]).pixels > 0
-                print(kind, (a & b).sum() / max(1, (a | b).sum()), a.sum(), b.sum())
-            elif is_image(expected[kind]) and ".workdirectory" not in kind:
-                shape = read_image(expected[kind]).pixels.shape
-                within = {".psf": middle}.get(kind.replace(".tt0", ""), inner) if shape == inner.shape else None
-                print(kind, far(expected[kind], found[kind], over=peak(expected[kind]) or 1.0, within=within), peak(expected[kind]), peak(found[kind]))
+        assert expected.keys() == found.keys()
+        if other.get("engine", "casa") == "casa":
+            assert compare_products(expected, found) == []
+            continue
         assert one.get("stopcode") == other.get("stopcode")
+        assert is_mosaic or other_counts(one, other) == []
+        within = read_image(expected[f".pb{term}"]).pixels > 0.5
+        kinds = ["psf", "pb", "residual"] if number == 0 else ["image", "image.pbcor"]
+        names = [f".image{term}.pbcor" if kind == "image.pbcor" else f".{kind}{term}" for kind in kinds]
+        distances = {name: far(expected, found, name, within) for name in names}
+        assert max(distances.values()) < allowed[number > 0], distances
+        sums = [read_image(images[f".sumwt{term}"]).pixels for images in (expected, found)]
+        np.testing.assert_allclose(sums[1], sums[0], rtol=SUMWT)
+        if number:
+            assert overlap(expected[".mask"], found[".mask"]) >= allowed[2]
