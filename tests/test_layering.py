@@ -144,6 +144,11 @@ def test_imports_go_downward_only(name: str) -> None:
     assert [other for other in upward if (name, other) != ("__main__", "cli")] == []
 
 
+def test_parts_of_scipy_are_loaded_when_they_are_used() -> None:
+    """They take up to 0.2 s each, and few runs use all."""
+    assert {name for name in MODULES if any(found.startswith("scipy.") for found in imports(name))} == set()
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_modules_do_not_import_each_other_in_a_circle(name: str) -> None:
     seen: set[str] = set()

@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # its submodules, which take 0.2 s to load, are loaded when they are used
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.special import j1
 
 from .power_pattern import PowerPattern
 
@@ -52,7 +51,9 @@ class BlockedAiry:
         """The pattern, 1 on the axis, at distances times frequency [rad Hz]."""
         x = np.maximum(np.asarray(distance) / ARCMIN_GHZ * SCALE * self.dish, 1e-9)
         ratio = self.dish / self.hole
-        found = (ratio**2 * 2 * j1(x) / x - 2 * j1(ratio * x) / (ratio * x)) / (ratio**2 - 1)
+        found = (ratio**2 * 2 * scipy.special.j1(x) / x - 2 * scipy.special.j1(ratio * x) / (ratio * x)) / (
+            ratio**2 - 1
+        )
         return np.where(distance <= self.reach, found, 0.0)
 
     @property
@@ -69,7 +70,7 @@ class BlockedAiry:
         places = np.linspace(0, self.reach, SAMPLES)
         signs = np.signbit(self(places))
         last = int(np.flatnonzero(signs[1:] != signs[:-1])[-1])
-        return float(brentq(self, places[last], places[last + 1], xtol=1e-9 * self.reach))
+        return float(scipy.optimize.brentq(self, places[last], places[last + 1], xtol=1e-9 * self.reach))
 
 
 def pattern_of_pair(dishes: tuple[float, float], fov: float, *, to_null: bool) -> PowerPattern:

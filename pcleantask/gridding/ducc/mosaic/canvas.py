@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy  # its submodules, which take 0.2 s to load, are loaded when they are used
 from numpy.typing import NDArray
-from scipy import fft
 
 from ...data.selection import Pointing
 from .plane import ImagePlane
@@ -75,12 +75,12 @@ class Canvas:
         """A plane [y, x] interpolated to the image's pixels."""
         (nx, ny), (period_x, period_y) = self.plane.shape, self.period
         values = np.roll(plane, (-(ny // 2), -(nx // 2)), (0, 1)).astype(np.float32, copy=False)
-        spectrum = fft.rfft2(values)
+        spectrum = scipy.fft.rfft2(values)
         padded = np.zeros((period_y, nx // 2), spectrum.dtype)
         padded[: ny // 2] = spectrum[: ny // 2, :-1]
         padded[1 - ny // 2 :] = spectrum[1 - ny // 2 :, :-1]
-        columns = fft.ifft(padded, axis=0)[self._rows(1)]
-        found = fft.irfft(columns, period_x, axis=1)[:, self._rows(0)]
+        columns = scipy.fft.ifft(padded, axis=0)[self._rows(1)]
+        found = scipy.fft.irfft(columns, period_x, axis=1)[:, self._rows(0)]
         return np.asarray(found * np.float32(period_x * period_y / (nx * ny)))
 
     def from_image(self, plane: NDArray[Any]) -> NDArray[np.float32]:
@@ -92,12 +92,12 @@ class Canvas:
         rows = np.zeros((len(plane), period_x), np.float32)
         rows[:, self._rows(0)] = plane
         columns = np.zeros((period_y, nx // 2), np.complex64)
-        columns[self._rows(1)] = fft.rfft(rows, axis=1)[:, : nx // 2]
-        spectrum = fft.fft(columns, axis=0)
+        columns[self._rows(1)] = scipy.fft.rfft(rows, axis=1)[:, : nx // 2]
+        spectrum = scipy.fft.fft(columns, axis=0)
         kept = np.zeros((ny, nx // 2), np.complex64)
         kept[: ny // 2] = spectrum[: ny // 2]
         kept[1 - ny // 2 :] = spectrum[1 - ny // 2 :]
-        return np.roll(fft.irfft2(kept, (ny, nx)), (ny // 2, nx // 2), (0, 1))
+        return np.roll(scipy.fft.irfft2(kept, (ny, nx)), (ny // 2, nx // 2), (0, 1))
 
     def _rows(self, axis: int) -> NDArray[np.int64]:
         """Where the image's pixels are along an axis of the period that begins at its centre."""
@@ -108,6 +108,6 @@ class Canvas:
 def _good_size(least: float) -> int:
     """An even size for Fourier transforms."""
     size = int(np.ceil(least / 2))
-    while fft.next_fast_len(size, real=True) != size:
+    while scipy.fft.next_fast_len(size, real=True) != size:
         size += 1
     return 2 * size
