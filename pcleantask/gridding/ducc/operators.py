@@ -50,7 +50,9 @@ def make_measurement(
     beams = Beams(records, coordinates, shape[1] * abs(coordinates.cell[1]), sources, to_null=images.is_cube)
     pointings = {source.pointing for source in sources if source.pointing and plane.holds(source.pointing)}
     canvas = _canvas(plane, beams, pointings, seen) if seen is not None and beams.is_smooth else None
-    return JointMeasurement(plane, beams, canvas, threads, 2 * at_once * len(pointings))
+    channels = seen.axis.nchan if seen is not None and seen.axis is not None else 1
+    views = channels * len(pointings)
+    return JointMeasurement(plane, beams, canvas, threads, 2 * at_once * len(pointings), views)
 
 
 def _canvas(plane: ImagePlane, beams: Beams, pointings: Collection[Pointing], seen: Visibilities) -> Canvas | None:

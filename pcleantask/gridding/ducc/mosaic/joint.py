@@ -22,7 +22,7 @@ from .power_pattern import PowerPattern
 
 BAND = 0.002  # relative width of a band of a continuum image's frequencies that share a beam
 SAME = 1e-5  # relative difference of frequencies whose beams are the same
-FEWEST, VIEWS_BYTES = 4, 1 << 27  # of views that are kept
+FEWEST, VIEWS_BYTES = 4, 1 << 28  # of views that are kept
 Floats = NDArray[np.float32]
 
 
@@ -57,6 +57,11 @@ class View:
     def pixels(self) -> tuple[slice, slice]:
         return self.y, self.x
 
+    def seen(self, plane: Floats) -> Floats:
+        """A plane as it is seen through the beam, in its own place in memory."""
+        plane *= self.beam
+        return plane
+
     def transform(self, cell: tuple[float, float], nthreads: int, *, about: tuple[float, float]) -> Transform:
         """The transform of visibilities about a direction, given by l and m."""
         centre = self.centre[0] - about[0], self.centre[1] - about[1]
@@ -74,8 +79,11 @@ class JointMeasurement:
         Where the sum is made, if not at the image's pixels.
     nthreads : int
         Threads of one transform.
-    kept : int
-        How many views are of use later on; as many of them are kept as VIEWS_BYTES allows.
+    latest : int
+        How many views are of use for what comes next: as many of the latest are kept.
+    views : int
+        How many a pass goes through in turn: the first of them are kept for the next pass, as many as VIEWS_BYTES
+        allows.
 
     Attributes
     ----------
@@ -84,14 +92,22 @@ class JointMeasurement:
     """
 
     def __init__(
-        self, image: ImagePlane, beams: Beams, canvas: Canvas | None = None, nthreads: int = 1, kept: int = 0
+        self,
+        image: ImagePlane,
+        beams: Beams,
+        canvas: Canvas | None = None,
+        nthreads: int = 1,
+        latest: int = FEWEST,
+        views: int = 0,
     ) -> None:
         self._image, self._canvas, self._beams, self._nthreads = image, canvas, beams, nthreads
         self._plane = canvas.plane if canvas else image
         view_bytes = 4 * self._plane.shape[0] * self._plane.shape[1]
-        count = max(FEWEST, min(kept, VIEWS_BYTES // view_bytes))
-        self.kept_bytes = count * view_bytes
-        self._view = lru_cache(count)(self._make_view)
+        latest, self._most = (min(count, VIEWS_BYTES // view_bytes) for count in (latest, views))
+        latest = max(FEWEST, latest)
+        self.kept_bytes = (latest + self._most) * view_bytes
+        self._first: dict[tuple[Pointing, int], View] = {}
+        self._latest_view = lru_cache(latest)(self._make_view)
 
     def blank(self, *count: int) -> Planes:
         return np.zeros((*count, *self._plane.shape), np.float32).swapaxes(-1, -2)
@@ -114,7 +130,7 @@ class JointMeasurement:
             for number, weight in enumerate(weights):
                 for product, values in enumerate(data):
                     found = transform.dirty(at.uvw, freq, values[:, channels], weight[:, channels])
-                    planes[number, product][view.pixels] += view.beam * found
+                    planes[number, product][view.pixels] += view.seen(found)
 
     def add_psf(self, planes: Planes, at: Sampling, weights: Sequence[Any]) -> None:
         """Add PSFs to planes [weight, y, x]: of a source at the image's centre, as if each pointing's data were there.
@@ -125,7 +141,7 @@ class JointMeasurement:
             transform = view.transform(self._plane.cell, self._nthreads, about=(0.0, 0.0))
             ones = np.ones((len(at.uvw), len(freq)), np.complex64)
             for number, weight in enumerate(weights):
-                planes[number][view.pixels] += view.beam * transform.dirty(at.uvw, freq, ones, weight[:, channels])
+                planes[number][view.pixels] += view.seen(transform.dirty(at.uvw, freq, ones, weight[:, channels]))
 
     def add_squared_beam(self, planes: Planes, at: Sampling, weights: Sequence[Any]) -> None:
         """Add the squared beam times the sum of weights to planes [weight, y, x]; see `Measurement`."""
@@ -172,6 +188,14 @@ class JointMeasurement:
         for channels in bands(at.freq):
             freq = at.freq[channels]
             yield self._view(at.pointing, round(np.log(freq.mean()) / SAME)), freq, channels
+
+    def _view(self, pointing: Pointing, number: int) -> View:
+        found = self._first.get((pointing, number))
+        if found is None:
+            found = self._latest_view(pointing, number)
+            if len(self._first) < self._most:
+                self._first[pointing, number] = found
+        return found
 
     def _make_view(self, pointing: Pointing, number: int) -> View:
         """The view at a frequency, given by its number on a logarithmic scale."""
