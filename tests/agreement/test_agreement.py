@@ -138,7 +138,7 @@ def images_in(folder: Path, case: Case) -> list[str]:
     return [*case.imagenames, *sorted(outliers)]
 
 
-@pytest.mark.parametrize("base", [MFS, CUBE], ids=["mfs", "cube"])
+@pytest.mark.parametrize("base", [pytest.param(MFS, id="mfs", marks=pytest.mark.long), pytest.param(CUBE, id="cube")])
 def test_calls_in_one_process_do_not_affect_each_other(
     base: dict, folders: tuple[Path, Path], session_dir: Path, dataset: Callable[[str], Path]
 ) -> None:

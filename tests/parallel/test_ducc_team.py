@@ -23,11 +23,17 @@ CUBES: dict[str, dict[str, Any]] = {
     "bandwidth-taper": {**CUBE, **WHOLE, "weighting": "briggsbwtaper", "interpolation": "nearest"},
     "multiscale": {**CUBE, **WHOLE, "deconvolver": "multiscale", "scales": [0, 4, 10]},
 }
+LONG = ("briggs", "bandwidth-taper")
 CONTINUUM: dict[str, dict[str, Any]] = {
     "natural": MFS,
     "briggs": {**MFS, "weighting": "briggs"},
     "taylor": {**MFS, "weighting": "uniform", "deconvolver": "mtmfs", "nterms": 2},
 }
+
+
+def marks(name: str) -> list[pytest.MarkDecorator]:
+    """The marks of a cube."""
+    return [pytest.mark.long] if name in LONG else []
 
 
 @pytest.fixture
@@ -57,7 +63,7 @@ def _pixels(path: Path) -> np.ndarray:
         return image.getchunk()
 
 
-@pytest.mark.parametrize("parameters", [pytest.param(row, id=name) for name, row in CUBES.items()])
+@pytest.mark.parametrize("parameters", [pytest.param(row, id=name, marks=marks(name)) for name, row in CUBES.items()])
 def test_cube_of_a_team_is_that_of_one_process(parameters, both):
     for suffix, (one, two) in both(parameters).items():
         assert abs(one).max() > 0
@@ -73,7 +79,12 @@ def test_continuum_image_of_a_team_is_that_of_one_process(parameters, both):
 
 
 @pytest.mark.parametrize(
-    "parameters", [CUBES["briggs"], {**CUBE, "niter": 0}, CONTINUUM["taylor"]], ids=["cube", "cube-dirty", "continuum"]
+    "parameters",
+    [
+        pytest.param(CUBES["briggs"], id="cube"),
+        pytest.param({**CUBE, "niter": 0}, id="cube-dirty", marks=pytest.mark.long),
+        pytest.param(CONTINUUM["taylor"], id="continuum"),
+    ],
 )
 def test_model_that_a_team_saves_is_that_of_one_process(
     parameters: dict[str, Any], dataset: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

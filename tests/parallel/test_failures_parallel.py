@@ -31,6 +31,8 @@ MFS = {**SMALL_MFS, **PARALLEL}
 CUBE = {**SMALL_CUBE, **PARALLEL, "nchan": 4}
 MASKED_CUBE = {**AUTO_CUBE, **PARALLEL, "nchan": 4}
 PROMPT_S = 10.0  # the longest time from a failure to its error, and from a lead's death to that of its workers
+LONG_MFS = pytest.param(MFS, id="mfs", marks=pytest.mark.long)
+LONGER_KINDS = pytest.mark.parametrize("parameters", [LONG_MFS, pytest.param(CUBE, id="cube")])
 KINDS = pytest.mark.parametrize("parameters", [pytest.param(MFS, id="mfs"), pytest.param(CUBE, id="cube")])
 
 Former = Callable[[dict[str, Any]], dict[str, str]]
@@ -141,7 +143,7 @@ FAILURES = [
 ]
 
 
-@KINDS
+@LONGER_KINDS
 @pytest.mark.parametrize(
     ("how", "message", "rank"), [pytest.param(*entry, id=entry[0], marks=marks(entry[0])) for entry in FAILURES]
 )
@@ -209,7 +211,7 @@ def test_interrupt_of_the_lead_ends_the_workers_and_leaves_the_session_usable(
 @pytest.mark.parametrize(
     "number", [pytest.param(number, marks=marks(number)) for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)]
 )
-@KINDS
+@LONGER_KINDS
 def test_death_of_the_lead_ends_the_workers(
     folder: Path, former: Former, parameters: dict[str, Any], number: signal.Signals
 ) -> None:

@@ -30,8 +30,20 @@ TEAM = {"ducc on a team": {"engine": "ducc", "parallel": True, "nworkers": THREA
 GRIDDING = 1e-2  # of the largest entry: by so much may ducc's images be off tclean's after some iterations
 
 
-@pytest.mark.parametrize("fullsummary", [False, True], ids=["short", "full"])
-@pytest.mark.parametrize("name", IMAGES)
+@pytest.mark.parametrize(
+    ("name", "fullsummary"),
+    [
+        pytest.param(name, full, id=f"{name}-{'full' if full else 'short'}", marks=[pytest.mark.long] * is_long)
+        for name, full, is_long in (
+            ("mfs", False, True),
+            ("mfs", True, False),
+            ("cube", False, False),
+            ("cube", True, False),
+            ("automask", False, False),
+            ("automask", True, True),
+        )
+    ],
+)
 def test_minor_cycles_are_reported_as_by_tclean(
     name: str, fullsummary: bool, oracle: TaskProcess, candidate: TaskProcess, folders: tuple[Path, Path],
     dataset: Callable[[str], Path],

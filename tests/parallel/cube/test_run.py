@@ -44,7 +44,9 @@ def test_two_workers_give_tcleans_cube(
 
 
 @pytest.mark.parametrize("workers", [5, *(pytest.param(number, marks=LONG) for number in (1, 3, 8))])
-@pytest.mark.parametrize("mask", ["", PARTLY], ids=["no mask", "mask in some channels"])
+@pytest.mark.parametrize(
+    "mask", [pytest.param("", id="no mask"), pytest.param(PARTLY, id="mask in some channels", marks=LONG)]
+)
 def test_any_number_of_workers_gives_tcleans_cube(
     mask: str, workers: int, oracle: TaskProcess, candidate: TaskProcess, folders: tuple[Path, Path],
     dataset: Callable[[str], Path],
