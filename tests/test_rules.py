@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +23,10 @@ from pcleantask.errors import (
 from tests.agreement.cases import CASES
 from tests.agreement.cases.furnish import masks_in_many_forms
 from tests.agreement.cases.table import CENTRE
+from tests.refusals import label, refused
 
 Params = dict[str, Any]
 
-CASA_LOG = re.compile(r"casa-[\d-]+\.log")
 BRIGGSBWTAPER: Params = {"weighting": "briggsbwtaper"}
 MTMFS: Params = {"deconvolver": "mtmfs"}
 MVC: Params = {"specmode": "mvc", **MTMFS}
@@ -218,36 +216,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line_ms: Path) -> Pa
         table.create("table", {"A": {"valueType": "int"}})
         table.close()
     return tmp_path
-
-
-def listing(folder: Path) -> dict[str, tuple[int, int]]:
-    """Every file and folder below, links followed, with its size and time of change; CASA's log aside.
-
-    Locks of tables are left out: CASA writes them when it reads.
-    """
-    found = {}
-    for root, folders, files in os.walk(folder, followlinks=True):
-        for name in (*folders, *files):
-            if not CASA_LOG.fullmatch(name) and name != "table.lock":
-                path = Path(root, name)
-                is_file = path.is_file()
-                found[str(path)] = (path.stat().st_size, path.stat().st_mtime_ns if is_file else 0)
-    return found
-
-
-def refused(folder: Path, call: Callable[..., Any], kind: type[PcleanError], **changes: Any) -> str:
-    """The message of the error that a call raises, which must leave the disk as it was."""
-    before = listing(folder)
-    assert len(before) > 20  # the data are in it
-    with pytest.raises(PcleanError) as caught:
-        call(**{"vis": "line.ms", "imagename": "img", "imsize": 32, "cell": "0.4arcsec", **changes})
-    assert type(caught.value) is kind, caught.value
-    assert listing(folder) == before
-    return str(caught.value)
-
-
-def label(value: object) -> str | None:
-    return ",".join(f"{k}={v}" for k, v in value.items())[:50] if isinstance(value, dict) else None
 
 
 @pytest.mark.parametrize(("changes", "kind", "parts"), BAD_PARAMETERS, ids=label)
