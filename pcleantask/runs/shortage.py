@@ -14,12 +14,16 @@ from ..memory import readable
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 # In the text of CASA's errors and of workers'; the last one is of casacore's AppInfo::workDirectory.
 SAID = (*map(os.strerror, NO_ROOM), "No work directory with at least")
-WRITING = "write error"  # in casacore's errors, whose reason can be that of a failure before
+# In casacore's errors; of a write that is cut short, as it fills the disk, the reason is that of some failure before.
+WRITING = "write error"
+OTHERWISE = tuple(map(os.strerror, (errno.EFBIG, errno.EIO, errno.EBADF, errno.EINVAL)))  # why else a write can fail
 
 
 def tells_of_full_disk(error: BaseException) -> bool:
     """Whether an error is there as a disk, or a quota, had no room: the system's own, CASA's or a worker's."""
-    return getattr(error, "errno", None) in NO_ROOM or any(text in str(error) for text in SAID)
+    text = str(error)
+    is_cut_short = WRITING in text and not any(reason in text for reason in OTHERWISE)
+    return getattr(error, "errno", None) in NO_ROOM or is_cut_short or any(said in text for said in SAID)
 
 
 def may_tell_of_full_disk(error: BaseException) -> bool:

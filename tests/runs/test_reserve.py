@@ -127,6 +127,8 @@ def test_full_disk_is_named_whoever_tells_of_it(
     assert f"are free by now for {str(tmp_path / 'other' / 'file')!r}" in folders.advice(elsewhere)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(total=10**12, free=10**11))
     assert folders.advice(ImagingError("FiledesIO::write - write error in x: File too large")) == ""
+    cut_short = ImagingError("FiledesIO::write - write error in TempLattice: No such file or directory")
+    assert "are free by now" in folders.advice(cut_short), "CASA has let go of its temporary tables by then"
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(total=0, free=0))
     assert "by now" not in folders.advice(elsewhere), "the disk doesn't know its size"
     assert not any(map(folders.advice, (OSError(errno.EACCES, "Permission denied"), ImagingError("no data"))))
