@@ -128,6 +128,31 @@ def test_fields_off_the_image_are_left_out(imaged: Callable[..., Imaged]) -> Non
     assert (theirs < 0.5 * imaged(whole).images["sumwt"]).all()
 
 
+def test_outlier_field_is_what_the_main_one_has_there(
+    dataset: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In tclean's outlier field beams that leave the image come back at its other side: .pb 0.66 where it is 0."""
+    monkeypatch.chdir(tmp_path)
+    Path("filled_mosaic.ms").symlink_to(dataset("filled_mosaic"))
+    size, shift = 200, (40, -30)
+    common = {**MFS, "engine": "ducc", "imsize": 400, "imagename": "main"}
+    pclean(**common)
+    with casa.opened_image("main.pb") as image:
+        place = image.coordsys().toworld([200 + shift[0], 200 + shift[1], 0, 0], "s")["string"]
+    centre = f"J2000 {place[0]} {place[1]}"
+    text = f"imagename=far\nimsize=[{size},{size}]\ncell=0.3arcsec\nphasecenter={centre}\ngridder=mosaic\n"
+    Path("far.txt").write_text(text, encoding="utf-8")
+    pclean(**{**common, "imagename": "other", "outlierfile": "far.txt"})
+    there = tuple(slice(200 + step - size // 2, 200 + step + size // 2) for step in shift)
+    np.testing.assert_array_equal(pixels("other.sumwt"), pixels("far.sumwt"))
+    for kind in ("pb", "weight", "residual"):
+        whole, found = pixels(f"other.{kind}"), pixels(f"far.{kind}")
+        assert abs(whole - pixels(f"main.{kind}")).max() < 1e-6 * abs(whole).max(), kind
+        inside = pixels("far.pb") > 0.25
+        assert inside.sum() > 1000
+        assert abs(found - whole[there])[inside].max() < 1e-3 * abs(whole).max(), kind
+
+
 class TrueSky:
     """Sources at pixels of an image, seen through ALMA's beams without noise: (x, y, flux) counted from the centre."""
 
