@@ -156,7 +156,8 @@ def test_failure_of_a_worker_is_one_error_with_rank_host_and_cause(
     assert rank is None or answer["rank"] == rank
     assert answer["host"] == socket.gethostname()
     first, *rest = answer["message"].splitlines()
-    assert re.match(re.escape(f"worker {answer['rank']} on {answer['host']} ") + message, first)
+    advised = "imagename 'img': " if "full disk" in how else ""
+    assert re.match(re.escape(f"{advised}worker {answer['rank']} on {answer['host']} ") + message, first)
     assert rest[-1] == "The unfinished images are in 'img.workdirectory'"
     if "Error: " in message:
         assert "Traceback (most recent call last)" in answer["trace"]
