@@ -98,14 +98,21 @@ AUTOMASK = {"usemask": "auto-multithresh"}
 # As ALMA's pipeline masks mosaics of 7 m; without channel 0, whose few integrations have sidelobes as high as the peak.
 LOWER_THRESHOLDS = {**AUTOMASK, "sidelobethreshold": 1.25, "minbeamfrac": 0.1, "start": 1}
 SCALES = {"deconvolver": "multiscale", "scales": [0, 5, 15]}
-TERMS = {"deconvolver": "mtmfs", "nterms": 2}
-PROOF_OF_TERMS = (".image.tt0", ".model.tt0", ".model.tt1")
 OURS = ("tclean", "pclean", "pclean-2", "ducc", "ducc-2")
 MOSAIC_CASE = Case(
     "a cube of a mosaic of 27 pointings",
     ("tclean", "ducc", "ducc-2"),
     kind="mosaic-cube",
     data="mosaic",
+    compared=NO_SUMWT,
+)
+TERMS_CASE = Case(
+    "a continuum image of two Taylor terms, bandwidth 30 %",
+    ("tclean", "ducc", "ducc-2"),
+    {"deconvolver": "mtmfs", "nterms": 2},
+    kind="terms",
+    data="wide-band",
+    proof=(".image.tt0", ".model.tt0", ".model.tt1"),
     compared=NO_SUMWT,
 )
 CASES = {
@@ -153,23 +160,12 @@ CASES = {
         proof=(".image", ".model"),
         compared=NO_SUMWT,
     ),
-    "mtmfs": Case(
-        "a continuum image of two Taylor terms, bandwidth 30 %",
-        ("tclean", "ducc", "ducc-2"),
-        TERMS,
-        kind="terms",
-        data="wide-band",
-        proof=PROOF_OF_TERMS,
-        compared=NO_SUMWT,
-    ),
-    "mtmfs-wide": Case(
-        "two Taylor terms of a wide field with w, 3072 x 3072; tclean with 128 planes in w",
-        ("tclean", "ducc", "ducc-2"),
-        TERMS,
+    "mtmfs": TERMS_CASE,
+    "mtmfs-wide": replace(
+        TERMS_CASE,
+        title="two Taylor terms of a wide field with w, 3072 x 3072; tclean with 128 planes in w",
         kind="wide",
         data="wide",
-        proof=PROOF_OF_TERMS,
-        compared=NO_SUMWT,
     ),
     "cube-2": Case("a cube, no mask, on two workers", (*OURS, "casa-pclean-2", "casampi-2", "wsclean")),
     "automask-2": Case(

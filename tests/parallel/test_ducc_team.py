@@ -31,11 +31,6 @@ CONTINUUM: dict[str, dict[str, Any]] = {
 }
 
 
-def marks(name: str) -> list[pytest.MarkDecorator]:
-    """The marks of a cube."""
-    return [pytest.mark.long] if name in LONG else []
-
-
 @pytest.fixture
 def both(
     dataset: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -63,7 +58,9 @@ def _pixels(path: Path) -> np.ndarray:
         return image.getchunk()
 
 
-@pytest.mark.parametrize("parameters", [pytest.param(row, id=name, marks=marks(name)) for name, row in CUBES.items()])
+@pytest.mark.parametrize(
+    "parameters", [pytest.param(row, id=name, marks=[pytest.mark.long] * (name in LONG)) for name, row in CUBES.items()]
+)
 def test_cube_of_a_team_is_that_of_one_process(parameters, both):
     for suffix, (one, two) in both(parameters).items():
         assert abs(one).max() > 0

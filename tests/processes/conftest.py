@@ -28,7 +28,7 @@ def folder(tmp_path: Path, dataset: Callable[[str], Path]) -> Path:
 
 @pytest.fixture(scope="session")
 def serial(tmp_path_factory: pytest.TempPathFactory, dataset: Callable[[str], Path]) -> Path:
-    """A folder with the images that one process makes, and results.json with what it returned."""
+    """A folder with the images that one process makes, and what it returned in files of JSON."""
     folder = tmp_path_factory.mktemp("serial")
     kinds = {"cube": SMALL_CUBE, "other": OTHER_FRAME, "mfs": SMALL_MFS}
     for parameters in kinds.values():

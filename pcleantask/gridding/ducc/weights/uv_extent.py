@@ -28,8 +28,7 @@ class Extent:
     @classmethod
     def of(cls, grid: UvGrid, *, joins_pointings: bool = False) -> Extent:
         """Of the grid for an image of as many pixels as `grid` has cells; of a mosaic where that joins pointings."""
-        ends_of = _ends_in_mosaic if joins_pointings else _ends
-        ends = [ends_of(count, step) for count, step in ((grid.nx, grid.dx), (grid.ny, grid.dy))]
+        ends = [_ends(count, step, joins_pointings) for count, step in ((grid.nx, grid.dx), (grid.ny, grid.dy))]
         return cls((ends[0][0], ends[1][0]), (ends[0][1], ends[1][1]))
 
     def holds_all(self, reach: NDArray[np.float64], frequency: NDArray[np.float64]) -> bool:
@@ -54,18 +53,11 @@ class Extent:
         return inside
 
 
-def _ends(count: int, step: float) -> tuple[float, float]:
+def _ends(count: int, step: float, joins_pointings: bool) -> tuple[float, float]:
     """The ends of the grid along an axis, for an image with so many pixels of this size [rad]."""
-    return _ends_of_cells(padded_size(count), step, SUPPORT, SUPPORT)
-
-
-def _ends_in_mosaic(count: int, step: float) -> tuple[float, float]:
-    """The ends of a mosaic's grid along an axis; CASA's threads leave out its last cell (tweakGridSector)."""
-    return _ends_of_cells(count, step, 0, 1)
-
-
-def _ends_of_cells(size: int, step: float, low: int, high: int) -> tuple[float, float]:
-    """The ends of an axis of so many cells without so many of its first and last ones."""
+    size, low, high = padded_size(count), SUPPORT, SUPPORT  # cells, and those at either end on which nothing may fall
+    if joins_pointings:
+        size, low, high = count, 0, 1  # CASA's threads leave out the last cell of a mosaic (tweakGridSector)
     scale = size * step
     ends = (low - 0.5 - size // 2) / scale, (size - high - 0.5 - size // 2) / scale
     # CASA grids at -u and -v.
