@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .traits import makes_terms
+from .traits import BRIGGS, makes_terms
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,16 @@ class Weighting:
     npixels: int
     uvtaper: tuple[str, ...]
     perchanweightdensity: bool
+
+    @property
+    def kind(self) -> str:
+        """'natural', 'uniform', 'briggs', ..."""
+        return "briggs" if self.weighting in BRIGGS else self.weighting
+
+    @property
+    def rmode(self) -> str:
+        """What Briggs' robustness is relative to: 'norm', 'abs', 'bwtaper'; 'none' for other weightings."""
+        return BRIGGS.get(self.weighting, "none")
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,18 @@ The keys and their grouping are those that casatasks' `imagerhelpers/input_param
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from . import casa, measurementsets
 from .config import PcleanConfig
 from .errors import ParameterError
+from .images.coordinates import ImageCoordinates
+from .recordvalues import DataSelection, Densities, Record
 from .sections import ImageField
-from .traits import GRIDDERS, makes_terms
-
-Record = dict[str, Any]
+from .traits import GRIDDERS
 
 # Values that tclean hands to the tools and no parameter of the task sets.
 SINGLE_DISH_GRIDDING: Record = {
@@ -29,14 +31,7 @@ SINGLE_DISH_GRIDDING: Record = {
     "clipminmax": False,
 }
 NEWER_NORMALIZERS: Record = {"makesingledishnormalizer": False}  # of casatools 6.7.5; older ones leave it alone
-WEIGHTING_TYPES = {  # task's name -> (tool's type, rmode)
-    "briggs": ("briggs", "norm"),
-    "briggsabs": ("briggs", "abs"),
-    "briggsbwtaper": ("briggs", "bwtaper"),
-}
 SELECTION_FRAMES = {"cubedata": "Undefined", "cubesource": "REST"}
-
-WITHOUT_DENSITY = ("natural", "radial")  # types of weighting
 
 
 @dataclass(frozen=True)
@@ -64,6 +59,59 @@ class ToolRecords:
     def imagenames(self) -> tuple[str, ...]:
         """Each field's image name."""
         return tuple(str(record["imagename"]) for record in self.impars)
+
+    @property
+    def selections(self) -> tuple[DataSelection, ...]:
+        """What is read of each MeasurementSet."""
+        return tuple(map(DataSelection.of, self.selpars))
+
+    @property
+    def coordinates(self) -> tuple[ImageCoordinates, ...]:
+        """Each field's coordinate system, of records that are `placed`."""
+        return tuple(ImageCoordinates(record["csys"], record["nchan"]) for record in self.impars)
+
+    def placed(self, coordinates: Sequence[ImageCoordinates], **changes: Any) -> ToolRecords:
+        """With coordinate systems that CASA is given, one a field, and other changes of the images' definitions."""
+        changes["obslocation_rec"] = measurementsets.observatory_position(self.selpars[0]["msname"])
+        impars = (
+            {**record, **changes, "csys": image.record, "nchan": image.nchan}
+            for record, image in zip(self.impars, coordinates, strict=True)
+        )
+        return dataclasses.replace(self, impars=tuple(impars))
+
+    def showing(self, selections: Iterable[DataSelection]) -> ToolRecords:
+        """With other selections, of MeasurementSets that are among these."""
+        own = {record["msname"]: record for record in self.selpars}
+        return dataclasses.replace(self, selpars=tuple(chosen.put_into(own[chosen.vis]) for chosen in selections))
+
+    def for_reading(self) -> ToolRecords:
+        """For questions about the images, with no data opened for writing."""
+        selpars = ({**record, "readonly": True, "usescratch": False} for record in self.selpars)
+        return dataclasses.replace(self, selpars=tuple(selpars))
+
+    def for_saving(self) -> ToolRecords:
+        """For saving models on disk: the start model is in them by then, and CASA refuses to be given both."""
+        return dataclasses.replace(self, impars=tuple({**record, "startmodel": ""} for record in self.impars))
+
+    def for_beam_cube(self, imsize: tuple[int, int]) -> ToolRecords:
+        """For one cube in Stokes I of the beam that gridder='standard' has."""
+        impars = {**self.impars[0], "imsize": list(imsize), "specmode": "cube", "stokes": "I"}
+        gridpars = {**self.gridpars[0], "gridder": "standard", "deconvolver": "hogbom"}
+        return dataclasses.replace(self, impars=(impars,), gridpars=(gridpars,), normpars=self.normpars[:1])
+
+    def with_gridding(self, number: int, gridpars: Record) -> ToolRecords:
+        """With another record of gridding for field `number`."""
+        return dataclasses.replace(self, gridpars=(*self.gridpars[:number], gridpars, *self.gridpars[number + 1 :]))
+
+    def with_planes_in_w(self) -> ToolRecords:
+        """With the term in w also where its number of planes is one, as ducc0 has it: how many is CASA's choice."""
+        gridpars = (
+            {**record, "wprojplanes": -1}
+            if GRIDDERS[record["gridder"]].takes_w and record["wprojplanes"] == 1
+            else record
+            for record in self.gridpars
+        )
+        return dataclasses.replace(self, gridpars=tuple(gridpars))
 
 
 def tool_records(config: PcleanConfig, imagenames: tuple[str, ...] | None = None) -> ToolRecords:
@@ -121,6 +169,11 @@ def to_casa_selpars(config: PcleanConfig, *, late_model: bool = False) -> tuple[
             record["outframe"] = SELECTION_FRAMES[config.fields[0].specmode]
         records.append(record)
     return tuple(records)
+
+
+def data_selections(config: PcleanConfig) -> tuple[DataSelection, ...]:
+    """What a run reads of each MeasurementSet, in order of time."""
+    return tuple(map(DataSelection.of, to_casa_selpars(config)))
 
 
 def to_casa_impars(config: PcleanConfig, field: ImageField, imagename: str) -> Record:
@@ -236,74 +289,12 @@ def to_casa_decpars(config: PcleanConfig, field: ImageField, imagename: str, num
     }
 
 
-@dataclass(frozen=True)
-class CleanSettings:
-    """What of a record of `to_casa_decpars` deconvolution in memory acts on.
-
-    Attributes
-    ----------
-    algorithm : str
-        The task's `deconvolver`.
-    number : int
-        The field's place among the fields.
-    nsigma, pbmask : float
-    fastnoise, fullsummary : bool
-    restoringbeam : str or tuple of str
-    nterms : int
-        Taylor terms; 0 where the algorithm makes none.
-    scales : tuple of float
-        [pixel]
-    smallscalebias : float
-    is_masked : bool
-        Whether the user or the primary beam gives the mask.
-    has_start_model : bool
-    """
-
-    algorithm: str
-    number: int
-    nsigma: float
-    pbmask: float
-    fastnoise: bool
-    fullsummary: bool
-    restoringbeam: str | tuple[str, ...]
-    nterms: int
-    scales: tuple[float, ...]
-    smallscalebias: float
-    is_masked: bool
-    has_start_model: bool
-
-    @classmethod
-    def of(cls, decpars: Record) -> CleanSettings:
-        """The settings of a record, which needn't be whole."""
-        mask, beam = decpars.get("mask", ""), decpars.get("restoringbeam", "")
-        return cls(
-            algorithm=str(decpars["deconvolver"]),
-            number=int(decpars.get("id", 0)),
-            nsigma=float(decpars.get("nsigma", 0.0)),
-            pbmask=float(decpars.get("pbmask", 0.0)),
-            fastnoise=bool(decpars.get("fastnoise", True)),
-            fullsummary=bool(decpars.get("fullsummary", False)),
-            restoringbeam=beam if isinstance(beam, str) else tuple(beam),
-            nterms=int(decpars["nterms"]) if makes_terms(decpars["deconvolver"]) else 0,
-            scales=tuple(map(float, decpars.get("scales", ()))),
-            smallscalebias=float(decpars.get("scalebias", 0.0)),
-            is_masked=decpars["usemask"] != "user" or (any(mask) if isinstance(mask, list) else bool(mask)),
-            has_start_model=bool(decpars.get("startmodel")),
-        )
-
-    @property
-    def has_common_beam(self) -> bool:
-        """Whether all planes are restored with one beam that all PSFs' fit into."""
-        return self.restoringbeam in ("common", ("common",))
-
-
 def to_casa_weightpars(config: PcleanConfig) -> Record:
     """For `synthesisimager.setweighting`, as keywords."""
     weighting = config.weighting
-    kind, rmode = WEIGHTING_TYPES.get(weighting.weighting, (weighting.weighting, "none"))
     return {
-        "type": kind,
-        "rmode": rmode,
+        "type": weighting.kind,
+        "rmode": weighting.rmode,
         "robust": weighting.robust,
         "noise": weighting.noise,
         "npixels": weighting.npixels,
@@ -311,42 +302,6 @@ def to_casa_weightpars(config: PcleanConfig) -> Record:
         "multifield": config.gridding.mosweight,
         "usecubebriggs": weighting.perchanweightdensity,
     }
-
-
-@dataclass(frozen=True)
-class Densities:
-    """On which densities of visibilities the imaging weights of a run rest.
-
-    Attributes
-    ----------
-    are_there : bool
-        Weights depend on how many visibilities there are in a cell of the uv plane.
-    by_field, by_channel : bool
-        Each field of a mosaic, each channel of a cube has a density of its own.
-    by_mean : bool
-        Weights take the mean density of all visibilities, as Briggs' do.
-    by_bandwidth : bool
-        Weights take the fractional bandwidth of the whole cube.
-    """
-
-    are_there: bool
-    by_field: bool
-    by_channel: bool
-    by_mean: bool
-    by_bandwidth: bool
-
-    @classmethod
-    def of(cls, weightpars: Record) -> Densities:
-        """The densities of a record of `to_casa_weightpars`."""
-        are_there = weightpars["type"] not in WITHOUT_DENSITY
-        by_field = are_there and bool(weightpars["multifield"])
-        return cls(
-            are_there=are_there,
-            by_field=by_field,
-            by_channel=are_there and bool(weightpars["usecubebriggs"]) and not by_field,
-            by_mean=weightpars["rmode"] == "norm",
-            by_bandwidth=weightpars["rmode"] == "bwtaper",
-        )
 
 
 def to_casa_iterpars(config: PcleanConfig, imagenames: tuple[str, ...]) -> Record:

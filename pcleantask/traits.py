@@ -174,6 +174,9 @@ ALGORITHMS: dict[str, AlgorithmTraits] = {
     "asp": AlgorithmTraits(),
 }
 
+# Weightings of Briggs' kind -> what robustness is relative to, as CASA calls it (rmode).
+BRIGGS = {"briggs": "norm", "briggsabs": "abs", "briggsbwtaper": "bwtaper"}
+
 
 def makes_terms(deconvolver: str) -> bool:
     """Whether an algorithm makes Taylor terms; those of which nothing is known are CASA's affair."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..config import PcleanConfig
 from ..images.store import ImageStore
-from ..toolrecords import Record, ToolRecords
+from ..recordvalues import Record
+from ..toolrecords import ToolRecords
 from ..traits import CASA, DUCC
 from .base import Gridder, RowGridder, WholeCube
 from .casa import CasaGridder
+from .casa_evaluator import CasaEvaluator
 from .casa_rows import CasaRowGridder
 from .casa_slab import make_slab_gridder
-from .ducc.gridder import DuccGridder, for_saving
+from .ducc.gridder import DuccGridder
 
 
 @dataclass(frozen=True)
@@ -47,13 +50,13 @@ ENGINE_MAKERS: dict[str, Makers] = {
         saving=lambda _, records, store, selpars: CasaGridder(records, selpars, store),
     ),
     DUCC: Makers(
-        whole=DuccGridder,
-        slab=DuccGridder,
+        whole=lambda config, records, store: DuccGridder(config, CasaEvaluator(records), store),
+        slab=lambda config, records, store, whole: DuccGridder(config, CasaEvaluator(records), store, whole),
         rows=lambda config, records, store, all_rows, makes_pb: DuccGridder(
-            config, records, store, makes_pb=makes_pb, beam_selpars=all_rows.selpars
+            config, CasaEvaluator(records, all_rows), store, makes_pb=makes_pb
         ),
         saving=lambda config, records, store, selpars: DuccGridder(
-            config, for_saving(records, selpars), store, reads=False
+            config, CasaEvaluator(dataclasses.replace(records, selpars=selpars).for_saving()), store, reads=False
         ),
     ),
 }

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .. import casa
 from ..images.coordinates import ImageCoordinates
-from ..toolrecords import Record
+from ..recordvalues import Record
 from ..traits import GRIDDERS
 
 # Telescope -> bands, each with its limits [GHz], neither in it, and its beam; and the beam of all other frequencies.

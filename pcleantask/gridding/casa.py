@@ -16,7 +16,8 @@ from ..images.planes import is_image
 from ..images.store import ImageStore
 from ..measurementsets import written_at_once
 from ..ownprocess import unbroken
-from ..toolrecords import Record, ToolRecords
+from ..recordvalues import Record
+from ..toolrecords import ToolRecords
 from ..traits import GRIDDERS, makes_terms
 
 NEWEST = {"awp2": (6, 7, 0)}  # gridders that a casatools before this one takes for standard, without a word

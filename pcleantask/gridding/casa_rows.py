@@ -6,7 +6,7 @@ from ..images.store import ImageStore
 from ..toolrecords import ToolRecords
 from ..traits import GRIDDERS
 from .casa import CasaGridder
-from .ducc.products.primary_beam import make_continuum_beams
+from .casa_evaluator import CasaEvaluator
 
 
 class CasaRowGridder(CasaGridder):
@@ -31,4 +31,4 @@ class CasaRowGridder(CasaGridder):
         if any(kind.joins_pointings or kind.projects_aperture for kind in kinds):  # the beam comes with the weights
             super().make_pb()
         else:
-            make_continuum_beams(self._whole)
+            CasaEvaluator(self._whole).write_continuum_beams()

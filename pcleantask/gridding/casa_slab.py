@@ -15,7 +15,8 @@ from .. import casa
 from ..errors import ImagingError
 from ..images.coordinates import ImageCoordinates
 from ..images.store import ImageStore
-from ..toolrecords import Record, ToolRecords
+from ..recordvalues import Record
+from ..toolrecords import ToolRecords
 from .base import WholeCube
 from .casa import CasaGridder
 

@@ -12,7 +12,7 @@ from .. import casa, measurementsets
 from ..config import PcleanConfig
 from ..errors import ParameterError
 from ..sections import ImageField
-from ..toolrecords import to_casa_selpars
+from ..toolrecords import data_selections
 from .data.reading import cells, row_pieces, selected_rows
 from .data.selection import DataSet, find_data
 from .data.stokes import can_be_made
@@ -28,7 +28,7 @@ def why_blank(config: PcleanConfig, field: ImageField) -> str:
     The visibilities' flags, weights and coordinates are read, until one is found that should be on the image.
     """
     try:
-        sources = find_data(to_casa_selpars(config))
+        sources = find_data(data_selections(config))
     except ParameterError:  # correlations that only CASA knows
         return UNKNOWN
     usable = [source for source in sources if can_be_made(config.frame.stokes, source.correlations)]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import copy
 import functools
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import casa
+from ..recordvalues import Record
 
-Record = dict[str, Any]
 GRID = ("crval", "crpix", "cdelt", "pc")  # what places an axis
+OBSERVATION = ("telescope", "observer", "obsdate", "telescopeposition")  # what is told of it
 UNMOVED = ("Undefined", "REST")  # spectral frames in which frequencies are taken as they are
 
 
@@ -119,6 +120,41 @@ class ImageCoordinates:
         record = copy.deepcopy(self.record)
         record[self._key("spectral")]["wcs"]["crpix"] -= first
         return ImageCoordinates(record, nchan)
+
+    def of_plane(
+        self,
+        direction: tuple[float, float],
+        cell: tuple[float, float],
+        reference: tuple[int, int],
+        frequencies: NDArray[np.float64],
+    ) -> ImageCoordinates:
+        """The coordinates of a cube in Stokes I of another plane, in the same frame and of the same observation.
+
+        Parameters
+        ----------
+        direction : tuple of float
+            Longitude and latitude at the reference pixel [rad].
+        cell : tuple of float
+            Signed pixel sizes (dx, dy) [rad].
+        reference : tuple of int
+            That pixel (x, y).
+        frequencies : ndarray of float64, shape (chan,)
+            Evenly spaced [Hz].
+        """
+        with casa.tool("coordsys") as tool:
+            tool.newcoordsys(direction=True, spectral=True, stokes=["I"])
+            tool.setdirection(
+                refcode=self.direction_frame,
+                proj="SIN",
+                refval=[f"{angle}rad" for angle in direction],
+                refpix=list(reference),
+                incr=[f"{step}rad" for step in cell],
+            )
+            tool.setreferencevalue(f"{frequencies[0]}Hz", "spectral")
+            tool.setincrement(f"{frequencies[1] - frequencies[0]}Hz", "spectral")
+            tool.setreferencepixel(0.0, "spectral")
+            record: Record = tool.torecord()
+        return ImageCoordinates({**record, **{key: self.record[key] for key in OBSERVATION}}, len(frequencies))
 
     def has_grid_of(self, other: ImageCoordinates) -> bool:
         """Whether both have the same direction and spectral axes, to the last bit."""

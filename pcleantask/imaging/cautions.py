@@ -16,7 +16,7 @@ from ..gridding.data.stokes import planes_of
 from ..images import planes
 from ..inputs import is_image
 from ..sections import ImageField
-from ..toolrecords import to_casa_selpars
+from ..toolrecords import data_selections
 
 PER_BEAM = "Jy/beam"
 
@@ -107,7 +107,7 @@ def start_cautions(config: PcleanConfig) -> list[str]:
     channels = {field.start for field in config.fields if field.is_cube and str(field.start).lstrip("+-").isdecimal()}
     if not channels:
         return []
-    there = sum(int(source.channels[-1]) + 1 for source in find_data(to_casa_selpars(config)))
+    there = sum(int(source.channels[-1]) + 1 for source in find_data(data_selections(config)))
     return [
         f"start={start!r} is no channel of the selected data: the cube begins with their first"
         for start in channels

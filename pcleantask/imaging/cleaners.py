@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..config import PcleanConfig
 from ..images.store import ImageStore
+from ..recordvalues import Record
 from ..sections import ImageField
-from ..toolrecords import Record
 from ..traits import ALGORITHMS, ENGINES, makes_terms
 from .deconvolver import Deconvolver
 from .memory_deconvolver import MemoryDeconvolver

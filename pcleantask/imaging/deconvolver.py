@@ -9,7 +9,8 @@ from ..errors import MissingInputError, ParameterError
 from ..images.planes import is_image
 from ..images.store import ImageStore
 from ..minorrecords import ExecRecord, InitRecord, MinorControls
-from ..toolrecords import Record, checked_record
+from ..recordvalues import Record
+from ..toolrecords import checked_record
 from ..traits import makes_terms
 from .iteration import IterationControl
 

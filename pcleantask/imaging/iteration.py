@@ -11,7 +11,7 @@ from .. import casa
 from ..errors import ImagingError
 from ..minorrecords import ExecRecord, InitRecord, MinorControls
 from ..progress import Progress
-from ..toolrecords import Record
+from ..recordvalues import Record
 
 BY_COMPARISON = (4, 5)  # stop codes that say how the residual differs from the one before
 

@@ -18,8 +18,8 @@ from ..config import PcleanConfig
 from ..cores import usable_threads
 from ..images import planes
 from ..images.store import ImageStore, Key, Pixels
+from ..recordvalues import Record
 from ..sections import ImageField
-from ..toolrecords import Record
 from .automask import AutoMaskConfig, AutoMaskState, BeamInfo, automask_channel
 from .beam import Beam, mask_blocks
 from .field_state import Knowing

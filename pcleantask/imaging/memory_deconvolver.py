@@ -16,7 +16,7 @@ from ..images.making import make_product
 from ..images.planes import opened
 from ..images.store import ImageStore, Key, Pixels
 from ..minorrecords import ExecRecord, InitRecord, MinorControls
-from ..toolrecords import CleanSettings, Record
+from ..recordvalues import CleanSettings, Record
 from ..traits import ALGORITHMS
 from .beam import mask_blocks
 from .clark import ClarkPlanes, patch_size

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..images.store import Key
-from ..toolrecords import CleanSettings
+from ..recordvalues import CleanSettings
 from .field_statistics import FieldStatistics
 from .kept import Kept
 from .mtmfs import MtmfsPlane, TermProducts, term_places, term_products, usable_scales

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..images.store import Key
-from ..toolrecords import CleanSettings
+from ..recordvalues import CleanSettings
 from .field_statistics import FieldStatistics
 from .kept import Kept
 from .multiscale import MultiscalePlane

@@ -19,8 +19,9 @@ from ..images.planes import image_geometry
 from ..images.products import check_shapes
 from ..images.taylor import CUBES, TaylorTerms
 from ..minorrecords import ExecRecord, MinorControls
+from ..recordvalues import Record
 from ..sections import ImageField
-from ..toolrecords import Record, ToolRecords, tool_records
+from ..toolrecords import ToolRecords, tool_records
 from .deconvolver import Deconvolver
 from .normalizer import Normalizer
 from .run import SerialRun

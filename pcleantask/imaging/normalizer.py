@@ -7,7 +7,8 @@ from typing import Any
 
 from .. import casa
 from ..images.store import ImageStore
-from ..toolrecords import Record, checked_record
+from ..recordvalues import Record
+from ..toolrecords import checked_record
 
 
 class Normalizer:

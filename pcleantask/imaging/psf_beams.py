@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from .. import casa
 from ..images.assemble import BEAMS
 from ..images.information import IMAGE_INFO
+from ..recordvalues import Record
 
-Record = dict[str, Any]  # CASA's of a beam
 NO_BEAM_ARCSEC = 1e-6  # axes of what CASA puts in where no plane has a beam
 
 

@@ -21,10 +21,11 @@ from ..images import planes
 from ..images.planes import image_geometry
 from ..images.products import check_shapes, sumwt_of
 from ..images.store import ImageStore
+from ..recordvalues import Record
 from ..runs.folders import WorkFolders
 from ..runs.psf_images import PsfImages
 from ..sections import ImageField
-from ..toolrecords import Record, ToolRecords, to_casa_selpars, tool_records
+from ..toolrecords import ToolRecords, to_casa_selpars, tool_records
 from .cleaners import AnyDeconvolver, is_in_memory, make_deconvolver
 from .cleaning import MinorCycles
 from .field_state import Knowing, load_field, save_field

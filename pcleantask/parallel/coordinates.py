@@ -6,7 +6,8 @@ from typing import Any
 
 from ..config import PcleanConfig
 from ..gridding.data import coordinates
-from ..toolrecords import Record, tool_records
+from ..recordvalues import Record
+from ..toolrecords import tool_records
 
 
 def image_coordinates(config: dict[str, Any], names: list[str], with_model: bool = False) -> list[tuple[Record, int]]:

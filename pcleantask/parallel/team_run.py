@@ -16,7 +16,7 @@ from ..imaging.normalizer import Normalizer
 from ..imaging.run import SerialRun
 from ..processes import worker_logs
 from ..processes.team import Team
-from ..toolrecords import Record
+from ..recordvalues import Record
 from .plan import Plan
 
 TeamMaker = Callable[[int], Team]

@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from pcleantask.config import PcleanConfig
+from pcleantask.gridding.casa_evaluator import CasaEvaluator
 from pcleantask.gridding.data.coordinates import image_coordinates
 from pcleantask.gridding.ducc.channels.block import Block
 from pcleantask.gridding.ducc.channels.visibilities import read_visibilities
 from pcleantask.gridding.ducc.mosaic.beams import Beams
 from pcleantask.gridding.ducc.mosaic.joint import bands
 from pcleantask.gridding.ducc.mosaic.plane import ImagePlane
-from pcleantask.toolrecords import to_casa_selpars, tool_records
+from pcleantask.toolrecords import data_selections, tool_records
 from pcleantask.traits import GRIDDERS
 from tests.agreement import casa_gridding
 from tests.agreement.drawing import Drawn
@@ -44,11 +45,11 @@ class CaseVisibilities:
             config = PcleanConfig.from_parameters(**{**drawn.params, "outlierfile": "", "imagename": "again"})
             records = tool_records(config, ("again",))
             [coordinates] = image_coordinates(records)
-            self._visibilities = read_visibilities(config, to_casa_selpars(config), coordinates)
+            self._visibilities = read_visibilities(config, data_selections(config), coordinates)
         finally:
             os.chdir(here)
         self._visibilities.set_weights()
-        self._records, self._coordinates = records, coordinates
+        self._evaluator, self._coordinates = CasaEvaluator(records), coordinates
         self._is_cube = config.fields[0].is_cube
         self._cell = coordinates.cell
         self._wide = GRIDDERS[drawn.params["gridder"]].takes_w
@@ -97,7 +98,7 @@ class CaseVisibilities:
         """
         plane = ImagePlane.of(self._coordinates, shape)
         fov, sources = shape[1] * abs(self._cell[1]), self._visibilities.sources
-        beams = Beams(self._records, self._coordinates, fov, sources, to_null=self._is_cube)
+        beams = Beams(self._evaluator, self._coordinates, fov, sources, to_null=self._is_cube)
         l, m = plane.directions(pixels[:, 0], pixels[:, 1])
         total, weights = np.zeros((2 + self._visibilities.npol, len(pixels))), 0.0
         for block in self.blocks(channel):

@@ -12,7 +12,7 @@ from pcleantask.config import PcleanConfig
 from pcleantask.gridding.ducc.channels.block import Block
 from pcleantask.gridding.ducc.channels.visibilities import Visibilities, read_visibilities
 from pcleantask.images.coordinates import ImageCoordinates
-from pcleantask.toolrecords import to_casa_selpars
+from pcleantask.toolrecords import data_selections
 
 LIGHT_SPEED = 299792458.0
 NAME = "img"
@@ -50,7 +50,7 @@ class Imaged:
 
     def read(self, **options: Any) -> Visibilities:
         """The visibilities, without imaging weights as yet."""
-        return read_visibilities(self.config, to_casa_selpars(self.config), self.coordinates, **options)
+        return read_visibilities(self.config, data_selections(self.config), self.coordinates, **options)
 
     @property
     def offsets(self) -> list[tuple[tuple[int, int], float, float]]:

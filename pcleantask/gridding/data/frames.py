@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,10 @@ from ... import casa
 from ...errors import ParameterError
 from ...images.coordinates import UNMOVED, ImageCoordinates
 from ...measurementsets import observatory_position
-from ...toolrecords import Record
+from ...recordvalues import Record
 from ..spectral.axis import OwnFrame, SpectralAxis, multiplied
 from .casacore_memory import LONG_AGO_S, Moment, forget
+from .directions import Direction, Rotation, image_centre
 
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -88,91 +88,6 @@ def spectral_axis(coordinates: ImageCoordinates, pad: int = 0) -> SpectralAxis:
     return SpectralAxis(frequency[:-1], float(frequency[1] - frequency[0]), own)
 
 
-def image_centre(coordinates: ImageCoordinates, imsize: tuple[int, int] | None) -> Record:
-    """The direction at an image's centre pixel as a measure; with imsize=None the reference direction."""
-    with casa.tool("coordsys") as tool:
-        tool.fromrecord(coordinates.record)
-        place = tool.referencepixel()["numeric"]
-        if imsize is not None:
-            place[:2] = imsize[0] // 2, imsize[1] // 2
-        world = tool.toworld(place, "n")["numeric"][:2]
-    lon, lat = (
-        casa.radians(float(value), unit) for value, unit in zip(world, coordinates.direction_units, strict=True)
-    )
-    return _direction(coordinates.direction_frame, lon, lat)
-
-
-@dataclass(frozen=True)
-class Rotation:
-    """From the coordinates of one phase centre to those of another.
-
-    Attributes
-    ----------
-    matrix : ndarray of float64, shape (3, 3)
-        uvw @ matrix is uvw about the new centre.
-    phase : ndarray of float64, shape (3,)
-        New uvw @ phase is the delay by which visibilities are shifted [m].
-    """
-
-    matrix: Doubles
-    phase: Doubles
-
-    @property
-    def is_nothing(self) -> bool:
-        return bool(np.abs(self.phase).max() == 0 and np.abs(self.matrix - np.eye(3)).max() < 1e-15)
-
-
-def rotation(measures: Any, field: Record, centre: Record) -> Rotation:
-    """How CASA rotates a field's uvw to an image's centre (casacore's UVWMachine, without reprojection).
-
-    Parameters
-    ----------
-    measures
-        The measures tool, with its frame set.
-    field, centre : dict
-        Directions.
-    """
-    frame = centre["refer"]
-    start, end = _cosines(field), _cosines(centre)
-    converted = _cosines(measures.measure(field, frame))
-    # The axes of the field's frame as they are in the image's.
-    poles = (_direction(field["refer"], *angles) for angles in ((0, 0), (np.pi / 2, 0), (0, np.pi / 2)))
-    axes = np.array([_cosines(measures.measure(pole, frame)) for pole in poles])
-    old = _basis(start) @ axes
-    new = _basis(end)
-    same = np.array_equal(converted, end)
-    return Rotation(np.eye(3) if same else old @ new.T, np.zeros(3) if same else new @ (end - converted))
-
-
-def _cosines(direction: Record) -> Doubles:
-    lon, lat = direction["m0"]["value"], direction["m1"]["value"]
-    return np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
-
-
-def _direction(frame: str, lon: float, lat: float) -> Record:
-    """The measure of a direction given in radians."""
-    angles = {name: {"value": float(value), "unit": "rad"} for name, value in (("m0", lon), ("m1", lat))}
-    return {"type": "direction", "refer": frame, **angles}
-
-
-def _epoch(frame: str, seconds: float) -> Record:
-    """The measure of a time; casacore is to make days of it, as of the column TIME, for its rounding."""
-    return {"type": "epoch", "refer": frame, "m0": {"value": float(seconds), "unit": "s"}}
-
-
-def tangent_axes(centre: Record) -> Doubles:
-    """Unit vectors to the east, to the north and along a direction, one a row."""
-    return _basis(_cosines(centre))
-
-
-def _basis(pole: Doubles) -> Doubles:
-    """Unit vectors to the east, to the north and along the pole, one a row."""
-    lon, lat = np.arctan2(pole[1], pole[0]), np.arcsin(pole[2])
-    east = np.array([-np.sin(lon), np.cos(lon), 0.0])
-    north = np.array([-np.sin(lat) * np.cos(lon), -np.sin(lat) * np.sin(lon), np.cos(lat)])
-    return np.array([east, north, pole])
-
-
 class Observation:
     """Where and at what a MeasurementSet's antennas looked, for conversions of its rows.
 
@@ -197,13 +112,13 @@ class Observation:
         with casa.opened_table(vis) as table:
             self._clock = table.getcolkeyword("TIME", "MEASINFO")["Ref"]
 
-    def direction(self, field: int) -> Record:
+    def direction(self, field: int) -> Direction:
         """The phase centre of a field."""
         if self._moving[field]:
             raise ParameterError(
                 f"field {field} of {self.vis!r} moves; engine='ducc' can't follow it, engine='casa' can"
             )
-        return _direction(self._frames[field], *self._directions[field])
+        return Direction(self._frames[field], *map(float, self._directions[field]))
 
     def doppler_factors(self, field: int, times: Doubles, frame: str) -> Doubles:
         """By what frequencies measured at these times [s, as TIME has them] are multiplied, to be in LSRK.
@@ -273,15 +188,15 @@ class Observation:
         measures.doframe(_epoch(self._clock, time))
         return _factor(measures, frame)
 
-    def rotation(self, field: int, time: float, centre: Record) -> Rotation:
+    def rotation(self, field: int, time: float, centre: Direction) -> Rotation:
         """From a field's phase centre to an image's."""
         with self._at(field, time) as measures:
-            return rotation(measures, self.direction(field), centre)
+            return Rotation.between(self.direction(field), centre, measures)
 
-    def cosines(self, field: int, time: float, centre: Record) -> Doubles:
-        """Cartesian coordinates of a field's phase centre, in the frame of an image's, shape (3,)."""
+    def direction_in(self, frame: str, field: int, time: float) -> Direction:
+        """A field's phase centre in another frame."""
         with self._at(field, time) as measures:
-            return _cosines(measures.measure(self.direction(field), centre["refer"]))
+            return self.direction(field).seen_in(frame, measures)
 
     @contextlib.contextmanager
     def _at(self, field: int, time: float) -> Iterator[Any]:
@@ -337,9 +252,14 @@ def _field_frames(table: Any) -> list[str]:
     return [names[int(code)] for code in table.getcol(info["VarRefCol"])]
 
 
-def _do_frame(measures: Any, position: Record, direction: Record) -> None:
+def _epoch(frame: str, seconds: float) -> Record:
+    """The measure of a time; casacore is to make days of it, as of the column TIME, for its rounding."""
+    return {"type": "epoch", "refer": frame, "m0": {"value": float(seconds), "unit": "s"}}
+
+
+def _do_frame(measures: Any, position: Record, direction: Direction) -> None:
     measures.doframe(position)
-    measures.doframe(direction)
+    measures.doframe(direction.measure)
 
 
 def _factor(measures: Any, frame: str, to: str = GRIDDING_FRAME) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import casa
-from ...toolrecords import Record
+from .directions import Direction
 from .frames import Observation
 from .reading import Target, selected_rows
 from .selection import DataSet, Pointing
@@ -35,7 +35,7 @@ def pieces_of(source: DataSet, target: Target, observation: Observation) -> Iter
     return _by_pointing(source, observation, target.centre) if target.joins_pointings else [source]
 
 
-def _by_pointing(source: DataSet, observation: Observation, centre: Record) -> Iterator[DataSet]:
+def _by_pointing(source: DataSet, observation: Observation, centre: Direction) -> Iterator[DataSet]:
     with selected_rows(source) as table:
         fields, when = table.getcol("FIELD_ID"), float(table.getcell("TIME", 0))
         antennas = np.stack([table.getcol("ANTENNA1"), table.getcol("ANTENNA2")])
@@ -47,7 +47,7 @@ def _by_pointing(source: DataSet, observation: Observation, centre: Record) -> I
         diameters[...] = diameters.max()
     dishes, numbers = np.unique(np.sort(diameters[antennas], axis=0), axis=1, return_inverse=True)
     for field in np.unique(fields).tolist():
-        cosines = observation.cosines(field, when, centre)
+        cosines = observation.direction_in(centre.frame, field, when).cosines
         for number, pair in enumerate(dishes.T.tolist()):
             own = (fields == field) & (numbers.ravel() == number)
             if own.any():

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import casa
-from ...toolrecords import Record
 from ..spectral.interpolation import Exact
 from .casacore_memory import History
-from .frames import Observation, Rotation
+from .directions import Direction, Rotation
+from .frames import Observation
 from .memory import Arena
 from .selection import DataSet
 from .stokes import coefficients, correlations_on_plane
@@ -99,8 +99,8 @@ class Target:
     Attributes
     ----------
     stokes : str
-    centre : dict
-        Direction of the image's centre.
+    centre : Direction
+        Of the image's centre.
     moving : bool
         Whether frequencies are converted to the gridding frame.
     by_channel : bool
@@ -112,7 +112,7 @@ class Target:
     """
 
     stokes: str
-    centre: Record
+    centre: Direction
     moving: bool
     by_channel: bool
     ncorr: int

@@ -12,21 +12,21 @@ from numpy.typing import NDArray
 
 from ... import casa
 from ...errors import SelectionError
-from ...toolrecords import Record
+from ...recordvalues import DataSelection
 from .stokes import correlation_names
 
 Ints = NDArray[np.int64]
 
-# Keys of selpars (toolrecords.py) -> those of ms.msselect.
+# Entries of a Selection -> keys of ms.msselect.
 PARTS = {
     "field": "field",
     "spw": "spw",
-    "timestr": "time",
-    "uvdist": "uvdist",
+    "timerange": "time",
+    "uvrange": "uvdist",
     "antenna": "baseline",
     "scan": "scan",
-    "obs": "observation",
-    "state": "scanintent",
+    "observation": "observation",
+    "intent": "scanintent",
 }
 COLUMNS = {"data": ("DATA",), "corrected": ("CORRECTED_DATA", "DATA")}  # the first that is there
 MEASUREMENT_FRAMES = ("REST", "LSRK", "LSRD", "BARY", "GEO", "TOPO", "GALACTO", "LGROUP", "CMB")
@@ -102,7 +102,7 @@ class DataSet:
         return self.vis, self.field
 
 
-def find_data(selpars: Sequence[Record]) -> list[DataSet]:
+def find_data(selections: Sequence[DataSelection]) -> list[DataSet]:
     """The data that a run's selections select, MeasurementSet by MeasurementSet.
 
     Raises
@@ -110,32 +110,34 @@ def find_data(selpars: Sequence[Record]) -> list[DataSet]:
     SelectionError
         Nothing is selected anywhere.
     """
-    found = [data for record in selpars for data in _data_of(record)]
+    found = [data for selection in selections for data in _data_of(selection)]
     if not found:
-        raise SelectionError(f"the selections select no rows of {[record['msname'] for record in selpars]}")
+        raise SelectionError(f"the selections select no rows of {[selection.vis for selection in selections]}")
     return found
 
 
-def one_row_a_field(record: Record) -> Record:
-    """The selection with the first selected row of each field alone; the record itself where nothing is selected."""
-    chosen = {name: record[key] for key, name in PARTS.items() if record.get(key)}
-    with casa.opened_ms(record["msname"]) as ms:
+def one_row_a_field(selection: DataSelection) -> DataSelection:
+    """The first selected row of each field alone; the selection itself where nothing is selected."""
+    chosen = _parts(selection)
+    with casa.opened_ms(selection.vis) as ms:
         rows = np.sort(ms.range(["rows"])["rows"]) if chosen and ms.msselect(chosen) else slice(None)
-    with casa.opened_table(record["msname"]) as table:
+    with casa.opened_table(selection.vis) as table:
         fields = table.getcol("FIELD_ID")
     numbers = np.arange(len(fields))[rows]
     first = np.sort(numbers[np.unique(fields[rows], return_index=True)[1]])
-    if not len(first):
-        return record
-    # TaQL counts the rows that the other parts of a selection leave, so that these are left out.
-    return {**record, **dict.fromkeys(PARTS, ""), "taql": f"ROWID() IN [{','.join(map(str, first.tolist()))}]"}
+    return selection.of_rows(first.tolist()) if len(first) else selection
 
 
-def _data_of(record: Record) -> list[DataSet]:
-    vis = record["msname"]
-    rows, channels = _selected(record)
+def _parts(selection: DataSelection) -> dict[str, str]:
+    """What `ms.msselect` takes."""
+    return {key: getattr(selection.what, name) for name, key in PARTS.items() if getattr(selection.what, name)}
+
+
+def _data_of(selection: DataSelection) -> list[DataSet]:
+    vis = selection.vis
+    rows, channels = _selected(selection)
     with casa.opened_table(vis) as table:
-        columns = _columns(record["datacolumn"], table, vis)
+        columns = _columns(selection.datacolumn, table, vis)
         descriptions = table.getcol("DATA_DESC_ID")[rows]
         by_description = {int(number): rows[descriptions == number] for number in np.unique(descriptions)}
         has_spectrum = {number: _has_weight_spectrum(table, int(first[0])) for number, first in by_description.items()}
@@ -165,15 +167,15 @@ def _data_of(record: Record) -> list[DataSet]:
     return found
 
 
-def _selected(record: Record) -> tuple[Ints, dict[int, Ints] | None]:
+def _selected(selection: DataSelection) -> tuple[Ints, dict[int, Ints] | None]:
     """Rows in the order of the table, and channels of each spectral window (None: all of all)."""
-    chosen = {PARTS[key]: str(record[key]) for key in PARTS if record.get(key)}
-    with casa.opened_ms(record["msname"]) as ms, casa.working_on("selecting the data"):
+    chosen = _parts(selection)
+    with casa.opened_ms(selection.vis) as ms, casa.working_on("selecting the data"):
         if chosen and not ms.msselect(chosen):
             return np.empty(0, int), None
         table = ms.msselectedindices()["channel"] if "spw" in chosen else np.empty((0, 4), int)
         # Of what is selected by now: ROWNUMBER() counts these rows, from 1.
-        if record.get("taql") and not ms.msselect({"taql": record["taql"]}):
+        if selection.taql and not ms.msselect({"taql": selection.taql}):
             return np.empty(0, int), None
         rows = np.sort(np.asarray(ms.range(["rows"])["rows"], dtype=int))
     return rows, _channels(table) if len(table) else None

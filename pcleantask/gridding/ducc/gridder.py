@@ -14,11 +14,8 @@ from ...config import PcleanConfig
 from ...cores import usable_threads
 from ...errors import ImagingError, ParameterError
 from ...images.store import ImageStore
-from ...toolrecords import Record, ToolRecords
-from ...traits import GRIDDERS
 from ..base import WholeCube
-from ..casa import CasaGridder
-from ..data.coordinates import image_coordinates
+from ..casa_evaluator import CasaEvaluator
 from ..data.frames import Observation
 from ..data.memory import values_at_once
 from ..data.pointings import pieces_of
@@ -35,30 +32,6 @@ from .products.weight_image import Owner, write_weight_image
 from .weights.density import Density
 
 
-def for_saving(records: ToolRecords, selpars: tuple[Record, ...] | None = None) -> ToolRecords:
-    """The records with which models on disk are saved, with other selections where they are given.
-
-    The start model is in the models by then, and CASA refuses to be given both.
-    """
-    impars = tuple({**record, "startmodel": ""} for record in records.impars)
-    return dataclasses.replace(records, impars=impars, selpars=selpars or records.selpars)
-
-
-def with_planes_in_w(records: ToolRecords) -> ToolRecords:
-    """The records with which CASA takes the term in w where ducc0 does: the number of planes is CASA's choice."""
-    gridpars = tuple(
-        {**record, "wprojplanes": -1} if GRIDDERS[record["gridder"]].takes_w and record["wprojplanes"] == 1 else record
-        for record in records.gridpars
-    )
-    return dataclasses.replace(records, gridpars=gridpars)
-
-
-def for_reading(records: ToolRecords) -> ToolRecords:
-    """The records with which CASA is asked of the images, and opens no data for writing."""
-    selpars = tuple({**record, "readonly": True, "usescratch": False} for record in records.selpars)
-    return dataclasses.replace(records, selpars=selpars)
-
-
 class DuccGridder:
     """A Gridder on `ducc0.wgridder`, with visibilities that are read once.
 
@@ -68,8 +41,8 @@ class DuccGridder:
     ----------
     config : PcleanConfig
         What to image, and how.
-    records : ToolRecords
-        Selections and definitions of the images.
+    evaluator : CasaEvaluator
+        What CASA makes of the run's selections and definitions of images.
     store : ImageStore
         The images of the run.
     whole : WholeCube, optional
@@ -78,28 +51,23 @@ class DuccGridder:
         Whether the visibilities are read; not where the gridder is only to save models.
     makes_pb : bool
         Whether .pb is made; not where another gridder of the same image does.
-    beam_selpars : tuple of dict, optional
-        The selections of which .pb is made, where the records have a part of them.
     """
 
     def __init__(
         self,
         config: PcleanConfig,
-        records: ToolRecords,
+        evaluator: CasaEvaluator,
         store: ImageStore,
         whole: WholeCube | None = None,
         *,
         reads: bool = True,
         makes_pb: bool = True,
-        beam_selpars: tuple[Record, ...] | None = None,
     ) -> None:
-        self._config, self._records, self._store = config, for_reading(records), store
-        self._saving_records = for_saving(records)
-        self._beam_records = for_reading(dataclasses.replace(records, selpars=beam_selpars or records.selpars))
+        self._config, self._evaluator, self._store = config, evaluator, store
         self._makes_residuals, self._makes_pb = config.run.calcres, makes_pb
         self._ahead: ResidualsAhead | None = None
         self._saves_model = config.run.savemodel != "none" and not config.saves_model_late
-        self._coordinates = image_coordinates(self._records, with_model=True)
+        self._coordinates = evaluator.image_coordinates()
         if len({image.nchan for image in self._coordinates}) > 1:
             raise ParameterError(
                 "engine='ducc' doesn't do outlier fields of other numbers of channels, as the data give them here; "
@@ -111,11 +79,11 @@ class DuccGridder:
 
     def _open(self, number: int) -> GriddedField:
         """Read the visibilities of a field."""
-        config, records, whole, nchan = self._config, self._records, self._whole, self._coordinates[number].nchan
+        config, evaluator, whole, nchan = self._config, self._evaluator, self._whole, self._coordinates[number].nchan
         images = self._images(number)
         visibilities = read_visibilities(
             config,
-            records.selpars,
+            evaluator.selections,
             whole.coordinates[number],
             field=config.fields[number],
             channels=range(whole.first, whole.first + nchan),
@@ -124,11 +92,11 @@ class DuccGridder:
         for warning in visibilities.warnings if number == 0 else []:  # other fields have the same data
             casa.post(warning, "WARN")
         at_once = min(usable_threads(), nchan)
-        measurement = make_measurement(records, images, visibilities.sources, visibilities, at_once)
+        measurement = make_measurement(evaluator, images, visibilities.sources, visibilities, at_once)
         return GriddedField(images, visibilities, measurement, whole.first, at_once, whole.guards, self._values_at_once)
 
     def _images(self, number: int) -> FieldImages:
-        name, coordinates = self._records.imagenames[number], self._coordinates[number]
+        name, coordinates = self._evaluator.imagenames[number], self._coordinates[number]
         return FieldImages.of(self._config, self._config.fields[number], name, coordinates, self._store)
 
     @property
@@ -141,7 +109,7 @@ class DuccGridder:
         density = largest.density()
         densities: Mapping[Owner, Density] = largest.field_densities() if density is None else {None: density}
         if densities and main.is_cube:
-            write_weight_image(self._records, main, densities, largest.scheme)
+            write_weight_image(self._evaluator, main, densities, largest.scheme)
         for field in self._fields:
             field.visibilities.set_weights(density, largest.grid)
 
@@ -187,7 +155,7 @@ class DuccGridder:
         """Nothing to do: `make_psf` has; that of a mosaic follows from its weights."""
 
     def _make_pb(self, number: int) -> None:
-        make_primary_beam(self._beam_records, number, self._fields[number].images)
+        make_primary_beam(self._evaluator, number, self._fields[number].images)
 
     def check_pb(self) -> None:
         """Nothing to do: the primary beam is evaluated, not gridded, so that nothing aliases."""
@@ -206,13 +174,10 @@ class DuccGridder:
         if self._saves_column:
             models = [self._field_model(number, is_sky) for number in range(len(self._config.fields))]
             tuned = tuned and self._config.fields[0].specmode != "cubedata"
-            save_models(models, self._saving_records.selpars, tuned=tuned, at_once=self._values_at_once)
-            return
-        gridder = CasaGridder(with_planes_in_w(self._saving_records), store=self._store)
-        try:
-            gridder.predict(tuned=tuned)
-        finally:
-            gridder.close()
+            make_columns = self._evaluator.make_model_columns
+            save_models(models, self._evaluator.selections, make_columns, tuned=tuned, at_once=self._values_at_once)
+        else:
+            self._evaluator.save_virtual_models(self._store, tuned=tuned)
 
     @property
     def _saves_column(self) -> bool:
@@ -222,9 +187,9 @@ class DuccGridder:
         """The model of a field, which predicts with all threads."""
         images = self._images(number)
         image = ImageOfData.of(self._config, self._config.fields[number], images.coordinates)
-        sources = find_data(self._records.selpars) if images.is_mosaic else []
+        sources = find_data(self._evaluator.selections) if images.is_mosaic else []
         pieces = [piece for source in sources for piece in pieces_of(source, image.target, Observation(source.vis))]
-        measurement = make_measurement(self._records, images, pieces)
+        measurement = make_measurement(self._evaluator, images, pieces)
         return ModelAtData(images, image, measurement, is_sky=is_sky)
 
     def estimate_memory(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from ... import casa
 from ...measurementsets import written_at_once
-from ...ownprocess import unbroken
-from ...toolrecords import Record
+from ...recordvalues import DataSelection
 from ..data.casacore_memory import History
 from ..data.frames import Observation
 from ..data.memory import WORKING_VALUES
@@ -30,7 +29,8 @@ MARGIN = 1.5  # channels beyond the ends of a cube whose data are still near it
 
 def save_models(
     models: Sequence[ModelAtData],
-    selpars: Sequence[Record],
+    selections: Sequence[DataSelection],
+    make_columns: Callable[[], None],
     *,
     tuned: bool = False,
     at_once: int = WORKING_VALUES[1],
@@ -42,28 +42,22 @@ def save_models(
     Parameters
     ----------
     models : sequence of ModelAtData
-    selpars : sequence of dict
-        The selections, of `toolrecords.to_casa_selpars`, opened so that the model can be saved.
+    selections : sequence of DataSelection
+    make_columns : callable
+        Makes the column where it isn't there.
     tuned : bool
         Leave alone what is in channels of the data that are far from a cube's.
     at_once : int
         How many visibilities of a model are worked on at the same time.
     """
-    with written_at_once(record["msname"] for record in selpars), casa.working_on("saving the model"):
-        make_columns(selpars)
-        sources = find_data(selpars)
+    with written_at_once(selection.vis for selection in selections), casa.working_on("saving the model"):
+        make_columns()
+        sources = find_data(selections)
         history = History(sources)
         for source in sources:
             for piece in pieces_of(source, models[0].image.target, Observation(source.vis)):
                 with selected_rows(piece, writable=True) as table:
                     _save(table, piece, models, history, tuned=tuned, at_once=at_once)
-
-
-def make_columns(selpars: Sequence[Record]) -> None:
-    """Have CASA make MODEL_DATA where it isn't there, and drop virtual models, as tclean does when it selects data."""
-    with casa.tool("synthesisimager") as tool, casa.working_on(f"making the column {COLUMN}"), unbroken:
-        for record in selpars:
-            tool.selectdata(record)
 
 
 def _save(

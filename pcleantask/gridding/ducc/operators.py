@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from ...cores import usable_threads
-from ...toolrecords import ToolRecords
+from ..casa_evaluator import CasaEvaluator
 from ..data.selection import DataSet, Pointing
 from ..spectral.axis import LIGHT_SPEED
 from .channels.visibilities import Visibilities
@@ -23,7 +23,7 @@ TRACE = 2e-4  # of the rows
 
 
 def make_measurement(
-    records: ToolRecords,
+    evaluator: CasaEvaluator,
     images: FieldImages,
     sources: Sequence[DataSet],
     seen: Visibilities | None = None,
@@ -33,7 +33,7 @@ def make_measurement(
 
     Parameters
     ----------
-    records : ToolRecords
+    evaluator : CasaEvaluator
         Of the run.
     images : FieldImages
     sources : sequence of DataSet
@@ -47,7 +47,7 @@ def make_measurement(
     if not images.is_mosaic:
         return OneField(Transform(shape, coordinates.cell, images.wide, threads))
     plane = ImagePlane.of(coordinates, shape)
-    beams = Beams(records, coordinates, shape[1] * abs(coordinates.cell[1]), sources, to_null=images.is_cube)
+    beams = Beams(evaluator, coordinates, shape[1] * abs(coordinates.cell[1]), sources, to_null=images.is_cube)
     pointings = {source.pointing for source in sources if source.pointing and plane.holds(source.pointing)}
     canvas = _canvas(plane, beams, pointings, seen) if seen is not None and beams.is_smooth else None
     channels = seen.axis.nchan if seen is not None and seen.axis is not None else 1

@@ -34,10 +34,10 @@ def find_coverage(records: ToolRecords, *, moving: bool) -> list[Coverage]:
     ParameterError
         A field moves.
     """
-    numbers = {record["msname"]: number for number, record in enumerate(records.selpars)}
+    numbers = {selection.vis: number for number, selection in enumerate(records.selections)}
     observations = {vis: frames.Observation(vis) for vis in numbers}
     found = []
-    for source in find_data(records.selpars):
+    for source in find_data(records.selections):
         shifts = _shifts(source, observations[source.vis]) if moving else np.ones(1)
         found.append(Coverage(numbers[source.vis], source.frequency, shifts, _window_size(source)))
     return found

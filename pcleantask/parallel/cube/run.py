@@ -26,9 +26,10 @@ from ...images.coordinates import ImageCoordinates
 from ...images.products import check_shapes, products
 from ...imaging.psf_beams import largest_beam
 from ...imaging.run import Parts
+from ...recordvalues import Record
 from ...runs.psf_images import PsfImages
 from ...sections import ImageField
-from ...toolrecords import Record, tool_records
+from ...toolrecords import tool_records
 from ...traits import ENGINES
 from ..partition import Slab, guards_needed, slabs
 from ..plan import Plan

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ...config import PcleanConfig
 from ...imaging.field_statistics import PSF_CUTOFF
 from ...imaging.psf_beams import fitted_beams, largest_beam, plane_beams, refitted_beams, replace_beams
-from ...toolrecords import Record
+from ...recordvalues import Record
 from ...traits import ENGINES
 from ..partition import Slab
 

@@ -21,7 +21,7 @@ from ...imaging.masking import ChannelBlock, NumpyAutoMask
 from ...imaging.robust import robust_rms
 from ...imaging.serial_imager import SerialImager
 from ...minorrecords import ExecRecord, MinorControls
-from ...toolrecords import Record
+from ...recordvalues import Record
 from ...traits import ENGINES
 from ..partition import Slab
 from .merge import SlabRecord

@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ... import measurementsets
 from ...config import PcleanConfig
 from ...gridding import makers
 from ...gridding.base import Gridder, WholeCube
 from ...gridding.beam_bands import with_beam_of_cube
-from ...gridding.ducc.products.primary_beam import evaluate_on_threads
+from ...gridding.casa_evaluator import CasaEvaluator
 from ...images import planes
 from ...images.assemble import cut_out
 from ...images.coordinates import ImageCoordinates
@@ -26,7 +25,8 @@ from ...imaging import psf_beams
 from ...imaging.cleaners import AnyDeconvolver
 from ...imaging.field_state import load_field, save_field
 from ...imaging.run import Parts, Run
-from ...toolrecords import Record, ToolRecords
+from ...recordvalues import Record
+from ...toolrecords import ToolRecords
 from ..partition import Slab
 from .regions import part_of_image, part_of_mask
 from .whole_gridder import NoGridder, copy_channels, is_taken_over
@@ -175,15 +175,10 @@ class SlabRun(Run):
     def _make_records(self) -> ToolRecords:
         records = super()._make_records()
         frame = FRAMES_OF_PARTS.get(self._config.fields[0].specmode, self._config.frame.outframe)
-        place = measurementsets.observatory_position(records.selpars[0]["msname"])
-        changes = {"nchan": self._slab.size, "outframe": frame, "obslocation_rec": place}
-        impars = tuple(
-            {**record, **changes, "csys": whole.from_channel(self._slab.first, self._slab.size).record}
-            for record, whole in zip(records.impars, self._coordinates, strict=True)
-        )
+        own = [whole.from_channel(self._slab.first, self._slab.size) for whole in self._coordinates]
         whole, table = self._coordinates[0], str(self._folder / "whole.vp")
         gridpars = tuple(with_beam_of_cube(record, whole, self._slab.first, table) for record in records.gridpars)
-        return dataclasses.replace(records, impars=impars, gridpars=gridpars)
+        return dataclasses.replace(records.placed(own, outframe=frame), gridpars=gridpars)
 
     def _make_gridder(self, records: ToolRecords, selpars: tuple[Record, ...] | None = None) -> Gridder:
         if not self._grids:
@@ -197,8 +192,9 @@ class SlabRun(Run):
         return self.parts
 
     def evaluate_pb(self, threads: int) -> None:
+        evaluator = CasaEvaluator(self._records)
         for number, name in enumerate(self.imagenames):
-            evaluate_on_threads(self._records, number, name, threads)
+            evaluator.evaluate_on_threads(number, name, threads)
 
     def restoring_deconvolver(self, number: int, beam: Record | None) -> AnyDeconvolver:
         """A new deconvolver, which reads the beams as they now stand, or restores with one beam for all channels."""

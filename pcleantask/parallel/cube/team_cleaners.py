@@ -16,7 +16,7 @@ from ...imaging.cleaners import is_in_memory
 from ...imaging.deconvolver import Deconvolver
 from ...imaging.psf_beams import area, plane_beams
 from ...minorrecords import ExecRecord, InitRecord, MinorControls
-from ...toolrecords import Record
+from ...recordvalues import Record
 from .merge import UNCHANGED, merged_exec_record, merged_init_record
 
 if TYPE_CHECKING:

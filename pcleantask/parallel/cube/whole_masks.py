@@ -12,8 +12,8 @@ from ... import casa
 from ...config import PcleanConfig
 from ...images.coordinates import ImageCoordinates
 from ...imaging.deconvolver import Deconvolver
+from ...recordvalues import Record
 from ...sections import ImageField
-from ...toolrecords import Record
 from .regions import needs_whole
 
 

@@ -9,9 +9,10 @@ from typing import Any
 from ... import memory
 from ...config import PcleanConfig
 from ...gridding import makers
+from ...images.coordinates import ImageCoordinates
 from ...images.store import ImageStore
-from ...measurementsets import observatory_position
-from ...toolrecords import Record, tool_records
+from ...recordvalues import Record
+from ...toolrecords import tool_records
 
 
 class RowGridding:
@@ -42,17 +43,13 @@ class RowGridding:
         Path(names[0]).parent.mkdir(exist_ok=True)
         parsed = PcleanConfig.from_dict(config)
         records = tool_records(parsed, tuple(names))
-        selpars = tuple(
-            {**record, "taql": expression}
-            for record, expression in zip(records.selpars, rows, strict=True)
+        images = zip(coordinates, parsed.fields, strict=True)
+        whole = records.placed([ImageCoordinates(csys, field.nchan) for csys, field in images], startmodel="")
+        own = whole.showing(
+            dataclasses.replace(selection, taql=expression)
+            for selection, expression in zip(records.selections, rows, strict=True)
             if expression is not None
         )
-        changes = {"startmodel": "", "obslocation_rec": observatory_position(records.selpars[0]["msname"])}
-        impars = tuple(
-            {**record, **changes, "csys": csys} for record, csys in zip(records.impars, coordinates, strict=True)
-        )
-        whole = dataclasses.replace(records, impars=impars)
-        own = dataclasses.replace(whole, selpars=selpars)
         self._gridder = makers(parsed).rows(parsed, own, ImageStore(keeps=False), whole, makes_pb)
 
     def set_weighting(self) -> None:

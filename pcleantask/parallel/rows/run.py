@@ -18,7 +18,8 @@ from ...config import PcleanConfig
 from ...images.products import products
 from ...imaging.normalizer import Normalizer
 from ...imaging.run import Parts
-from ...toolrecords import Densities, ToolRecords, tool_records
+from ...recordvalues import Densities
+from ...toolrecords import ToolRecords, tool_records
 from ...traits import ENGINES
 from ..partition import field_shares, row_shares, useful_parts
 from ..plan import Plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,7 @@ def conversions(observation: Observation, time: float, frequency: np.ndarray, fr
     """LSRK frequencies by a new measures tool."""
     with casa.tool("measures") as measures:
         measures.doframe(observatory_position(observation.vis))
-        measures.doframe(observation.direction(0))
+        measures.doframe(observation.direction(0).measure)
         measures.doframe({"type": "epoch", "refer": "UTC", "m0": {"value": time, "unit": "s"}})
         probes = [{"type": "frequency", "refer": frame, "m0": {"value": one, "unit": "Hz"}} for one in frequency]
         return [measures.measure(probe, "LSRK")["m0"]["value"] for probe in probes]
@@ -92,7 +93,7 @@ def test_rotation_is_that_of_unit_vectors(line_ms: Path) -> None:
     observation = Observation(str(line_ms))
     field = observation.direction(0)
     offset = 1e-4
-    centre = {**field, "m1": {**field["m1"], "value": field["m1"]["value"] + offset}}
+    centre = dataclasses.replace(field, lat=field.lat + offset)
     found = observation.rotation(0, first_time(line_ms), centre)
     # A centre to the north: u stays, v and w turn about it.
     cosine, sine = np.cos(offset), np.sin(offset)

@@ -9,7 +9,8 @@ from ....errors import ParameterError
 from ....images.coordinates import ImageCoordinates
 from ....sections import ImageField
 from ....traits import GRIDDERS
-from ...data.frames import image_centre, spectral_axis
+from ...data.directions import image_centre
+from ...data.frames import spectral_axis
 from ...data.reading import Target
 from ...data.stokes import products_of_stokes
 from ...spectral.axis import SpectralAxis

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from ....config import PcleanConfig
 from ....images.coordinates import ImageCoordinates
+from ....recordvalues import DataSelection
 from ....sections import ImageField
-from ....toolrecords import Record
 from ...data.casacore_memory import History
 from ...data.memory import WORKING_VALUES, Arena
 from ...data.pointings import pieces_of
@@ -40,7 +40,7 @@ CHUNK_ROWS = 4096
 
 def read_visibilities(
     config: PcleanConfig,
-    selpars: Sequence[Record],
+    selections: Sequence[DataSelection],
     coordinates: ImageCoordinates,
     *,
     field: ImageField | None = None,
@@ -54,8 +54,7 @@ def read_visibilities(
     Parameters
     ----------
     config : PcleanConfig
-    selpars : sequence of dict
-        The selections, of `toolrecords.to_casa_selpars`.
+    selections : sequence of DataSelection
     coordinates : ImageCoordinates
         Of the whole image.
     field : ImageField, optional
@@ -74,7 +73,7 @@ def read_visibilities(
     SelectionError
         Nothing is selected.
     """
-    sources = find_data(selpars)
+    sources = find_data(selections)
     ncorr = max(correlations_on_plane(config.frame.stokes, source.correlations) for source in sources)
     image = ImageOfData.of(config, field or config.fields[0], coordinates, channels, max(1, ncorr))
     arena = Arena(folder, limit)

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from ....images.coordinates import ImageCoordinates
-from ....toolrecords import ToolRecords
+from ...casa_evaluator import CasaEvaluator
 from ...data.pointings import BY_DISH
 from ...data.selection import DataSet, Pointing
 from .airy import BlockedAiry, pattern_of_pair
@@ -24,7 +24,7 @@ class Beams:
 
     Parameters
     ----------
-    records : ToolRecords
+    evaluator : CasaEvaluator
         Of the run.
     coordinates : ImageCoordinates
         Of the image.
@@ -43,7 +43,7 @@ class Beams:
 
     def __init__(
         self,
-        records: ToolRecords,
+        evaluator: CasaEvaluator,
         coordinates: ImageCoordinates,
         fov: float,
         sources: Sequence[DataSet],
@@ -61,7 +61,7 @@ class Beams:
             if kind[0] in BY_DISH:
                 self._patterns[kind] = [pattern_of_pair(kind[1], fov, to_null=to_null)]
             else:
-                self._patterns[kind] = evaluated_patterns(records, coordinates, source, self._nodes)
+                self._patterns[kind] = evaluated_patterns(evaluator, coordinates, source, self._nodes)
         self.is_smooth = to_null and all(
             telescope in BY_DISH and one == other for telescope, (one, other) in self._patterns
         )

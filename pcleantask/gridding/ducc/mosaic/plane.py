@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....images.coordinates import ImageCoordinates
-from ...data.frames import image_centre, tangent_axes
+from ...data.directions import image_centre
 from ...data.selection import Pointing
 
 
@@ -33,7 +33,7 @@ class ImagePlane:
 
     @classmethod
     def of(cls, coordinates: ImageCoordinates, shape: tuple[int, int]) -> ImagePlane:
-        return cls(tangent_axes(image_centre(coordinates, shape)), shape, coordinates.cell)
+        return cls(image_centre(coordinates, shape).tangent_axes, shape, coordinates.cell)
 
     def directions(self, x: NDArray[np.int64], y: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
         """l and m of pixels [rad]."""

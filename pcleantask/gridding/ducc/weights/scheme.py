@@ -6,7 +6,6 @@ from .... import casa
 from ....errors import ParameterError
 from ....images.coordinates import ImageCoordinates
 from ....sections import ImageField, Weighting
-from ....toolrecords import WEIGHTING_TYPES
 from ...spectral.axis import SpectralAxis
 from .density import Scheme, Taper, UvGrid, fractional_bandwidth
 
@@ -27,13 +26,12 @@ def weighting_scheme(weighting: Weighting, axis: SpectralAxis | None = None) -> 
     ParameterError
         The kind of weighting isn't available.
     """
-    kind, rmode = WEIGHTING_TYPES.get(weighting.weighting, (weighting.weighting, "none"))
-    if kind not in KINDS:
+    if weighting.kind not in KINDS:
         raise ParameterError(f"weighting={weighting.weighting!r} isn't available with engine='ducc'; use engine='casa'")
     bandwidth = fractional_bandwidth(axis.frequency[0], axis.frequency[-1]) if axis is not None else 0.0
     return Scheme(
-        kind=kind,
-        rmode=rmode,
+        kind=weighting.kind,
+        rmode=weighting.rmode,
         robust=weighting.robust,
         noise=casa.jansky(weighting.noise),
         npixels=weighting.npixels,
