@@ -34,15 +34,15 @@ class MinorControls(TypedDict, total=False):
     """What all fields' next minor cycles go by, of `IterationControl.start_minor_cycle`.
 
     `cyclethreshold` is in Jy/beam; `cycleniter` is of each plane; `summaryrows` is how many rows of `report.FULL_ROWS`
-    the iteration control wants in a summary.
+    the iteration control wants in a summary, and may be left out.
     """
 
     cycleniter: int
     cyclethreshold: float
     loopgain: float
     nsigma: float
-    summaryrows: int
     thresholdreached: bool
+    summaryrows: int
 
 
 class ExecRecord(TypedDict, total=False):

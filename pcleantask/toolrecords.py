@@ -31,6 +31,18 @@ SINGLE_DISH_GRIDDING: Record = {
     "clipminmax": False,
 }
 NEWER_NORMALIZERS: Record = {"makesingledishnormalizer": False}  # of casatools 6.7.5; older ones leave it alone
+# Parameters with which CASA's automask takes its statistics but neither finds, grows nor skips anything: every plane is
+# limited by a sidelobe threshold that no pixel reaches.
+STATISTICS_ONLY: Record = {
+    "sidelobethreshold": 1e9,
+    "noisethreshold": 0.0,
+    "lownoisethreshold": 0.0,
+    "negativethreshold": 0.0,
+    "minbeamfrac": 0.0,
+    "growiterations": 0,
+    "minpercentchange": -1.0,
+    "verbose": False,
+}
 SELECTION_FRAMES = {"cubedata": "Undefined", "cubesource": "REST"}
 
 
@@ -287,6 +299,35 @@ def to_casa_decpars(config: PcleanConfig, field: ImageField, imagename: str, num
         "imagename": imagename,
         "fullsummary": config.iteration.fullsummary,
     }
+
+
+def unmasked(decpars: Record) -> Record:
+    """For a deconvolver that makes no mask: .mask is there, which CASA refuses to be given anew, or others make it."""
+    return {**decpars, "usemask": "user", "mask": ""}
+
+
+def measuring_only(decpars: Record) -> Record:
+    """For a deconvolver whose automask takes its statistics, but makes no mask."""
+    return {**decpars, **STATISTICS_ONLY}
+
+
+def without_start_model(decpars: Record) -> Record:
+    """For a deconvolver whose start model, if there was one, is in .model by now."""
+    return {**decpars, "startmodel": ""}
+
+
+def without_data(decpars: Record) -> Record:
+    """For a deconvolver of images that no visibilities were gridded on."""
+    return {**without_start_model(decpars), "pbmask": 0.0, "noRequireSumwt": True}
+
+
+def restoring_only(decpars: Record, beam: Record | None = None) -> Record:
+    """For a deconvolver that only restores, by one beam of CASA's for all planes where one is given."""
+    record = {**unmasked(without_start_model(decpars)), "nsigma": 0.0}
+    if beam is not None:
+        parts = (beam[part] for part in ("major", "minor", "positionangle"))
+        record["restoringbeam"] = [f"{part['value']!r}{part['unit']}" for part in parts]
+    return record
 
 
 def to_casa_weightpars(config: PcleanConfig) -> Record:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -61,6 +62,24 @@ DOORS = {
     "mpi4py": {"processes.mpi"},
     "ducc0": {"gridding.ducc.transform"},
 }
+# Who speaks to CASA's tools of selections, images, gridding and deconvolution in their words; all others take values.
+KNOWING_RECORDS = (
+    "toolrecords",
+    "recordvalues",
+    "gridding.beam_bands",
+    "gridding.casa",
+    "gridding.casa_evaluator",
+    "gridding.casa_rows",
+    "gridding.casa_slab",
+    "gridding.data.coordinates",
+    "imaging.deconvolver",
+    "imaging.normalizer",
+)
+# Keys of these records that other dictionaries have as well: measures, minor cycles' records, JSON files, msselect.
+COMMON_KEYS = {
+    "type", "field", "spw", "antenna", "scan", "state", "id", "imagename", "nchan", "mask", "deconvolver", "specmode",
+    "start", "width", "nsigma", "fullsummary",
+}  # fmt: skip
 HEAVY = ("casatools", "casatasks", "casaconfig", "casadata", "mpi4py", "numpy", "scipy")
 
 
@@ -146,6 +165,39 @@ def test_imports_go_downward_only(name: str) -> None:
         if level(other) > level(name) or (level(other) == level(name) and other.partition(".")[0] != folder)
     ]
     assert [other for other in upward if (name, other) != ("__main__", "cli")] == []
+
+
+def keys_in(tree: ast.AST) -> set[str]:
+    """The strings by which dictionaries are made, read or changed."""
+    found: list[ast.AST | None] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript):
+            found.append(node.slice)
+        elif isinstance(node, ast.Dict):
+            found.extend(node.keys)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
+            found.extend(node.args[:1])
+    return {node.value for node in found if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+@functools.cache
+def keys_of_records() -> frozenset[str]:
+    kinds = ("selpars", "impars", "gridpars", "normpars", "decpars", "weightpars")
+    tree = ast.parse(MODULES["toolrecords"].read_text(encoding="utf-8"))
+    makers = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.endswith(kinds)]
+    assert len(makers) == len(kinds)
+    found = frozenset().union(*map(keys_in, makers))
+    assert {"msname", "startmodel", "gridder", "workdir", "usemask", "usecubebriggs"} <= found
+    return found - COMMON_KEYS
+
+
+# What is below or above knows the task's parameters, by some of the same names.
+ACTING = [name for name in MODULES if level("toolrecords") <= level(name) <= level("parallel") and name != "report"]
+
+
+@pytest.mark.parametrize("name", sorted({*ACTING} - {*KNOWING_RECORDS}))
+def test_keys_of_casas_records_are_known_at_few_places(name: str) -> None:
+    assert keys_in(ast.parse(MODULES[name].read_text(encoding="utf-8"))) & keys_of_records() == set()
 
 
 def test_parts_of_scipy_are_loaded_when_they_are_used() -> None:

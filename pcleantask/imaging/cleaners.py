@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ..config import PcleanConfig
 from ..images.store import ImageStore
-from ..recordvalues import Record
+from ..recordvalues import CleanSettings, Record
 from ..sections import ImageField
-from ..traits import ALGORITHMS, ENGINES, makes_terms
+from ..traits import ALGORITHMS, ENGINES
 from .deconvolver import Deconvolver
 from .memory_deconvolver import MemoryDeconvolver
 from .multiterm_deconvolver import MultiTermMemoryDeconvolver
@@ -28,5 +28,5 @@ def make_deconvolver(imagename: str, decpars: Record, store: ImageStore, *, in_m
     """A deconvolver from the record of `masking.mask_decpars`."""
     if not in_memory:
         return Deconvolver(imagename, decpars, store=store)
-    kind = MultiTermMemoryDeconvolver if makes_terms(decpars["deconvolver"]) else MemoryDeconvolver
+    kind = MultiTermMemoryDeconvolver if CleanSettings.of(decpars).nterms else MemoryDeconvolver
     return kind(imagename, decpars, store=store)

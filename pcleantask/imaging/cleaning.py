@@ -9,8 +9,7 @@ from ..errors import StepError
 from ..minorrecords import ExecRecord, InitRecord, MinorControls
 from .masking import MaskMaker
 
-# What `IterationControl.start_minor_cycle` tells every field.
-CONTROLS = ("cycleniter", "cyclethreshold", "loopgain", "nsigma", "thresholdreached")
+NEEDED_CONTROLS = tuple(key for key in MinorControls.__annotations__ if key != "summaryrows")
 
 
 class MinorCycles(Protocol):
@@ -96,7 +95,7 @@ class Cleaning:
     def check_minor_cycle(self, controls: MinorControls | None) -> None:
         """Raise StepError where a minor cycle can't be done now, or not with these controls."""
         self.check_residual()
-        missing = [key for key in CONTROLS if controls is not None and key not in controls]
+        missing = [key for key in NEEDED_CONTROLS if controls is not None and key not in controls]
         if missing:
             raise StepError(
                 f"run_minor_cycle can't run: controls lack {', '.join(missing)}; they are what "

@@ -20,6 +20,7 @@ from ..images import planes
 from ..images.store import ImageStore, Key, Pixels
 from ..recordvalues import Record
 from ..sections import ImageField
+from ..toolrecords import measuring_only, unmasked
 from .automask import AutoMaskConfig, AutoMaskState, BeamInfo, automask_channel
 from .beam import Beam, mask_blocks
 from .field_state import Knowing
@@ -345,27 +346,14 @@ class NumpyAutoMask:
 
 EMPTY_MASK_WARNINGS = ("No regions found by automasking", "threshold to mask, but no emission was found")
 
-# Parameters with which CASA's automask takes its statistics but neither finds, grows nor skips anything: every plane is
-# limited by a sidelobe threshold that no pixel reaches.
-STATISTICS_ONLY: Record = {
-    "sidelobethreshold": 1e9,
-    "noisethreshold": 0.0,
-    "lownoisethreshold": 0.0,
-    "negativethreshold": 0.0,
-    "minbeamfrac": 0.0,
-    "growiterations": 0,
-    "minpercentchange": -1.0,
-    "verbose": False,
-}
-
 
 def mask_decpars(config: PcleanConfig, field: ImageField, decpars: Record) -> Record:
     """The deconvolver's record, changed where the mask is not CASA's own affair."""
     if not _by_numpy(config, field):
         return decpars
     if config.iteration.nsigma > 0:
-        return {**decpars, **STATISTICS_ONLY}
-    return {**decpars, "usemask": "user", "mask": ""}
+        return measuring_only(decpars)
+    return unmasked(decpars)
 
 
 def make_mask(

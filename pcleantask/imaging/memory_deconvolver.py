@@ -17,6 +17,7 @@ from ..images.planes import opened
 from ..images.store import ImageStore, Key, Pixels
 from ..minorrecords import ExecRecord, InitRecord, MinorControls
 from ..recordvalues import CleanSettings, Record
+from ..toolrecords import without_start_model
 from ..traits import ALGORITHMS
 from .beam import mask_blocks
 from .clark import ClarkPlanes, patch_size
@@ -140,7 +141,7 @@ class MemoryDeconvolver:
                 make_product(self.imagename, "mask", fill=1.0)
                 mask.fill(1.0)
             return
-        record = {**self._decpars, "startmodel": ""}  # it is in .model by now
+        record = without_start_model(self._decpars)
         deconvolver = Deconvolver(self.imagename, record, store=self._store)
         deconvolver.init_record()
         deconvolver.setup_mask()

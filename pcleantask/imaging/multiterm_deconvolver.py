@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 from ..errors import ImagingError
 from ..images.store import Key, Pixels
+from ..toolrecords import restoring_only
 from .deconvolver import Deconvolver
 from .memory_deconvolver import MemoryDeconvolver
 from .mtmfs import principal_solution
 from .mtmfs_making import MtmfsMaker
 from .restoration import restore
 from .spectral_index import write_spectral_index
-
-UNMASKED = {"usemask": "user", "mask": "", "startmodel": "", "nsigma": 0.0}
 
 
 class MultiTermMemoryDeconvolver(MemoryDeconvolver):
@@ -44,7 +43,7 @@ class MultiTermMemoryDeconvolver(MemoryDeconvolver):
 
     def pbcor(self) -> None:
         """Write .image.tt0.pbcor, ..., where CASA does."""
-        deconvolver = Deconvolver(self.imagename, {**self._decpars, **UNMASKED}, store=self._store)
+        deconvolver = Deconvolver(self.imagename, restoring_only(self._decpars), store=self._store)
         try:
             deconvolver.pbcor()
         finally:

@@ -26,7 +26,7 @@ from ...imaging.cleaners import AnyDeconvolver
 from ...imaging.field_state import load_field, save_field
 from ...imaging.run import Parts, Run
 from ...recordvalues import Record
-from ...toolrecords import ToolRecords
+from ...toolrecords import ToolRecords, restoring_only
 from ..partition import Slab
 from .regions import part_of_image, part_of_mask
 from .whole_gridder import NoGridder, copy_channels, is_taken_over
@@ -198,11 +198,7 @@ class SlabRun(Run):
 
     def restoring_deconvolver(self, number: int, beam: Record | None) -> AnyDeconvolver:
         """A new deconvolver, which reads the beams as they now stand, or restores with one beam for all channels."""
-        record = {**self._records.decpars[number], "usemask": "user", "mask": ""}  # CASA refuses to be given .mask anew
-        if beam is not None:
-            parts = (beam[part] for part in ("major", "minor", "positionangle"))
-            record["restoringbeam"] = [f"{part['value']!r}{part['unit']}" for part in parts]
-        return self._make_deconvolver(number, record)
+        return self._make_deconvolver(number, restoring_only(self._records.decpars[number], beam))
 
 
 def clear(image: StoredImage, channels: Sequence[int]) -> None:

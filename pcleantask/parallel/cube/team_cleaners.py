@@ -17,13 +17,11 @@ from ...imaging.deconvolver import Deconvolver
 from ...imaging.psf_beams import area, plane_beams
 from ...minorrecords import ExecRecord, InitRecord, MinorControls
 from ...recordvalues import Record
+from ...toolrecords import restoring_only, without_data
 from .merge import UNCHANGED, merged_exec_record, merged_init_record
 
 if TYPE_CHECKING:
     from .run import CubeRun
-
-# Changes to a deconvolver's record for images that have beams but no data.
-ONLY_BEAMS: Record = {"usemask": "user", "mask": "", "startmodel": "", "noRequireSumwt": True}
 
 
 class TeamDeconvolver:
@@ -87,7 +85,8 @@ class TeamDeconvolver:
             imagename = psf.removesuffix(".psf")
             for kind in ("residual", "model"):
                 shutil.copytree(psf, f"{imagename}.{kind}")
-            deconvolver = Deconvolver(imagename, {**self._run.restoring_record(self._number), **ONLY_BEAMS})
+            record = without_data(restoring_only(self._run.restoring_record(self._number)))
+            deconvolver = Deconvolver(imagename, record)
             try:
                 deconvolver.restore()
             finally:

@@ -14,6 +14,7 @@ from ...images.coordinates import ImageCoordinates
 from ...imaging.deconvolver import Deconvolver
 from ...recordvalues import Record
 from ...sections import ImageField
+from ...toolrecords import without_data
 from .regions import needs_whole
 
 
@@ -57,8 +58,7 @@ def _whole_mask(field: ImageField, decpars: Record, coordinates: ImageCoordinate
         shape = [*field.imsize, len(coordinates.stokes), coordinates.nchan]
         image.fromshape(f"{name}.{kind}", shape, csys=coordinates.record, linear=False, log=False)
         image.close()
-    record = {**decpars, "startmodel": "", "pbmask": 0.0, "noRequireSumwt": True}
-    deconvolver = Deconvolver(name, record)
+    deconvolver = Deconvolver(name, without_data(decpars))
     try:
         deconvolver.init_record()
         deconvolver.setup_mask()
