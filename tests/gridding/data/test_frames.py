@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -82,25 +81,6 @@ def test_casacore_forgets_what_it_was_asked_about(line_ms: Path) -> None:
     assert conversions(observation, start + 1800, frequency, "TOPO") != new
     forget()
     assert conversions(observation, start + 1800, frequency, "TOPO") == new
-
-
-def test_rotation_to_the_same_centre_is_nothing(line_ms: Path) -> None:
-    observation = Observation(str(line_ms))
-    assert observation.rotation(0, first_time(line_ms), observation.direction(0)).is_nothing
-
-
-def test_rotation_is_that_of_unit_vectors(line_ms: Path) -> None:
-    observation = Observation(str(line_ms))
-    field = observation.direction(0)
-    offset = 1e-4
-    centre = dataclasses.replace(field, lat=field.lat + offset)
-    found = observation.rotation(0, first_time(line_ms), centre)
-    # A centre to the north: u stays, v and w turn about it.
-    cosine, sine = np.cos(offset), np.sin(offset)
-    turn = np.array([[1, 0, 0], [0, cosine, sine], [0, -sine, cosine]])
-    assert found.matrix == pytest.approx(turn, abs=1e-12)
-    assert found.phase == pytest.approx([0, sine, 1 - cosine], abs=1e-12)
-    assert not found.is_nothing
 
 
 def test_a_single_channel_of_optical_velocities_is_refused_by_name(
