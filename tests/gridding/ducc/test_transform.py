@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pcleantask.errors import ImagingError
-from pcleantask.gridding.ducc.transform import Transform
+from pcleantask.gridding.ducc.mosaic.joint import ACCURACY
+from pcleantask.gridding.ducc.transform import SINGLE, Transform
 from tests.gridding.fourier import ARCSEC, dirty_at, predicted
 
 OF_PEAK = 1e-5  # the largest error of an image or of a prediction in single precision
@@ -32,15 +33,16 @@ def sky(shape: tuple[int, int], seed: int = 2) -> np.ndarray:
     return plane
 
 
-@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize(("wide", "accuracy"), [(False, SINGLE), (False, ACCURACY), (True, SINGLE)])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_dirty_image_is_the_direct_sum(shape, wide):
+def test_dirty_image_is_the_direct_sum(shape, wide, accuracy):
     uvw, freq = observation()
     generator = np.random.default_rng(3)
     vis = predicted(uvw, freq, sky(shape), CELL, wide) + generator.normal(size=(len(uvw), 4))
     weight = generator.uniform(0.1, 1, size=vis.shape)
     pixels = np.array([[0, 0], [shape[0] - 1, shape[1] - 1], [shape[0] // 2, shape[1] // 2], [shape[0] // 3, 2]])
-    image = Transform(shape, CELL, wide).dirty(uvw, freq, vis.astype(np.complex64), weight.astype(np.float32)).T
+    transform = Transform(shape, CELL, wide, accuracy=accuracy)
+    image = transform.dirty(uvw, freq, vis.astype(np.complex64), weight.astype(np.float32)).T
     truth = dirty_at(uvw, freq, vis, weight, shape, CELL, wide, pixels)
     assert image.shape == shape
     assert abs(truth).max() > 0.5 * weight.sum()
