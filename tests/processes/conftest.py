@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.agreement.compare import peak
 from tests.agreement.runner import Call, TaskProcess
-from tests.processes.mpi_jobs import MPIS, OTHER_FRAME, SMALL_CUBE, SMALL_MFS, Mpi, find_mpi, plain
+from tests.processes.mpi_jobs import MPIS, OTHER_FRAME, SMALL_CUBE, SMALL_MFS, TWELVE_CYCLES, Mpi, find_mpi, plain
 
 
 @pytest.fixture(scope="session", params=MPIS)
@@ -43,3 +44,15 @@ def serial(tmp_path_factory: pytest.TempPathFactory, dataset: Callable[[str], Pa
         (folder / f"{name}.json").write_text(json.dumps(plain(outcome.value)), encoding="utf-8")
     assert peak(folder / "cube.model") > 0.1
     return folder
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory, dataset: Callable[[str], Path]) -> tuple[Path, dict[str, Any]]:
+    """The folder and the dictionary of a run of TWELVE_CYCLES that nobody has ended."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "line.ms").symlink_to(dataset("line"))
+    with TaskProcess(folder, {}) as process:
+        (outcome,) = process.run([Call("pclean", TWELVE_CYCLES)], folder)
+    assert not outcome.error, outcome.error
+    assert outcome.value["nmajordone"] == TWELVE_CYCLES["nmajor"] + 1
+    return folder, plain(outcome.value)

@@ -39,6 +39,10 @@ OPTIONS = {"mpich": [], "openmpi": ["--oversubscribe"]}
 SMALL_CUBE = {**CUBE, "niter": 60, "cycleniter": 20}
 SMALL_MFS = {**MFS, "niter": 20, "cycleniter": 20}
 LONG_CUBE = {**SMALL_CUBE, "niter": 100_000, "cycleniter": 2, "nmajor": 500}
+# What is ended and goes on.
+TWELVE_CYCLES = {**LONG_CUBE, "imagename": "img", "nmajor": 12}
+GOES_ON = r"Going on with the run of .* after minor cycle (\d+): \d+ s are saved"
+ENDED = r"Ended by SIGTERM after minor cycle (\d+); the same call goes on from there"
 OTHER_FRAME = {**SMALL_CUBE, **WHOLE, "outframe": "BARY", "interpolation": "linear"}  # the lead grids it
 
 
@@ -87,6 +91,18 @@ class Result:
         return f"status {self.status}\n--- out ---\n{self.out}\n--- err ---\n{self.err}\n--- left ---\n{self.left}"
 
 
+def processes_with(variable: str, *words: str) -> dict[int, str]:
+    """What runs with NAME=VALUE in its environment, and these words in its command line: pid -> command line."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if variable.encode() in (path / "environ").read_bytes().split(b"\0"):
+                line = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+                if line and all(word in line for word in words):
+                    found[int(path.name)] = line
+    return found
+
+
 class Job:
     """A job that runs; it is killed, whole, at the end of the block or when it exceeds its time."""
 
@@ -130,14 +146,7 @@ class Job:
 
     def processes(self, *words: str) -> dict[int, str]:
         """The job's processes whose command line has these words, mpiexec's own among them: pid -> command line."""
-        found = {}
-        for path in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                if f"{MARK}={self.mark}".encode() in (path / "environ").read_bytes():
-                    line = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
-                    if line and all(word in line for word in words):
-                        found[int(path.name)] = line
-        return found
+        return processes_with(f"{MARK}={self.mark}", *words)
 
     def rank(self, number: int, command: str) -> int:
         """The process of that rank which runs this command; not the lead, nor a worker."""

@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.processes.mpi_jobs import processes_with
+
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "srun", "scancel", "scontrol", "sinfo")
 NODES = ("n1", "n2")
 LIMIT_S = 60.0
@@ -78,15 +80,7 @@ class Slurm:
 
     def processes(self, *words: str) -> dict[int, str]:
         """What runs of its jobs with these words in the command line: pid -> command line."""
-        (mark,) = (f"{name}={value}".encode() for name, value in self.environment.items())
-        found = {}
-        for path in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                if mark in (path / "environ").read_bytes().split(b"\0"):
-                    line = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
-                    if all(word in line for word in words):
-                        found[int(path.name)] = line
-        return found
+        return processes_with(f"SLURM_CONF={self.environment['SLURM_CONF']}", *words)
 
     def state(self, job: str) -> str:
         """Such as 'PENDING', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED'."""

@@ -9,22 +9,30 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.agreement.cases import CUBE
 from tests.agreement.compare import compare_products, differences
-from tests.agreement.runner import Call, TaskProcess
-from tests.processes.mpi_jobs import END_S, MPIS, Job, Mpi, Result, image, images_of, options, run, script_job
+from tests.processes.mpi_jobs import (
+    END_S,
+    ENDED,
+    GOES_ON,
+    MPIS,
+    TWELVE_CYCLES,
+    Job,
+    Mpi,
+    Result,
+    image,
+    images_of,
+    options,
+    run,
+    script_job,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 120.0
-LONG_CUBE: dict[str, Any] = {**CUBE, "imagename": "img", "niter": 100_000, "cycleniter": 2, "nmajor": 12}
-GOES_ON = r"Going on with the run of .* after minor cycle (\d+): \d+ s are saved"
-ENDED = r"Ended by SIGTERM after minor cycle (\d+); the same call goes on from there"
 SCRIPT = """
 import json, sys
 from pcleantask import pclean
@@ -33,20 +41,8 @@ print(json.dumps(result["stopcode"]))
 """
 
 
-@pytest.fixture(scope="session")
-def whole(tmp_path_factory: pytest.TempPathFactory, dataset: Callable[[str], Path]) -> tuple[Path, dict[str, Any]]:
-    """The folder and the dictionary of a run that nobody has ended."""
-    folder = tmp_path_factory.mktemp("whole")
-    (folder / "line.ms").symlink_to(dataset("line"))
-    with TaskProcess(folder, {}) as process:
-        (outcome,) = process.run([Call("pclean", LONG_CUBE)], folder)
-    assert not outcome.error, outcome.error
-    assert outcome.value["nmajordone"] == LONG_CUBE["nmajor"] + 1
-    return folder, json.loads(json.dumps(outcome.value, default=lambda entry: entry.tolist()))
-
-
 def command(**more: object) -> list[str]:
-    return [sys.executable, "-m", "pcleantask", "image", *options({**LONG_CUBE, **more}), "--json"]
+    return [sys.executable, "-m", "pcleantask", "image", *options({**TWELVE_CYCLES, **more}), "--json"]
 
 
 def here() -> dict[str, str]:
@@ -92,7 +88,7 @@ def test_command_that_is_ended_goes_on(
 
 def test_script_that_is_ended_goes_on(folder: Path, whole: tuple[Path, dict[str, Any]]) -> None:
     (folder / "script.py").write_text(SCRIPT, encoding="utf-8")
-    words = [sys.executable, "script.py", json.dumps(LONG_CUBE)]
+    words = [sys.executable, "script.py", json.dumps(TWELVE_CYCLES)]
     with Job(words, folder, env=here()) as job:
         result = end(job, signal.SIGTERM)
     assert result.status == 143, result.text
@@ -112,10 +108,10 @@ def test_script_that_is_ended_goes_on(folder: Path, whole: tuple[Path, dict[str,
 def test_job_that_is_ended_goes_on(
     mpi: Mpi, folder: Path, whole: tuple[Path, dict[str, Any]], all_of_them: bool
 ) -> None:
-    with Job([*image(mpi, 2, LONG_CUBE), "--json"], folder) as job:
+    with Job([*image(mpi, 2, TWELVE_CYCLES), "--json"], folder) as job:
         result = end(job, signal.SIGTERM, all_of_them=all_of_them)
     check_end_of_job(mpi, result)
-    check_rest([*image(mpi, 3, LONG_CUBE), "--json"], folder, whole, {})
+    check_rest([*image(mpi, 3, TWELVE_CYCLES), "--json"], folder, whole, {})
 
 
 @pytest.mark.long
@@ -123,7 +119,7 @@ def test_job_that_is_ended_goes_on(
 def test_script_of_a_job_that_is_ended_goes_on(
     mpi: Mpi, folder: Path, whole: tuple[Path, dict[str, Any]], once: bool
 ) -> None:
-    words = script_job(mpi, 2, folder, SCRIPT, json.dumps(LONG_CUBE), once=once)
+    words = script_job(mpi, 2, folder, SCRIPT, json.dumps(TWELVE_CYCLES), once=once)
     with Job(words, folder) as job:
         result = end(job, signal.SIGTERM)
     check_end_of_job(mpi, result)

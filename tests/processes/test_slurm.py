@@ -13,16 +13,11 @@ from typing import Any
 
 import pytest
 
-from tests.agreement.cases import CUBE
 from tests.agreement.compare import compare_products
-from tests.agreement.runner import Call, TaskProcess
 from tests.processes import slurm
-from tests.processes.mpi_jobs import AS_ROOT, END_S, Mpi, images_of, options
+from tests.processes.mpi_jobs import AS_ROOT, END_S, ENDED, GOES_ON, TWELVE_CYCLES, Mpi, images_of, options
 
 LIMIT_S = 120.0
-LONG_CUBE: dict[str, Any] = {**CUBE, "imagename": "img", "niter": 100_000, "cycleniter": 2, "nmajor": 12}
-GOES_ON = r"Going on with the run of .* after minor cycle (\d+): \d+ s are saved"
-ENDED = r"Ended by SIGTERM after minor cycle (\d+); the same call goes on from there"
 # MPICH's long UCX addresses are too much for the pmi2 of Slurm 22.05, in some environments.
 SHORT_ADDRESSES = {"MPIR_CVAR_CH4_NETMOD": "ofi"}
 # As scripts/slurm.sh has it.
@@ -50,7 +45,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[slurm.Slurm]:
 
 def submit(cluster: slurm.Slurm, mpi: Mpi, folder: Path) -> str:
     """Submit a job of two ranks, one a node; its number. What it says is in the folder's file 'said'."""
-    words = [mpi.python, "-m", "pcleantask", "image", *options(LONG_CUBE)]
+    words = [mpi.python, "-m", "pcleantask", "image", *options(TWELVE_CYCLES)]
     (folder / "batch.sh").write_text(BATCH.format(command=shlex.join(words)), encoding="utf-8")
     variables = {**os.environ, **AS_ROOT, **SHORT_ADDRESSES, **cluster.environment, "PYTHONUNBUFFERED": "1"}
     done = subprocess.run(
@@ -62,6 +57,20 @@ def submit(cluster: slurm.Slurm, mpi: Mpi, folder: Path) -> str:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+def submit_and_wait(cluster: slurm.Slurm, mpi: Mpi, folder: Path) -> str:
+    """Submit the job; its number, when its third cycle begins."""
+    job = submit(cluster, mpi, folder)
+    wait_for(folder, "^    2 ")
+    return job
+
+
+def complete(cluster: slurm.Slurm, job: str) -> None:
+    """Let a job that was requeued run to its end."""
+    cluster.wait(job, "PENDING")
+    cluster.tell("scontrol", "update", f"JobId={job}", "StartTime=now")  # Slurm waits for minutes otherwise
+    cluster.wait(job, "COMPLETED", limit_s=LIMIT_S)
 
 
 def said(folder: Path) -> str:
@@ -78,43 +87,33 @@ def wait_for(folder: Path, pattern: str, limit_s: float = LIMIT_S) -> re.Match[s
     return found
 
 
-def check_whole(folder: Path, tmp_path: Path) -> None:
+def check_whole(folder: Path, whole: tuple[Path, dict[str, Any]]) -> None:
     """Compare with the images of a run that nobody has ended."""
     found = re.search(GOES_ON, said(folder))
     assert found is not None, said(folder)
     assert int(found[1]) >= 2
     assert list(folder.glob("*.workdirectory*")) == []
-    whole = tmp_path / "whole"
-    whole.mkdir()
-    (whole / "line.ms").symlink_to((folder / "line.ms").resolve())
-    with TaskProcess(whole, {}) as process:
-        (outcome,) = process.run([Call("pclean", LONG_CUBE)], whole)
-    assert not outcome.error, outcome.error
-    assert compare_products(images_of(whole, "img"), images_of(folder, "img")) == []
+    assert compare_products(images_of(whole[0], "img"), images_of(folder, "img")) == []
 
 
 def test_job_whose_time_is_up_has_itself_sent_again_and_goes_on(
-    cluster: slurm.Slurm, mpi: Mpi, folder: Path, tmp_path: Path
+    cluster: slurm.Slurm, mpi: Mpi, folder: Path, whole: tuple[Path, dict[str, Any]]
 ) -> None:
-    job = submit(cluster, mpi, folder)
-    wait_for(folder, "^    2 ")
+    job = submit_and_wait(cluster, mpi, folder)
     start = time.monotonic()
     cluster.tell("scancel", "--signal=TERM", job)  # as --signal=TERM@60 does near the end of a job's time
     wait_for(folder, "^status 143$")
     assert time.monotonic() - start < END_S
     assert re.search(ENDED, said(folder)), said(folder)
-    cluster.wait(job, "PENDING")
-    cluster.tell("scontrol", "update", f"JobId={job}", "StartTime=now")  # Slurm waits for minutes otherwise
-    cluster.wait(job, "COMPLETED", limit_s=LIMIT_S)
-    check_whole(folder, tmp_path)
+    complete(cluster, job)
+    check_whole(folder, whole)
 
 
 @pytest.mark.long
 def test_job_that_is_cancelled_goes_on_when_it_is_submitted_again(
-    cluster: slurm.Slurm, mpi: Mpi, folder: Path, tmp_path: Path
+    cluster: slurm.Slurm, mpi: Mpi, folder: Path, whole: tuple[Path, dict[str, Any]]
 ) -> None:
-    first = submit(cluster, mpi, folder)
-    wait_for(folder, "^    2 ")
+    first = submit_and_wait(cluster, mpi, folder)
     start = time.monotonic()
     cluster.tell("scancel", first)
     while found := cluster.processes("pcleantask"):
@@ -122,15 +121,14 @@ def test_job_that_is_cancelled_goes_on_when_it_is_submitted_again(
         time.sleep(0.05)
     cluster.wait(first, "CANCELLED")
     cluster.wait(submit(cluster, mpi, folder), "COMPLETED", limit_s=LIMIT_S)
-    check_whole(folder, tmp_path)
+    check_whole(folder, whole)
 
 
 @pytest.mark.long
-def test_job_whose_node_is_lost_goes_on_by_itself(cluster: slurm.Slurm, mpi: Mpi, folder: Path, tmp_path: Path) -> None:
-    job = submit(cluster, mpi, folder)
-    wait_for(folder, "^    2 ")
+def test_job_whose_node_is_lost_goes_on_by_itself(
+    cluster: slurm.Slurm, mpi: Mpi, folder: Path, whole: tuple[Path, dict[str, Any]]
+) -> None:
+    job = submit_and_wait(cluster, mpi, folder)
     cluster.tell("scontrol", "requeue", job)  # what Slurm does then: the job's processes are killed
-    cluster.wait(job, "PENDING")
-    cluster.tell("scontrol", "update", f"JobId={job}", "StartTime=now")
-    cluster.wait(job, "COMPLETED", limit_s=LIMIT_S)
-    check_whole(folder, tmp_path)
+    complete(cluster, job)
+    check_whole(folder, whole)
