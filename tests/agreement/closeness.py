@@ -24,11 +24,27 @@ def deviations(expected: dict[str, Path], found: dict[str, Path]) -> Iterator[st
         if not is_image(path):
             continue
         one, other = read_image(path), read_image(found[suffix])
-        assert np.array_equal(one.good, other.good), f"{suffix}: other pixel mask"
-        worst = np.abs(one.pixels - other.pixels)[one.good].max(initial=0.0)
+        both = one.good & other.good
+        assert is_rounding(one.good != other.good, both, suffix, expected), f"{suffix}: other pixel mask"
+        worst = np.abs(one.pixels - other.pixels)[both].max(initial=0.0)
         allowed = limit(suffix, expected)
         if worst > allowed:
             yield f"{suffix}: {worst:.3g} off, {allowed:.3g} allowed"
+
+
+def is_rounding(differ: np.ndarray, both: np.ndarray, suffix: str, images: dict[str, Path]) -> bool:
+    """Whether rounding can be why pixels are good in one image and not in the other.
+
+    Quotients of Taylor terms are where .image.tt0 is above a limit, a part of the peak residual: there it can, for
+    pixels of one brightness, below all that are good in both.
+    """
+    if not differ.any():
+        return True
+    if not suffix.startswith((".alpha", ".beta")):
+        return False
+    bright = read_image(images[".image.tt0"]).pixels
+    allowed, found = TOLERANCE * np.abs(bright).max(), bright[differ]
+    return bool(np.ptp(found) < allowed and found.max() < bright[both].min(initial=np.inf) + allowed)
 
 
 def limit(suffix: str, images: dict[str, Path]) -> float:
