@@ -169,6 +169,11 @@ class PcleanConfig:
         return main.is_cube and not main.multiterm and not GRIDDERS[main.gridder].projects_aperture
 
     @property
+    def replaces_psf(self) -> bool:
+        """Whether the PSF is made anew at `psfphasecenter`, which gives it coordinates of its own."""
+        return self.gridding.psfphasecenter != "" and GRIDDERS[self.fields[0].gridder].joins_pointings
+
+    @property
     def saves_model_late(self) -> bool:
         """True where the last major cycle can't be foreseen, so that the model is predicted after the loop."""
         auto = self.fields[0].usemask == "auto-multithresh"

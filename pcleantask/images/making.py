@@ -43,8 +43,9 @@ def make_image(
 
 
 def make_product(imagename: str, suffix: str, *, unit: str = "", fill: float = 0.0) -> str:
-    """Make the image IMAGENAME.suffix in the shape of its .residual or .psf, all of its pixels `fill`; its path.
+    """Make the image IMAGENAME.suffix as its .residual, .pb or .psf are, all of its pixels `fill`; its path.
 
+    A PSF at `psfphasecenter` has other coordinates, so that it is the last to be asked.
     What it tells beside is what CASA writes (SIImageStore::initMetaInfo): that of .sumwt without beams or, where no
     object's name is known, that of .psf.
     """
@@ -52,7 +53,7 @@ def make_product(imagename: str, suffix: str, *, unit: str = "", fill: float = 0
     terms = [term, ".tt0"]  # the mask of Taylor terms is that of the first
     template, term = next(
         (f"{imagename}.{kind}{own}", own)
-        for own, kind in itertools.product(terms, ("residual", "psf"))
+        for own, kind in itertools.product(terms, ("residual", "pb", "psf"))
         if is_image(f"{imagename}.{kind}{own}")
     )
     with casa.opened_image(template) as image:

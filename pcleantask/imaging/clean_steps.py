@@ -11,7 +11,6 @@ from ..errors import ParameterError, StepError
 from ..minorrecords import ExecRecord, InitRecord, MinorControls
 from ..progress import NullProgress, Progress
 from ..runs.status import RecordedProgress
-from ..traits import GRIDDERS
 from .cautions import tell_of_beams, tell_of_blanks
 from .endings import ending_in_order
 from .preflight import check_data, check_memory
@@ -92,7 +91,7 @@ class CleanSteps(SteppedImager):
             raise
         if self._run.folders is not None:
             self.is_blank = tell_of_blanks(self.config, self._run.blank_planes())
-        if self.config.gridding.psfphasecenter != "" and GRIDDERS[self.config.fields[0].gridder].joins_pointings:
+        if self.config.replaces_psf:
             self._release_parts()
             with casa.working_on("making the PSF at psfphasecenter"):
                 replace_psf(self.config, self._run.imagenames[0], self._run.store)

@@ -29,8 +29,7 @@ def _of_cube(config: PcleanConfig) -> dict[str, bool]:
         "with veltype='optical' the channels are not regular": config.frame.veltype == "optical",
         "outlier fields are no cubes, or have other channels": any(not field.is_cube for field in config.fields)
         or len(_channel_counts(config)) > 1,
-        "psfphasecenter makes the PSF of a mosaic anew": gridding.psfphasecenter != ""
-        and GRIDDERS[main.gridder].joins_pointings,
+        "psfphasecenter makes the PSF of a mosaic anew": config.replaces_psf,
         f"gridder={main.gridder!r} fills its cache for the whole cube": GRIDDERS[main.gridder].projects_aperture,
         "facets are imaged together": gridding.facets > 1,
         "with nsigma and fastnoise=False the mask of the first channel decides how all noise is measured": (
@@ -60,7 +59,6 @@ def _of_rows(config: PcleanConfig) -> dict[str, bool]:
             any(field.wprojplanes < 1 and GRIDDERS[field.gridder].takes_w for field in config.fields)
             and ENGINES[config.engine].counts_w_planes
         ),
-        "psfphasecenter makes the PSF of a mosaic anew": gridding.psfphasecenter != ""
-        and GRIDDERS[main.gridder].joins_pointings,
+        "psfphasecenter makes the PSF of a mosaic anew": config.replaces_psf,
         "an outlier field is a cube": any(field.is_cube for field in config.fields),
     }
