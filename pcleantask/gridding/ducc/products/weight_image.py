@@ -21,8 +21,8 @@ def write_weight_image(
 ) -> None:
     """Write .gridwt of the main field.
 
-    CASA lays it out, of one row of each field; then the cells become those of all
-    data, and the constants of W = w / (density f2 + d2) those that follow from them.
+    CASA lays it out, of one row of each field; then the cells become those of all data, and the constants of
+    W = w / (density f2 + d2) those that follow from them.
 
     Parameters
     ----------
